@@ -1,0 +1,97 @@
+"""Errors and warnings: each says what happened, where, and what to do next."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+
+class SpectraError(Exception):
+    """Base class of every error that `spectra` raises on purpose."""
+
+
+class SettingError(SpectraError, ValueError):
+    """A setting of a method, a reader or a recipe is not usable."""
+
+
+class StackError(SpectraError, ValueError):
+    """The parts of a Stack do not fit together, or a Stack does not suit a method."""
+
+
+class ResultsError(SpectraError, ValueError):
+    """The parts of a Results table do not fit together, or a column is missing."""
+
+
+class ReaderError(SpectraError, ValueError):
+    """A file could not be read.
+
+    Parameters
+    ----------
+    path : str or PathLike
+        The file.
+    problem : str
+        What was seen.
+    where : str, optional
+        Line, byte offset, frame or dataset path.
+    expected : str, optional
+        What should have stood there.
+    remedy : str, optional
+        What to do next.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        problem: str,
+        *,
+        where: str = "",
+        expected: str = "",
+        remedy: str = "",
+    ) -> None:
+        self.path = str(path)
+        self.problem = problem
+        self.where = where
+        self.expected = expected
+        self.remedy = remedy
+        parts = [f"{self.path}{', ' + where if where else ''}: {problem}"]
+        if expected:
+            parts.append(f"expected {expected}")
+        if remedy:
+            parts.append(remedy)
+        super().__init__("; ".join(parts))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments do not unpickle by default, and readers
+        # run in worker processes.
+        return _rebuild_reader_error, (
+            self.path,
+            self.problem,
+            self.where,
+            self.expected,
+            self.remedy,
+        )
+
+
+def _rebuild_reader_error(
+    path: str, problem: str, where: str, expected: str, remedy: str
+) -> ReaderError:
+    return ReaderError(path, problem, where=where, expected=expected, remedy=remedy)
+
+
+class DamagedFileError(ReaderError):
+    """A file of ours fails its checksum or lacks what it must hold."""
+
+
+class StoreError(SpectraError, OSError):
+    """A results file could not be written (disk full, read-only, locked, vanished)."""
+
+
+class SpectraWarning(UserWarning):
+    """Base class of the warnings of `spectra`."""
+
+
+class DataWarning(SpectraWarning):
+    """The data are usable, but something about them must be known."""
+
+
+class FitWarning(SpectraWarning):
+    """A fit is usable, but something about it must be known."""
