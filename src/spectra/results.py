@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import ResultsError
-from spectra.stack import Variable
+from spectra.stack import Stack, Variable
 from spectra.status import Status, count_statuses
 
 if TYPE_CHECKING:
@@ -325,6 +325,28 @@ class Results:
 
         head = f"<p>{escape(repr(self))}</p>"
         return head + str(self.to_dataframe().head(20).to_html(float_format="{:.6g}".format))
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a recipe left behind: its stack, the results of its steps, and how they came about.
+
+    Parameters
+    ----------
+    steps : mapping of str to Results
+        Results by the name of the step, in the order they were made.
+    stack : Stack, optional
+        The measurements themselves.
+    recipe : mapping
+        The recipe as plain data, from which the run can be repeated; empty for a plain `run`.
+    provenance : mapping
+        Program, versions, date.
+    """
+
+    steps: Mapping[str, Results]
+    stack: Stack | None = None
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _unique_dims(dims: tuple[str, ...]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class PeakStatus(IntEnum):
         return self.name.lower()
 
 
-def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]]) -> Table:
+def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]], n_terms: int) -> Table:
     """Declare the table of tracked peaks.
 
     Parameters
@@ -36,6 +36,8 @@ def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]]) -> Table:
     coords : dict of arrays (peaks,)
         ``label`` (p01…), ``start`` (centre where the track was first seen, axis unit),
         ``group`` (number of the set of overlapping peaks that was fitted together).
+    n_terms : int
+        Number of coefficients of the background polynomial.
     """
     u = axis_unit
     per_peak = ("peak",)
@@ -46,6 +48,14 @@ def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]]) -> Table:
         Column("height", "counts", "intensity of the profile at its centre", per_peak, stderr=True),
         Column("shape", "", "shape parameter of the profile", per_peak, stderr=True),
         Column("background", "counts", "background under the centre", per_peak),
+        Column(
+            "background_poly",
+            "counts",
+            "coefficients of the background in powers of (x - center), constant first",
+            ("peak", "term"),
+        ),
+        Column("window_low", u, "lower end of the window the peak was fitted in", per_peak),
+        Column("window_high", u, "upper end of the window the peak was fitted in", per_peak),
         Column("significance", "", "area over its standard uncertainty", per_peak),
         Column("peak_status", "", "code of PeakStatus", per_peak, dtype="int8"),
         Column(
@@ -55,7 +65,8 @@ def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]]) -> Table:
         Column("n_peaks", "", "number of peaks found").as_int(),
         Column("chi2_reduced", "", "chi square per degree of freedom, all windows together"),
     )
-    return Table("peaks", columns, {"peak": coords}, default="center")
+    terms = {"order": np.arange(n_terms)}
+    return Table("peaks", columns, {"peak": coords, "term": terms}, default="center")
 
 
 def found(peak_status: NDArray[np.int8]) -> NDArray[np.bool_]:
