@@ -31,7 +31,7 @@ class Method(ABC):
     1. `prepare` looks at the whole sequence once (a coarse pass over a few frames) and
        returns a plan, so that no frame's answer hangs on how the sequence is cut.
     2. `fit` gives one row of results for each frame of a block, from the block and the plan
-       alone. It never raises for a bad frame: the frame's status says what happened.
+       (as `narrow` cuts it for that block) alone. It never raises for a bad frame: the frame's status says what happened.
     3. `conclude` may add to ``attrs`` what holds for the whole sequence (a verdict).
 
     Calling the method does all three in this process.
@@ -57,6 +57,10 @@ class Method(ABC):
     def fit(self, block: Any, plan: Any) -> Results:
         """Give one row of results for each frame of `block`."""
 
+    def narrow(self, plan: Any, start: int, stop: int) -> Any:
+        """Give the part of the plan that frames ``start:stop`` need; by default all of it."""
+        return plan
+
     def conclude(self, results: Results) -> Results:
         """Add what holds for the whole sequence; by default nothing."""
         return results
@@ -66,7 +70,10 @@ class Method(ABC):
         from spectra.results import Results as _Results
 
         plan = self.prepare(source)
-        parts = [self.fit(block.load(), plan) for _, block in source.blocks(self.block_size)]
+        parts = [
+            self.fit(block.load(), self.narrow(plan, start, start + len(block)))
+            for start, block in source.blocks(self.block_size)
+        ]
         return self.conclude(_Results.concatenate(parts))
 
     def settings(self) -> dict[str, Any]:
