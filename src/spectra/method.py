@@ -31,7 +31,8 @@ class Method(ABC):
     1. `prepare` looks at the whole sequence once (a coarse pass over a few frames) and
        returns a plan, so that no frame's answer hangs on how the sequence is cut.
     2. `fit` gives one row of results for each frame of a block, from the block and the plan
-       (as `narrow` cuts it for that block) alone. It never raises for a bad frame: the frame's status says what happened.
+       (as `narrow` cuts it for that block) alone. It never raises for a bad frame: the
+       frame's status says what happened.
     3. `conclude` may add to ``attrs`` what holds for the whole sequence (a verdict).
 
     Calling the method does all three in this process.

@@ -1,0 +1,68 @@
+"""Judge spectra before anything is fitted: empty, dead, saturated or unusable ones."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.status import Status
+
+FloatArray = NDArray[np.float64]
+
+MIN_POINTS = 5
+_SATURATED_RUN = 4
+_SATURATED_LEVEL = 1000.0
+
+
+def judge_frames(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """Give each spectrum a status and the reason for it.
+
+    Parameters
+    ----------
+    y : array (frames, points)
+        Intensities; NaN where not measured.
+
+    Returns
+    -------
+    status : int8 array (frames,)
+        BAD_INPUT with fewer than five finite points, NO_SIGNAL where all values are zero or
+        equal, SATURATED where at least four neighbouring points stand at exactly the same
+        highest value of 1000 or more, else OK.
+    messages : tuple of str
+        One per frame, empty where OK.
+
+    Examples
+    --------
+    >>> judge_frames(np.array([[0.0] * 6, [1, 2, 3, 4, 5, 6]]))
+    (array([1, 0], dtype=int8), ('all values are zero', ''))
+    """
+    finite = np.isfinite(y)
+    n_finite = np.count_nonzero(finite, axis=1)
+    highest = np.where(finite, y, -np.inf).max(axis=1, initial=-np.inf)
+    lowest = np.where(finite, y, np.inf).min(axis=1, initial=np.inf)
+    plateau = _longest_run(y == highest[:, None])
+    status = np.zeros(len(y), np.int8)
+    messages: list[str] = []
+    for i in range(len(y)):
+        code, text = Status.OK, ""
+        if n_finite[i] < MIN_POINTS:
+            code = Status.BAD_INPUT
+            text = f"{n_finite[i]} finite points; at least {MIN_POINTS} are needed"
+        elif highest[i] == lowest[i]:
+            code = Status.NO_SIGNAL
+            text = "all values are zero" if highest[i] == 0 else f"all values are {highest[i]:g}"
+        elif plateau[i] >= _SATURATED_RUN and highest[i] >= _SATURATED_LEVEL:
+            code = Status.SATURATED
+            text = f"{plateau[i]} neighbouring points stand at the highest value {highest[i]:g}"
+        status[i] = code
+        messages.append(text)
+    return status, tuple(messages)
+
+
+def _longest_run(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Length of the longest run of True in each row."""
+    n_rows, n_points = mask.shape
+    index = np.arange(1, n_points + 1)
+    last_false = np.maximum.accumulate(np.where(mask, 0, index[None, :]), axis=1)
+    run = np.where(mask, index[None, :] - last_false, 0)
+    return np.asarray(run.max(axis=1, initial=0)) if n_rows else np.zeros(0, np.intp)
