@@ -52,6 +52,7 @@ def find_peaks(
     *,
     threshold: float = 5.0,
     fwhm_max: float | None = None,
+    fwhm: FloatArray | None = None,
 ) -> FoundPeaks:
     """Find the peaks of one spectrum.
 
@@ -70,6 +71,8 @@ def find_peaks(
         Smallest significance.
     fwhm_max : float, optional
         Widest peak looked for (unit of x); by default 4 % of the range.
+    fwhm : array (points,), optional
+        Widths along the axis where they are known (unit of x); else they are found out.
 
     Returns
     -------
@@ -88,12 +91,15 @@ def find_peaks(
     fwhm_points = np.geomspace(2.5, widest, 1 + int(4 * np.log2(widest / 2.5)))
     scales = fwhm_points / FWHM_PER_SIGMA
     response = np.array([_response(y, sigma, t) for t in scales])
-    at, scale = _blobs(response, 2.0 * threshold)
-    if at.size == 0:
-        at, scale = _blobs(response, threshold)
+    if fwhm is not None:
+        trend = np.clip(fwhm / step, fwhm_points[0], fwhm_points[-1])
+    else:
+        at, scale = _blobs(response, 2.0 * threshold)
+        if at.size == 0:
+            at, scale = _blobs(response, threshold)
         if at.size == 0:
             return empty
-    trend = _width_trend(x, at, fwhm_points[_own_scale(response, at, scale)])
+        trend = _width_trend(x, at, fwhm_points[_own_scale(response, at, scale)])
     nearest = np.abs(np.log(fwhm_points[:, None] / trend)).argmin(axis=0)
     z = response[nearest, index]
     z = z / _noise_spread(z, threshold, trend)

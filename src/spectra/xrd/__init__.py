@@ -1,1 +1,31 @@
+"""Powder diffraction: follow peaks, refine cells, report strain."""
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spectra.xrd.cell import Cell as Cell
+    from spectra.xrd.peaks import Peaks as Peaks
+    from spectra.xrd.strain import Strain as Strain
+
+_LAZY = {
+    "Peaks": "spectra.xrd.peaks",
+    "Cell": "spectra.xrd.cell",
+    "Strain": "spectra.xrd.strain",
+}
+
+__all__ = ["Cell", "Peaks", "Strain"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'spectra.xrd' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -26,7 +26,12 @@ class PeakStatus(IntEnum):
         return self.name.lower()
 
 
-def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]], n_terms: int) -> Table:
+def peaks_table(
+    axis_unit: str,
+    coords: dict[str, NDArray[Any]],
+    n_terms: int,
+    shape_names: tuple[str, ...] = ("fwhm", "eta"),
+) -> Table:
     """Declare the table of tracked peaks.
 
     Parameters
@@ -38,6 +43,8 @@ def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]], n_terms: int) -
         ``group`` (number of the set of overlapping peaks that was fitted together).
     n_terms : int
         Number of coefficients of the background polynomial.
+    shape_names : tuple of str
+        Shape parameters of the profile.
     """
     u = axis_unit
     per_peak = ("peak",)
@@ -54,6 +61,12 @@ def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]], n_terms: int) -
             "coefficients of the background in powers of (x - center), constant first",
             ("peak", "term"),
         ),
+        Column(
+            "parameters",
+            "",
+            "parameters of the profile: centre, area, then its shape parameters",
+            ("peak", "parameter"),
+        ),
         Column("window_low", u, "lower end of the window the peak was fitted in", per_peak),
         Column("window_high", u, "upper end of the window the peak was fitted in", per_peak),
         Column("significance", "", "area over its standard uncertainty", per_peak),
@@ -65,8 +78,12 @@ def peaks_table(axis_unit: str, coords: dict[str, NDArray[Any]], n_terms: int) -
         Column("n_peaks", "", "number of peaks found").as_int(),
         Column("chi2_reduced", "", "chi square per degree of freedom, all windows together"),
     )
-    terms = {"order": np.arange(n_terms)}
-    return Table("peaks", columns, {"peak": coords, "term": terms}, default="center")
+    dims = {
+        "peak": coords,
+        "term": {"order": np.arange(n_terms)},
+        "parameter": {"name": np.array(["center", "area", *shape_names])},
+    }
+    return Table("peaks", columns, dims, default="center")
 
 
 def found(peak_status: NDArray[np.int8]) -> NDArray[np.bool_]:

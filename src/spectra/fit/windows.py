@@ -1,0 +1,360 @@
+"""Fit groups of neighbouring peaks, each group in its own window, many windows at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.lineshapes import Doublet, Profile
+from spectra.fit.model import Model, ModelObjective
+from spectra.fit.solver import Solution, covariance, minimize
+from spectra.status import Status
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+
+# Windows worked on together are limited by the size of their Jacobians, so that memory stays
+# flat; no answer depends on it.
+_CHUNK_VALUES = 4_000_000
+_VARIANCE_FLOOR = 0.25
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where to fit what: one row per window, K peaks in each.
+
+    Attributes
+    ----------
+    frame : int array (rows,)
+        Which spectrum of the block.
+    center, fwhm : array (rows, K)
+        Expected positions and widths, positions ascending.
+    shape : array (rows, K, shape parameters besides the width)
+        Expected further shape parameters.
+    shape_free : bool array (rows, K)
+        Whether they are varied.
+    reach : array (rows, K)
+        How far a centre may lie from its expected place.
+    search : array (rows,)
+        Half-range of common shifts that are tried before the fit (0: none).
+    low, high : array (rows,)
+        Ends of the window.
+    n_points : int
+        Points per window, the same for all (those outside ``low … high`` get no weight).
+    """
+
+    frame: IntArray
+    center: FloatArray
+    fwhm: FloatArray
+    shape: FloatArray
+    shape_free: BoolArray
+    reach: FloatArray
+    search: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n_points: int
+
+    def take(self, rows: IntArray) -> Windows:
+        """Return some of the rows."""
+        arrays = (
+            *(self.frame, self.center, self.fwhm, self.shape, self.shape_free, self.reach),
+            *(self.search, self.low, self.high),
+        )
+        return Windows(*(a[rows] for a in arrays), n_points=self.n_points)
+
+
+@dataclass(frozen=True)
+class WindowFit:
+    """Fitted windows, one row each.
+
+    Attributes
+    ----------
+    theta : array (rows, P)
+        Parameters in the order of ``model.names``.
+    cov : array (rows, P, P)
+        Covariance for the weights used, not scaled by χ²; NaN where not determined.
+    at_bound : bool array (rows, P)
+    chi2, dof : array (rows,)
+    status : int8 array (rows,)
+        Of the solver.
+    present : bool array (rows, K)
+        Peaks that stand in the spectrum.
+    merged_with : int array (rows, K)
+        Number of the peak of the window that stands for this one too, or -1.
+    """
+
+    theta: FloatArray
+    cov: FloatArray
+    at_bound: BoolArray
+    chi2: FloatArray
+    dof: IntArray
+    status: NDArray[np.int8]
+    present: BoolArray
+    merged_with: IntArray
+
+
+@dataclass(frozen=True)
+class WindowFitter:
+    """Settings of the fit of windows.
+
+    Parameters
+    ----------
+    profile : Profile or Doublet
+    degree : int
+        Degree of the background in a window.
+    keep : float
+        Smallest area over its uncertainty of a peak that counts as present.
+    merge : float
+        Peaks closer than this fraction of their mean fwhm are fitted as one.
+    poisson : bool
+        Whether the intensities are counts: the variance is then taken from the fitted curve
+        itself, which removes the bias that weights of 1/N bring at low counts.
+    """
+
+    profile: Profile | Doublet
+    degree: int = 1
+    keep: float = 4.0
+    merge: float = 0.4
+    poisson: bool = False
+
+    def model(self, n_peaks: int) -> Model:
+        """Return the model of a window with `n_peaks` peaks."""
+        return Model(tuple((f"p{i + 1}_", self.profile) for i in range(n_peaks)), self.degree)
+
+    def fit(self, x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows) -> WindowFit:
+        """Fit all windows.
+
+        Parameters
+        ----------
+        x : array (points,)
+        y, sigma : array (frames, points)
+            Intensities (NaN: not measured) and their standard uncertainties; with `poisson`
+            the latter are starting values only.
+        windows : Windows
+
+        Returns
+        -------
+        WindowFit
+        """
+        n_rows, n_peaks = windows.center.shape
+        model = self.model(n_peaks)
+        per_row = (model.n_parameters + 4) * windows.n_points
+        chunk = max(1, _CHUNK_VALUES // per_row)
+        parts = [
+            self._fit_chunk(x, y, sigma, windows.take(np.arange(i, min(i + chunk, n_rows))), model)
+            for i in range(0, n_rows, chunk)
+        ]
+        return WindowFit(
+            *(np.concatenate([getattr(p, k) for p in parts]) for k in WindowFit.__annotations__)
+        )
+
+    def _fit_chunk(
+        self, x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows, model: Model
+    ) -> WindowFit:
+        objective, weighted = _cut(x, y, sigma, windows, model)
+        start, lower, upper, free = self._start(x, windows, model)
+        enough = weighted.sum(axis=1) > free.sum(axis=1)
+        start = _search_shift(objective, start, windows)
+        start = _linear_start(objective, start, lower)
+        n_rows, n_peaks = windows.center.shape
+        present = np.ones((n_rows, n_peaks), bool)
+        merged_with = np.full((n_rows, n_peaks), -1)
+        solution = self._solve(objective, start, lower, upper, free)
+        for _ in range(n_peaks):
+            drop, into = self._judge(solution, windows, present, model)
+            rows = np.flatnonzero((drop >= 0) & enough)
+            if rows.size == 0:
+                break
+            present[rows, drop[rows]] = False
+            merged_with[rows, drop[rows]] = into[rows]
+            start = solution.theta.copy()
+            width = 2 + len(self.profile.shape_names)
+            columns = drop[rows, None] * width + np.arange(width)
+            free[rows[:, None], columns] = False
+            start[rows, columns[:, 1]] = 0.0
+            fresh = self._solve(
+                objective.take(rows), start[rows], lower[rows], upper[rows], free[rows]
+            )
+            for name in Solution.__annotations__:
+                getattr(solution, name)[rows] = getattr(fresh, name)
+        dof = weighted.sum(axis=1) - free.sum(axis=1)
+        status = np.where(enough, solution.status, Status.BAD_INPUT).astype(np.int8)
+        return WindowFit(
+            theta=solution.theta,
+            cov=covariance(solution.hessian, free & ~solution.at_bound),
+            at_bound=solution.at_bound,
+            chi2=solution.chi2,
+            dof=dof,
+            status=status,
+            present=present & enough[:, None],
+            merged_with=merged_with,
+        )
+
+    def _start(
+        self, x: FloatArray, windows: Windows, model: Model
+    ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
+        """Start, bounds and freedom of every parameter, each (rows, P)."""
+        n_rows, n_peaks = windows.center.shape
+        shape = (n_rows, model.n_parameters)
+        start = np.zeros(shape)
+        lower, upper = np.full(shape, -np.inf), np.full(shape, np.inf)
+        free = np.ones(shape, bool)
+        step = float(np.median(np.diff(x)))
+        names = self.profile.shape_names
+        for k in range(n_peaks):
+            first = model.first_parameter(k)
+            center, fwhm = windows.center[:, k], windows.fwhm[:, k]
+            start[:, first] = center
+            lower[:, first] = center - windows.reach[:, k]
+            upper[:, first] = center + windows.reach[:, k]
+            lower[:, first + 1] = 0.0
+            start[:, first + 2] = fwhm
+            lower[:, first + 2] = np.maximum(0.25 * fwhm, 0.5 * step)
+            upper[:, first + 2] = 4.0 * fwhm
+            for j, name in enumerate(names[1:]):
+                start[:, first + 3 + j] = windows.shape[:, k, j]
+                free[:, first + 3 + j] = windows.shape_free[:, k]
+                lower[:, first + 3 + j], upper[:, first + 3 + j] = self.profile.bounds[name]
+        return start, lower, upper, free
+
+    def _solve(
+        self,
+        objective: ModelObjective,
+        start: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        free: BoolArray,
+    ) -> Solution:
+        solution = minimize(objective, start, lower, upper, free)
+        if not self.poisson:
+            return solution
+        # With variances from the fitted curve the fixed point of the repeated fit solves the
+        # likelihood equations of Poisson counts, sum (y - f)/f df = 0; two rounds reach it to
+        # far below the statistical uncertainty.
+        counts = objective.root_weight > 0
+        for _ in range(2):
+            curve = objective.model.value(solution.theta, objective.x, objective.basis)
+            root_weight = np.where(counts, 1.0 / np.sqrt(np.maximum(curve, _VARIANCE_FLOOR)), 0.0)
+            objective = ModelObjective(
+                objective.model, objective.x, objective.y, root_weight, objective.basis
+            )
+            solution = minimize(objective, solution.theta, lower, upper, free)
+        return solution
+
+    def _judge(
+        self, solution: Solution, windows: Windows, present: BoolArray, model: Model
+    ) -> tuple[IntArray, IntArray]:
+        """Choose the peak to drop from each row (-1: none), and into which it merged (-1: lost)."""
+        n_rows, n_peaks = present.shape
+        first = np.array([model.first_parameter(k) for k in range(n_peaks)])
+        cov = solution.covariance()
+        variance = np.einsum("rii->ri", cov)
+        center, area, fwhm = (solution.theta[:, first + i] for i in range(3))
+        with np.errstate(invalid="ignore"):
+            significance = area / np.sqrt(variance[:, first + 1])
+        significance = np.where(np.isfinite(significance), significance, 0.0)
+        loose = ~(variance[:, first] < fwhm**2) | solution.at_bound[:, first]
+        strength = np.where(loose, 0.0, significance)
+        strength = np.where(present, strength, np.inf)
+        drop = strength.argmin(axis=1)
+        weakest = strength[np.arange(n_rows), drop]
+        drop = np.where(weakest < self.keep, drop, -1)
+        into = np.full(n_rows, -1)
+        if n_peaks == 1:
+            return drop, into
+        order = np.argsort(np.where(present, center, np.inf), axis=1, kind="stable")
+        left, right = order[:, :-1], order[:, 1:]
+        rows = np.arange(n_rows)[:, None]
+        gap = center[rows, right] - center[rows, left]
+        close = gap < self.merge * 0.5 * (fwhm[rows, left] + fwhm[rows, right])
+        close &= present[rows, left] & present[rows, right]
+        pair = close.argmax(axis=1)
+        left, right = left[rows[:, 0], pair], right[rows[:, 0], pair]
+        bigger_left = area[rows[:, 0], left] >= area[rows[:, 0], right]
+        merging = close.any(axis=1)
+        drop = np.where(merging, np.where(bigger_left, right, left), drop)
+        into = np.where(merging, np.where(bigger_left, left, right), into)
+        return drop, into
+
+
+def _cut(
+    x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows, model: Model
+) -> tuple[ModelObjective, BoolArray]:
+    """Copy each window out of its spectrum; tell which of its points count."""
+    n = min(windows.n_points, len(x))
+    first = np.clip(np.searchsorted(x, windows.low), 0, len(x) - n)
+    index = first[:, None] + np.arange(n)
+    xs = x[index]
+    ys, sigmas = y[windows.frame[:, None], index], sigma[windows.frame[:, None], index]
+    weighted = (xs >= windows.low[:, None]) & (xs <= windows.high[:, None])
+    weighted &= np.isfinite(ys) & np.isfinite(sigmas) & (sigmas > 0)
+    root_weight = np.where(weighted, 1.0 / np.where(weighted, sigmas, 1.0), 0.0)
+    middle = 0.5 * (windows.low + windows.high)
+    half = np.maximum(0.5 * (windows.high - windows.low), np.finfo(float).tiny)
+    basis = model.basis(xs, middle, half)
+    ys = np.where(weighted, ys, 0.0)
+    return ModelObjective(model, xs, ys, root_weight, basis), weighted
+
+
+def _linear_problem(
+    objective: ModelObjective, start: FloatArray
+) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Best areas and background for fixed positions and shapes, and χ² there."""
+    model = objective.model
+    unit = start.copy()
+    areas = np.array([model.first_parameter(k) + 1 for k in range(len(model.peaks))])
+    unit[:, areas] = 1.0
+    linear = np.concatenate(
+        [areas, np.arange(model.background_slice.start, model.background_slice.stop)]
+    )
+    _, jacobian = objective.residual_and_jacobian(unit)
+    columns = np.ascontiguousarray(jacobian[:, linear])
+    y = objective.y * objective.root_weight
+    normal = np.matmul(columns, columns.transpose(0, 2, 1))
+    diagonal = np.einsum("rii->ri", normal)
+    # A trace of ridge keeps coinciding profiles from making the matrix singular.
+    diagonal += 1e-9 * diagonal + 1e-30
+    right = np.matmul(columns, y[:, :, None])
+    solved = np.linalg.solve(normal, right)
+    misfit = y - np.matmul(solved.transpose(0, 2, 1), columns)[:, 0]
+    return linear, solved[:, :, 0], np.einsum("rn,rn->r", misfit, misfit)
+
+
+def _linear_start(objective: ModelObjective, start: FloatArray, lower: FloatArray) -> FloatArray:
+    linear, values, _ = _linear_problem(objective, start)
+    best = start.copy()
+    best[:, linear] = np.maximum(values, lower[:, linear])
+    # A peak that starts at zero area has no slope in its position: start a little above.
+    n_peaks = len(objective.model.peaks)
+    areas = best[:, linear[:n_peaks]]
+    highest = areas.max(axis=1, keepdims=True)
+    best[:, linear[:n_peaks]] = np.maximum(areas, 1e-3 * highest)
+    return best
+
+
+def _search_shift(objective: ModelObjective, start: FloatArray, windows: Windows) -> FloatArray:
+    """Try common shifts of a window's peaks in steps of half a fwhm; keep the best."""
+    narrowest = windows.fwhm.min(axis=1)
+    steps = np.ceil(windows.search / (0.5 * narrowest)).astype(int)
+    steps = np.where(windows.search > 0.5 * narrowest, np.minimum(steps, 60), 0)
+    best = start.copy()
+    rows = np.flatnonzero(steps)
+    if rows.size == 0:
+        return best
+    model = objective.model
+    centers = np.array([model.first_parameter(k) for k in range(len(model.peaks))])
+    lowest = np.full(len(start), np.inf)
+    for i in range(-int(steps.max()), int(steps.max()) + 1):
+        use = rows[np.abs(i) <= steps[rows]]
+        trial = start[use].copy()
+        shift = i * windows.search[use] / steps[use]
+        trial[:, centers] += shift[:, None]
+        _, values, chi2 = _linear_problem(objective.take(use), trial)
+        chi2 = np.where((values[:, : len(centers)] >= 0).all(axis=1), chi2, np.inf)
+        better = chi2 < lowest[use]
+        lowest[use[better]] = chi2[better]
+        best[use[better]] = trial[better]
+    return best

@@ -1,0 +1,186 @@
+"""Turn fitted windows into the table of tracked peaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import comb
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.lineshapes import Doublet, Profile, fwhm_and_gradient
+from spectra.fit.uncertainty import misfit_scale, propagate
+from spectra.fit.windows import WindowFit, Windows
+from spectra.results import Table
+from spectra.status import Status
+from spectra.xrd.groups import Expectation
+from spectra.xrd.tracks import PeakStatus, found
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+Fits = Sequence[tuple[IntArray, Windows, WindowFit]]
+
+
+@dataclass(frozen=True)
+class TableFiller:
+    """Fill the table of tracked peaks for one block."""
+
+    table: Table
+    expectation: Expectation
+    profile: Profile | Doublet
+
+    def columns(self, fits: Fits, rows: IntArray, *, absolute: bool) -> dict[str, NDArray[Any]]:
+        """Return all columns.
+
+        Parameters
+        ----------
+        fits : sequence of (members (windows, K), Windows, WindowFit)
+            Of the frames `rows` of the block.
+        rows : int array
+        absolute : bool
+            Whether the uncertainties of the points are known (else they come from the
+            residual).
+        """
+        n_frames = len(self.expectation.center)
+        columns = self.table.empty(n_frames)
+        merged = self.expectation.merged_with
+        gone = np.where(merged >= 0, PeakStatus.MERGED, PeakStatus.LOST)
+        columns["peak_status"][:] = gone.astype(np.int8)
+        columns["merged_with"][:] = np.where(self.expectation.expected, -1, merged)
+        chi2, dof = np.zeros(n_frames), np.zeros(n_frames)
+        for members, windows, fit in fits:
+            frame = rows[windows.frame]
+            np.add.at(chi2, frame, fit.chi2)
+            np.add.at(dof, frame, fit.dof)
+            scale = misfit_scale(fit.chi2, fit.dof, absolute=absolute)
+            self._fill_windows(columns, frame, members, windows, fit, scale)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            columns["chi2_reduced"][:] = np.where(dof > 0, chi2 / dof, np.nan)
+        columns["n_peaks"][:] = found(columns["peak_status"]).sum(axis=1)
+        return columns
+
+    def judge(
+        self, columns: dict[str, NDArray[Any]], status: NDArray[np.int8], faint: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+        """Give the frames their final status, and say which peaks are missing."""
+        status = status.copy()
+        labels = self.table.coords["peak"]["label"].tolist()
+        notes = []
+        for i, peaks in enumerate(columns["peak_status"]):
+            note = ""
+            if status[i] == Status.OK:
+                status[i], note = self._judge_frame(i, peaks, bool(faint[i]), labels)
+            else:
+                columns["n_peaks"][i] = 0
+            notes.append(note)
+        return status, tuple(notes)
+
+    def _judge_frame(
+        self, i: int, peaks: NDArray[np.int8], faint: bool, labels: list[str]
+    ) -> tuple[Status, str]:
+        if not found(peaks).any():
+            if (peaks == PeakStatus.NOT_CONVERGED).any():
+                return Status.NOT_CONVERGED, "no window's fit converged"
+            if faint:
+                return Status.NO_SIGNAL, "no peak, and less than 10 % of the usual intensity"
+            return Status.LOST, "no peak found"
+        missing = self.expectation.expected[i] & (peaks == PeakStatus.LOST)
+        bound = peaks == PeakStatus.AT_BOUND
+        note = _list_of("lost", missing, labels) + _list_of("at a bound", bound, labels)
+        return (Status.AT_BOUND if bound.any() else Status.OK), note.strip("; ")
+
+    def _fill_windows(
+        self,
+        columns: dict[str, NDArray[Any]],
+        frame: IntArray,
+        members: IntArray,
+        windows: Windows,
+        fit: WindowFit,
+        scale: FloatArray,
+    ) -> None:
+        n_peaks = members.shape[1]
+        m = len(self.profile.shape_names)
+        first = np.arange(n_peaks) * (2 + m)
+        cov = fit.cov * scale[:, None, None]
+        center_cov = cov[:, first[:, None], first[None, :]]
+        good = fit.present & (fit.status != Status.NOT_CONVERGED)[:, None]
+        both = good[:, :, None] & good[:, None, :]
+        at = frame[:, None, None], members[:, :, None], members[:, None, :]
+        columns["center_cov"][at] = np.where(both, center_cov, np.nan)
+        for k in range(n_peaks):
+            part = slice(int(first[k]), int(first[k]) + 2 + m)
+            own = fit.theta[:, part], cov[:, part, part]
+            values = self._peak_values(*own)
+            values |= self._background(fit.theta, own[0][:, 0], windows)
+            values["window_low"], values["window_high"] = windows.low, windows.high
+            where = frame, members[:, k]
+            for name, value in values.items():
+                mask = good[:, k].reshape(-1, *[1] * (value.ndim - 1))
+                columns[name][where] = np.where(mask, value, np.nan)
+            bound = fit.at_bound[:, part][:, [0, 2]].any(axis=1)
+            columns["peak_status"][where] = _peak_status(fit, k, bound)
+            partner = fit.merged_with[:, k]
+            named = members[np.arange(len(members)), np.maximum(partner, 0)]
+            columns["merged_with"][where] = np.where(partner >= 0, named, -1)
+
+    def _peak_values(self, theta: FloatArray, cov: FloatArray) -> dict[str, FloatArray]:
+        """Values and uncertainties of one peak from (rows, 2 + m) parameters."""
+        center, area, shape = theta[:, 0], theta[:, 1], theta[:, 2:].T
+        # What was held (a weak peak's shape, or one at its natural bound) has no variance.
+        known = np.where(np.isfinite(cov), cov, 0.0)
+        variance = np.einsum("rii->ri", cov)
+        top, slopes = self.profile.peak_height_and_gradient(*shape)
+        gradient = np.column_stack([np.zeros_like(area), top, *(area * s for s in slopes)])
+        width, width_slopes = fwhm_and_gradient(self.profile, *shape)
+        zeros = np.zeros((len(area), 2))
+        width_gradient = np.column_stack(
+            [zeros, *(np.broadcast_to(s, area.shape) for s in width_slopes)]
+        )
+        error = np.sqrt(variance)
+        return {
+            "center": center,
+            "center_stderr": error[:, 0],
+            "area": area,
+            "area_stderr": error[:, 1],
+            "fwhm": np.broadcast_to(width, area.shape),
+            "fwhm_stderr": np.sqrt(propagate(width_gradient, known)),
+            "height": area * top,
+            "height_stderr": np.sqrt(propagate(gradient, known)),
+            "shape": theta[:, -1],
+            "shape_stderr": error[:, -1],
+            "significance": area / error[:, 1],
+            "parameters": theta,
+        }
+
+    def _background(
+        self, theta: FloatArray, center: FloatArray, windows: Windows
+    ) -> dict[str, FloatArray]:
+        """Background polynomial about the peak's centre, from powers of u over the window."""
+        n_terms = self.table.size("term")
+        coefficients = theta[:, theta.shape[1] - n_terms :]
+        middle = 0.5 * (windows.low + windows.high)
+        half = 0.5 * (windows.high - windows.low)
+        shift = (center - middle) / half
+        poly = np.zeros((len(theta), n_terms))
+        for i in range(n_terms):
+            for j in range(i + 1):
+                poly[:, j] += coefficients[:, i] * comb(i, j) * shift ** (i - j) / half**j
+        return {"background_poly": poly, "background": poly[:, 0]}
+
+
+def _peak_status(fit: WindowFit, k: int, bound: NDArray[np.bool_]) -> NDArray[np.int8]:
+    failed = fit.status == Status.NOT_CONVERGED
+    status = np.where(bound, PeakStatus.AT_BOUND, PeakStatus.OK)
+    status = np.where(failed, PeakStatus.NOT_CONVERGED, status)
+    gone = np.where(fit.merged_with[:, k] >= 0, PeakStatus.MERGED, PeakStatus.LOST)
+    return np.where(fit.present[:, k], status, gone).astype(np.int8)
+
+
+def _list_of(what: str, mask: NDArray[np.bool_], labels: list[str]) -> str:
+    names = [labels[i] for i in np.flatnonzero(mask)]
+    if not names:
+        return ""
+    shown = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return f"{what}: {shown}; "
