@@ -18,6 +18,7 @@ from spectra.method import Method, setting
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
 from spectra.status import Status
+from spectra.xrd.curves import evaluate as evaluate
 from spectra.xrd.fill import TableFiller
 from spectra.xrd.follow import NodePeaks, Track, link_nodes
 from spectra.xrd.groups import Expectation, Grouping
