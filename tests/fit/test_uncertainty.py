@@ -1,0 +1,46 @@
+"""Point uncertainties, scaling by misfit, propagation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from spectra.fit.uncertainty import misfit_scale, point_sigma, propagate
+
+
+def test_counts_are_smoothed_and_never_below_one():
+    y = np.zeros((1, 50))
+    y[0, 20] = 700.0
+    sigma = point_sigma(y, None, "counts")
+    assert sigma.min() == 1.0
+    assert sigma[0, 20] == pytest.approx(10.0)
+
+
+def test_points_that_were_not_measured_have_no_sigma():
+    y = np.array([[1.0, np.nan, 9.0] * 5])
+    assert np.isnan(point_sigma(y, None, "counts")[0, 1::3]).all()
+    assert np.isnan(point_sigma(y, np.zeros_like(y), "given")).all()
+
+
+def test_given_errors_are_needed():
+    with pytest.raises(ValueError, match="needs errors"):
+        point_sigma(np.ones((1, 5)), None, "given")
+
+
+def test_known_uncertainties_are_scaled_only_where_chi2_is_improbable():
+    dof = np.full(3, 50)
+    value = np.array([chi2.isf(0.01, 50), chi2.isf(1e-4, 50), 10.0])
+    scale = misfit_scale(value, dof, absolute=True)
+    np.testing.assert_allclose(scale, [1.0, value[1] / 50, 1.0])
+
+
+def test_relative_weights_are_always_scaled():
+    scale = misfit_scale(np.array([5.0, 5.0]), np.array([10, 0]), absolute=False)
+    assert scale[0] == 0.5
+    assert np.isnan(scale[1])
+
+
+def test_propagate_is_the_quadratic_form():
+    gradient, cov = np.array([1.0, -2.0]), np.array([[4.0, 1.0], [1.0, 9.0]])
+    assert propagate(gradient, cov) == 4 - 4 + 36
