@@ -122,11 +122,12 @@ def _response(y: FloatArray, sigma: FloatArray, width: float) -> FloatArray:
     u = np.arange(-half, half + 1) / width
     kernel = (1.0 - u**2) * np.exp(-0.5 * u**2)
     kernel -= kernel.mean()
-    padded = np.pad(y, half, mode="edge")
-    variance = np.pad(sigma**2, half, mode="edge")
-    signal = oaconvolve(padded, kernel, mode="valid")
-    noise = oaconvolve(variance, kernel**2, mode="valid")
-    return np.asarray(signal / np.sqrt(np.maximum(noise, np.finfo(float).tiny)))
+    signal = oaconvolve(y, kernel, mode="valid")
+    noise = oaconvolve(sigma**2, kernel**2, mode="valid")
+    # Where the filter would reach past the end there is no answer, hence no peak.
+    response = np.zeros(len(y))
+    response[half : len(y) - half] = signal / np.sqrt(np.maximum(noise, np.finfo(float).tiny))
+    return response
 
 
 def _local_maxima(z: FloatArray, threshold: float) -> NDArray[np.intp]:

@@ -98,9 +98,9 @@ def _match(nodes: list[NodePeaks], n: int, alive: list[Track]) -> dict[int, Trac
         )
         contrast = np.log(node.area[open_peaks][None, :] / area[open_tracks][:, None])
         widening = np.log(node.fwhm[open_peaks][None, :] / fwhm[open_tracks][:, None])
-        cost = distance**2 + 0.02 * contrast**2 + 0.05 * widening**2
-        allowed = (np.abs(distance) < 1.0) & (np.abs(contrast) < (4.0 if gate < 2.0 else 1.0))
-        allowed &= np.abs(widening) < (1.5 if gate < 2.0 else 0.5)
+        # Position, width and intensity together: what has moved far must look the same.
+        cost = distance**2 + widening**2 + (contrast / 4.0) ** 2
+        allowed = cost < 1.0
         rows, columns = linear_sum_assignment(np.where(allowed, cost, 1e3))
         good = allowed[rows, columns]
         for i, j in zip(open_tracks[rows[good]], open_peaks[columns[good]], strict=True):
