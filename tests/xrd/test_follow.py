@@ -21,7 +21,7 @@ def node(frame, centers, areas=None, fwhm=0.1):
 
 def paths(nodes):
     return [
-        [(n, round(float(nodes[n].center[m]), 3)) for n, m in zip(t.nodes, t.members)]
+        [(n, round(float(nodes[n].center[m]), 3)) for n, m in zip(t.nodes, t.members, strict=True)]
         for t in link_nodes(nodes)
     ]
 
@@ -34,7 +34,7 @@ def test_steady_motion_of_many_widths_in_all():
 
 def test_crossing_peaks_keep_their_ways():
     left, right = np.linspace(20, 21, 11), np.linspace(21.05, 19.95, 11)
-    nodes = [node(i, sorted([a, b])) for i, (a, b) in enumerate(zip(left, right))]
+    nodes = [node(i, sorted([a, b])) for i, (a, b) in enumerate(zip(left, right, strict=True))]
     ways = paths(nodes)
     assert [w[0][1] for w in ways] == [20.0, 21.05]
     assert [w[-1][1] for w in ways] == [21.0, 19.95]

@@ -48,7 +48,8 @@ def as_lmfit(
 
     def spectrum(x: FloatArray, **parameters: float) -> FloatArray:
         values = np.array([[parameters[name] for name in model.names]])
-        return model.value(values, x[None], model.basis(x[None], origin, scale))[0]
+        curve: FloatArray = model.value(values, x[None], model.basis(x[None], origin, scale))[0]
+        return curve
 
     # lmfit reads parameter names from the signature, which a variable model lacks.
     made = lmfit.Model(spectrum, independent_vars=["x"], param_names=list(model.names))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.lineshapes import Doublet, Profile
+from spectra.fit.lineshapes import Doublet, Profile, fwhm_of
 from spectra.fit.model import Model, ModelObjective
 from spectra.fit.solver import Solution, covariance, minimize
 from spectra.status import Status
@@ -59,11 +59,8 @@ class Windows:
 
     def take(self, rows: IntArray) -> Windows:
         """Return some of the rows."""
-        arrays = (
-            *(self.frame, self.center, self.fwhm, self.shape, self.shape_free, self.reach),
-            *(self.search, self.low, self.high),
-        )
-        return Windows(*(a[rows] for a in arrays), n_points=self.n_points)
+        arrays = {k: v[rows] for k, v in vars(self).items() if k != "n_points"}
+        return replace(self, **arrays)
 
 
 @dataclass(frozen=True)
@@ -204,6 +201,9 @@ class WindowFitter:
         free = np.ones(shape, bool)
         step = float(np.median(np.diff(x)))
         names = self.profile.shape_names
+        # A Voigt has two widths: start with like shares of both.
+        single = sum(n.startswith("fwhm") for n in names) == 1
+        width_share = 1.0 if single else 0.6
         for k in range(n_peaks):
             first = model.first_parameter(k)
             center, fwhm = windows.center[:, k], windows.fwhm[:, k]
@@ -211,13 +211,16 @@ class WindowFitter:
             lower[:, first] = center - windows.reach[:, k]
             upper[:, first] = center + windows.reach[:, k]
             lower[:, first + 1] = 0.0
-            start[:, first + 2] = fwhm
-            lower[:, first + 2] = np.maximum(0.25 * fwhm, 0.5 * step)
-            upper[:, first + 2] = 4.0 * fwhm
-            for j, name in enumerate(names[1:]):
-                start[:, first + 3 + j] = windows.shape[:, k, j]
-                free[:, first + 3 + j] = windows.shape_free[:, k]
-                lower[:, first + 3 + j], upper[:, first + 3 + j] = self.profile.bounds[name]
+            for j, name in enumerate(names):
+                at = first + 2 + j
+                if name.startswith("fwhm"):
+                    start[:, at] = width_share * fwhm
+                    lower[:, at] = np.maximum(0.25 * fwhm, 0.5 * step) if single else 1e-3 * fwhm
+                    upper[:, at] = 4.0 * fwhm
+                else:
+                    start[:, at] = windows.shape[:, k, j - 1]
+                    free[:, at] = windows.shape_free[:, k]
+                    lower[:, at], upper[:, at] = self.profile.bounds[name]
         return start, lower, upper, free
 
     def _solve(
@@ -252,7 +255,9 @@ class WindowFitter:
         first = np.array([model.first_parameter(k) for k in range(n_peaks)])
         cov = solution.covariance()
         variance = np.einsum("rii->ri", cov)
-        center, area, fwhm = (solution.theta[:, first + i] for i in range(3))
+        center, area = solution.theta[:, first], solution.theta[:, first + 1]
+        shape = (solution.theta[:, first + 2 + j] for j in range(len(self.profile.shape_names)))
+        fwhm = fwhm_of(self.profile, *shape)
         with np.errstate(invalid="ignore"):
             significance = area / np.sqrt(variance[:, first + 1])
         significance = np.where(np.isfinite(significance), significance, 0.0)

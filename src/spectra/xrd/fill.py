@@ -119,11 +119,16 @@ class TableFiller:
             for name, value in values.items():
                 mask = good[:, k].reshape(-1, *[1] * (value.ndim - 1))
                 columns[name][where] = np.where(mask, value, np.nan)
-            bound = fit.at_bound[:, part][:, [0, 2]].any(axis=1)
+            bound = np.asarray(fit.at_bound[:, part][:, self._own_bounds()].any(axis=1))
             columns["peak_status"][where] = _peak_status(fit, k, bound)
             partner = fit.merged_with[:, k]
             named = members[np.arange(len(members)), np.maximum(partner, 0)]
             columns["merged_with"][where] = np.where(partner >= 0, named, -1)
+
+    def _own_bounds(self) -> list[int]:
+        """Parameters whose bounds are ours: centre and width; a shape's bounds are natural."""
+        widths = sum(name.startswith("fwhm") for name in self.profile.shape_names)
+        return [0, 2] if widths == 1 else [0]
 
     def _peak_values(self, theta: FloatArray, cov: FloatArray) -> dict[str, FloatArray]:
         """Values and uncertainties of one peak from (rows, 2 + m) parameters."""

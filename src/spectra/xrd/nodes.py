@@ -147,7 +147,8 @@ class NodeFitter:
         near = np.abs(found.position[:, None] - ghost_at[None, :]) < 0.6 * found.fwhm[:, None]
         weaker = found.significance[:, None] < 0.85 * found.significance[None, :]
         own = np.eye(len(found), dtype=bool)
-        return found.take(~(near & weaker & ~own).any(axis=1))
+        ghost = np.asarray((near & weaker & ~own).any(axis=1))
+        return found.take(np.flatnonzero(~ghost))
 
     def _beside(self, extra: FoundPeaks, peaks: NodePeaks) -> FoundPeaks:
         """Of the peaks found in the residual, those that a misfitting neighbour cannot feign."""
@@ -159,7 +160,8 @@ class NodeFitter:
         share = area[:, None] / peaks.area[None, :]
         too_small = near & (share < _LEAST_SHARE)
         on_top = distance < 0.5 * peaks.fwhm[None, :]
-        return extra.take(~(too_small | on_top).any(axis=1))
+        feigned = np.asarray((too_small | on_top).any(axis=1))
+        return extra.take(np.flatnonzero(~feigned))
 
     def _fit(
         self,

@@ -160,7 +160,7 @@ class Peaks(Method):
         fitter = self._fitter(profile, noise)
         step = float(np.median(np.diff(x)))
         grouping = Grouping(self.link, self.window, float(x[0]), float(x[-1]), step)
-        shape = np.array([profile.defaults[n] for n in profile.shape_names[1:]], dtype=float)
+        shape = np.array([profile.defaults.get(n, 0.0) for n in profile.shape_names[1:]])
         node_fitter = NodeFitter(fitter, grouping, self.threshold, self.fwhm_max, ratio, shape)
         data = read_nodes(source, noise, self.coarse_frames, self._range())
         if self.find_in == "mean":

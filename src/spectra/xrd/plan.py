@@ -59,7 +59,7 @@ class SequencePlan:
     @property
     def n_peaks(self) -> int:
         """Number of tracks."""
-        return self.center.shape[1]
+        return int(self.center.shape[1])
 
     def expectation(self, start: int, stop: int) -> Expectation:
         """Interpolate the tracks to frames ``start:stop``.

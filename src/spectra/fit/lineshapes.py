@@ -1,0 +1,367 @@
+"""Line shapes of unit area, each with its exact derivatives.
+
+Every profile is a function g(x; center, *shape) with ∫g dx = 1, evaluated with broadcasting:
+x has shape (..., points), the parameters (..., 1) or scalars. Derivatives come with respect
+to the centre and then to each shape parameter.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import digamma, gammaln, wofz
+
+from spectra.errors import SettingError
+
+FloatArray = NDArray[np.float64]
+Gradient = tuple[FloatArray, ...]
+
+_LN2 = float(np.log(2.0))
+_GAUSS = float(2.0 * np.sqrt(_LN2 / np.pi))
+_SIGMA = float(1.0 / (2.0 * np.sqrt(2.0 * _LN2)))
+_POSITIVE = (1e-12, np.inf)
+# Width of a Voigt profile from those of its parts: J. J. Olivero and R. L. Longbothum,
+# J. Quant. Spectrosc. Radiat. Transf. 17 (1977) 233; good to 0.02 %.
+_OLIVERO = (0.5346, 0.2166)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A line shape of unit area.
+
+    Parameters
+    ----------
+    name : str
+    shape_names : tuple of str
+        Parameters after the centre. The first is a width in the unit of x.
+    bounds : mapping
+        Allowed range of each.
+    defaults : mapping
+        Where those that are not widths start.
+    evaluate : callable
+        (x, center, *shape) to g and its gradient.
+    width : callable
+        (*shape) to the full width at half maximum and its gradient.
+
+    Examples
+    --------
+    >>> gaussian = get_profile("gaussian")
+    >>> float(gaussian.value(np.array([5.0]), 5.0, 2.0)[0].round(6))
+    0.469719
+    """
+
+    name: str
+    shape_names: tuple[str, ...]
+    bounds: Mapping[str, tuple[float, float]]
+    defaults: Mapping[str, float]
+    evaluate: Callable[..., tuple[FloatArray, Gradient]]
+    width: Callable[..., tuple[FloatArray, Gradient]]
+
+    def value(self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike) -> FloatArray:
+        """Profile at x: (..., points)."""
+        return self.evaluate(*(np.asarray(v, dtype=float) for v in (x, center, *shape)))[0]
+
+    def value_and_gradient(
+        self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike
+    ) -> tuple[FloatArray, Gradient]:
+        """Profile and its derivatives by the centre and each shape parameter."""
+        return self.evaluate(*(np.asarray(v, dtype=float) for v in (x, center, *shape)))
+
+    def peak_height_and_gradient(self, *shape: ArrayLike) -> tuple[FloatArray, Gradient]:
+        """Value at the centre for unit area, and its derivatives by the shape parameters."""
+        columns = [np.asarray(s, dtype=float)[..., None] for s in shape]
+        zero = np.zeros(np.broadcast_shapes(*(c.shape for c in columns)))
+        height, gradient = self.evaluate(zero, zero, *columns)
+        return height[..., 0], tuple(np.broadcast_to(g, height.shape)[..., 0] for g in gradient[1:])
+
+
+@dataclass(frozen=True)
+class Doublet:
+    """A profile as the Kα1/Kα2 doublet of a laboratory tube, of unit total area.
+
+    Both components have the same shape. The centre is that of Kα1 at 2θ₁ (deg); Kα2 stands
+    at 2θ₂ = 2 arcsin((λ₂/λ₁) sin θ₁) by Bragg's law. Where that has no solution it is left
+    out.
+
+    Parameters
+    ----------
+    profile : Profile
+    wavelength_ratio : float
+        λ₂/λ₁.
+    intensity_ratio : float
+        r = I(Kα2)/I(Kα1); the components have areas 1/(1 + r) and r/(1 + r).
+    """
+
+    profile: Profile
+    wavelength_ratio: float
+    intensity_ratio: float
+
+    @property
+    def name(self) -> str:
+        """Name of the profile."""
+        return self.profile.name
+
+    @property
+    def shape_names(self) -> tuple[str, ...]:
+        """Parameters after the centre."""
+        return self.profile.shape_names
+
+    @property
+    def bounds(self) -> Mapping[str, tuple[float, float]]:
+        """Allowed range of each shape parameter."""
+        return self.profile.bounds
+
+    @property
+    def defaults(self) -> Mapping[str, float]:
+        """Where shape parameters that are not widths start."""
+        return self.profile.defaults
+
+    def value(self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike) -> FloatArray:
+        """Doublet at x: (..., points)."""
+        second, share, _ = self._second(center)
+        first = self.profile.value(x, center, *shape)
+        return (1.0 - share) * first + share * self.profile.value(x, second, *shape)
+
+    def value_and_gradient(
+        self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike
+    ) -> tuple[FloatArray, Gradient]:
+        """Doublet and its derivatives by the centre of Kα1 and each shape parameter."""
+        second, share, slope = self._second(center)
+        one, gradient_one = self.profile.value_and_gradient(x, center, *shape)
+        two, gradient_two = self.profile.value_and_gradient(x, second, *shape)
+        rest = 1.0 - share
+        by_center = rest * gradient_one[0] + share * slope * gradient_two[0]
+        others = zip(gradient_one[1:], gradient_two[1:], strict=True)
+        return rest * one + share * two, (by_center, *(rest * a + share * b for a, b in others))
+
+    def peak_height_and_gradient(self, *shape: ArrayLike) -> tuple[FloatArray, Gradient]:
+        """Height of the Kα1 component alone, and its derivatives by the shape parameters."""
+        height, gradient = self.profile.peak_height_and_gradient(*shape)
+        share = 1.0 / (1.0 + self.intensity_ratio)
+        return share * height, tuple(share * g for g in gradient)
+
+    def _second(self, center: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Centre of Kα2, its share of the area, and its derivative by the centre of Kα1."""
+        theta = np.radians(0.5 * np.asarray(center, dtype=float))
+        sine = self.wavelength_ratio * np.sin(theta)
+        reached = np.abs(sine) < 1.0
+        sine = np.where(reached, sine, 0.0)
+        slope = self.wavelength_ratio * np.cos(theta) / np.sqrt(1.0 - sine**2)
+        share = np.where(reached, self.intensity_ratio / (1.0 + self.intensity_ratio), 0.0)
+        return np.degrees(2.0 * np.arcsin(sine)), share, slope
+
+
+def _gaussian(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> tuple[FloatArray, Gradient]:
+    """Evaluate g = (2/w)·√(ln 2/π)·exp(−4 ln 2·(x − c)²/w²)."""
+    inverse = 1.0 / fwhm
+    t = (x - center) * inverse
+    t2 = t * t
+    g = (_GAUSS * inverse) * np.exp(-4.0 * _LN2 * t2)
+    slope = (8.0 * _LN2) * t
+    return g, (g * slope * inverse, g * (slope * t - 1.0) * inverse)
+
+
+def _lorentzian(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> tuple[FloatArray, Gradient]:
+    """Evaluate g = (2/πw)/(1 + 4(x − c)²/w²)."""
+    inverse = 1.0 / fwhm
+    t = (x - center) * inverse
+    bottom = 1.0 / (1.0 + 4.0 * t * t)
+    g = (2.0 / np.pi * inverse) * bottom
+    slope = 8.0 * t * bottom
+    return g, (g * slope * inverse, g * (slope * t - 1.0) * inverse)
+
+
+def _pseudo_voigt(
+    x: FloatArray, center: FloatArray, fwhm: FloatArray, eta: FloatArray
+) -> tuple[FloatArray, Gradient]:
+    """Evaluate g = η·L + (1 − η)·G, both of the same fwhm.
+
+    G. K. Wertheim et al., Rev. Sci. Instrum. 45 (1974) 1369.
+    """
+    inverse = 1.0 / fwhm
+    t = (x - center) * inverse
+    t2 = t * t
+    gauss = (_GAUSS * inverse) * np.exp(-4.0 * _LN2 * t2)
+    bottom = 1.0 / (1.0 + 4.0 * t2)
+    lorentz = (2.0 / np.pi * inverse) * bottom
+    mixing = lorentz - gauss
+    gauss = gauss * (1.0 - eta)
+    lorentz = lorentz * eta
+    g = gauss + lorentz
+    # d ln/dt of both parts, without the sign.
+    slope = gauss * (8.0 * _LN2)
+    slope += lorentz * (8.0 * bottom)
+    slope *= t
+    by_width = (slope * t - g) * inverse
+    slope *= inverse
+    return g, (slope, by_width, mixing)
+
+
+def _split_pseudo_voigt(
+    x: FloatArray, center: FloatArray, fwhm: FloatArray, asymmetry: FloatArray, eta: FloatArray
+) -> tuple[FloatArray, Gradient]:
+    """Pseudo-Voigt halves of full widths w(1 ± a), left (−) and right (+) of the maximum.
+
+    With half widths in the ratio (1 − a):(1 + a) and one common height, the halves' areas are
+    (1 ∓ a)/2, so that the total area is 1 and the fwhm is w.
+    """
+    a, w = asymmetry, fwhm
+    side = np.where(x < center, -1.0, 1.0)
+    factor = 1.0 + side * a
+    g, (by_center, by_width, by_eta) = _pseudo_voigt(x, center, w * factor, eta)
+    return g * factor, (
+        by_center * factor,
+        by_width * factor**2,
+        side * (g + by_width * w * factor),
+        by_eta * factor,
+    )
+
+
+def _pearson7(
+    x: FloatArray, center: FloatArray, fwhm: FloatArray, exponent: FloatArray
+) -> tuple[FloatArray, Gradient]:
+    """Evaluate g = N·(1 + k·t²)^−m, t = 2(x − c)/w, k = 2^(1/m) − 1, N = 2√k·Γ(m)/(√π·Γ(m − ½)·w).
+
+    M. M. Hall et al., J. Appl. Cryst. 10 (1977) 66. Lorentzian for m = 1, Gaussian for m → ∞.
+    """
+    m, w = exponent, fwhm
+    k = np.expm1(_LN2 / m)
+    k_slope = -_LN2 / m**2 * (1.0 + k)
+    t = 2.0 * (x - center) / w
+    inside = k * t * t
+    log_bottom = np.log1p(inside)
+    norm = 2.0 * np.sqrt(k / np.pi) / w * np.exp(gammaln(m) - gammaln(m - 0.5))
+    g = norm * np.exp(-m * log_bottom)
+    slope = 2.0 * m * k * t / (1.0 + inside)
+    by_center = g * slope * 2.0 / w
+    by_width = g * (slope * t - 1.0) / w
+    log_norm_slope = 0.5 * k_slope / k + digamma(m) - digamma(m - 0.5)
+    by_m = g * (log_norm_slope - log_bottom - m * t * t * k_slope / (1.0 + inside))
+    return g, (by_center, by_width, by_m)
+
+
+def _voigt(
+    x: FloatArray, center: FloatArray, fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray
+) -> tuple[FloatArray, Gradient]:
+    """Evaluate g = Re w(z)/(σ√(2π)), z = (x − c + iγ)/(σ√2): the convolution of both, exactly.
+
+    B. H. Armstrong, J. Quant. Spectrosc. Radiat. Transf. 7 (1967) 61; w′(z) = 2i/√π − 2z·w(z).
+    """
+    sigma = fwhm_gauss * _SIGMA
+    gamma = 0.5 * fwhm_lorentz
+    root = sigma * np.sqrt(2.0)
+    z = (x - center + 1j * gamma) / root
+    w = wofz(z)
+    slope = 2j / np.sqrt(np.pi) - 2.0 * z * w
+    norm = 1.0 / (sigma * np.sqrt(2.0 * np.pi))
+    g = norm * w.real
+    by_center = -norm * slope.real / root
+    by_sigma = -(g + norm * (slope * z).real) / sigma
+    by_gamma = -norm * slope.imag / root
+    return g, (by_center, by_sigma * _SIGMA, 0.5 * by_gamma)
+
+
+def _tch(
+    x: FloatArray, center: FloatArray, fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray
+) -> tuple[FloatArray, Gradient]:
+    """Pseudo-Voigt with the width and mixing of a Voigt of the given parts.
+
+    P. Thompson, D. E. Cox and J. B. Hastings, J. Appl. Cryst. 20 (1987) 79,
+    doi:10.1107/S0021889887087090: Γ⁵ = Γ_G⁵ + 2.69269Γ_G⁴Γ_L + … + Γ_L⁵ and
+    η = 1.36603q − 0.47719q² + 0.11116q³, q = Γ_L/Γ.
+    """
+    (total, total_slopes), (eta, eta_slopes) = _tch_parts(fwhm_gauss, fwhm_lorentz)
+    g, (by_center, by_width, by_eta) = _pseudo_voigt(x, center, total, eta)
+    return g, (
+        by_center,
+        *(by_width * a + by_eta * b for a, b in zip(total_slopes, eta_slopes, strict=True)),
+    )
+
+
+def _tch_parts(
+    fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray
+) -> tuple[tuple[FloatArray, Gradient], tuple[FloatArray, Gradient]]:
+    """Total width and mixing of Thompson, Cox and Hastings, each with its gradient."""
+    a, b = fwhm_gauss, fwhm_lorentz
+    c = (1.0, 2.69269, 2.42843, 4.47163, 0.07842, 1.0)
+    total = np.asarray(sum(c[i] * a ** (5 - i) * b**i for i in range(6))) ** 0.2
+    by_a = sum(c[i] * (5 - i) * a ** (4 - i) * b**i for i in range(5)) / (5.0 * total**4)
+    by_b = sum(c[i] * i * a ** (5 - i) * b ** (i - 1) for i in range(1, 6)) / (5.0 * total**4)
+    q = b / total
+    eta = q * (1.36603 + q * (-0.47719 + 0.11116 * q))
+    eta_slope = 1.36603 - 2 * 0.47719 * q + 3 * 0.11116 * q**2
+    q_a, q_b = -q * by_a / total, (1.0 - q * by_b) / total
+    return (total, (by_a, by_b)), (eta, (eta_slope * q_a, eta_slope * q_b))
+
+
+def _own_width(fwhm: FloatArray, *others: FloatArray) -> tuple[FloatArray, Gradient]:
+    w = fwhm
+    return w, (np.ones_like(w), *(np.zeros_like(w) for _ in others))
+
+
+def _voigt_width(fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray) -> tuple[FloatArray, Gradient]:
+    a, b = fwhm_gauss, fwhm_lorentz
+    root = np.sqrt(_OLIVERO[1] * b**2 + a**2)
+    return _OLIVERO[0] * b + root, (a / root, _OLIVERO[0] + _OLIVERO[1] * b / root)
+
+
+def _tch_width(fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray) -> tuple[FloatArray, Gradient]:
+    return _tch_parts(fwhm_gauss, fwhm_lorentz)[0]
+
+
+_FWHM = {"fwhm": _POSITIVE}
+_ETA = {"eta": (0.0, 1.0)}
+_TWO_WIDTHS = {"fwhm_gauss": _POSITIVE, "fwhm_lorentz": (0.0, np.inf)}
+
+PROFILES: Mapping[str, Profile] = {
+    p.name: p
+    for p in (
+        Profile("gaussian", ("fwhm",), _FWHM, {}, _gaussian, _own_width),
+        Profile("lorentzian", ("fwhm",), _FWHM, {}, _lorentzian, _own_width),
+        Profile(
+            *("pseudo_voigt", ("fwhm", "eta"), _FWHM | _ETA, {"eta": 0.5}),
+            *(_pseudo_voigt, _own_width),
+        ),
+        Profile(
+            *("split_pseudo_voigt", ("fwhm", "asymmetry", "eta")),
+            *(_FWHM | {"asymmetry": (-0.9, 0.9)} | _ETA, {"asymmetry": 0.0, "eta": 0.5}),
+            *(_split_pseudo_voigt, _own_width),
+        ),
+        Profile(
+            *("pearson7", ("fwhm", "exponent"), _FWHM | {"exponent": (0.6, 100.0)}),
+            *({"exponent": 1.8}, _pearson7, _own_width),
+        ),
+        Profile("voigt", ("fwhm_gauss", "fwhm_lorentz"), _TWO_WIDTHS, {}, _voigt, _voigt_width),
+        Profile("tch", ("fwhm_gauss", "fwhm_lorentz"), _TWO_WIDTHS, {}, _tch, _tch_width),
+    )
+}
+
+
+def get_profile(name: str) -> Profile:
+    """Return the profile of a name.
+
+    Raises
+    ------
+    SettingError
+        For an unknown name, with the nearest known one.
+    """
+    if name in PROFILES:
+        return PROFILES[name]
+    near = difflib.get_close_matches(name, PROFILES, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise SettingError(f"no profile {name!r}; {hint}There are {', '.join(PROFILES)}")
+
+
+def fwhm_and_gradient(profile: Profile | Doublet, *shape: ArrayLike) -> tuple[FloatArray, Gradient]:
+    """Full width at half maximum of one component, and its derivatives by the shape."""
+    single = profile.profile if isinstance(profile, Doublet) else profile
+    return single.width(*(np.asarray(s, dtype=float) for s in shape))
+
+
+def fwhm_of(profile: Profile | Doublet, *shape: ArrayLike) -> FloatArray:
+    """Full width at half maximum of one component."""
+    return fwhm_and_gradient(profile, *shape)[0]
