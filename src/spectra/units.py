@@ -1,0 +1,70 @@
+"""Conversions between 2θ, q, d, wavelength and energy.
+
+Angles are degrees, lengths angstrom, energies eV. Values outside the domain give NaN.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+def energy_from_wavelength(wavelength: ArrayLike) -> FloatArray:
+    """Photon energy E = hc/λ (eV).
+
+    Examples
+    --------
+    >>> round(float(energy_from_wavelength(1.0)), 2)
+    12398.42
+    """
+    from scipy.constants import c, e, h
+
+    return np.asarray(h * c / e * 1e10 / np.asarray(wavelength, dtype=float))
+
+
+def wavelength_from_energy(energy: ArrayLike) -> FloatArray:
+    """Wavelength λ = hc/E (angstrom)."""
+    return energy_from_wavelength(energy)
+
+
+def d_from_two_theta(two_theta: ArrayLike, wavelength: ArrayLike) -> FloatArray:
+    """Spacing d = λ/(2 sin θ) (angstrom), by Bragg's law.
+
+    Examples
+    --------
+    >>> round(float(d_from_two_theta(60.0, 1.0)), 6)
+    1.0
+    """
+    sine = np.sin(np.radians(np.asarray(two_theta, dtype=float)) / 2.0)
+    good = sine > 0
+    return np.where(good, np.asarray(wavelength) / (2.0 * np.where(good, sine, 1.0)), np.nan)
+
+
+def two_theta_from_d(d: ArrayLike, wavelength: ArrayLike) -> FloatArray:
+    """Angle 2θ = 2 arcsin(λ/2d) (deg); NaN where λ > 2d."""
+    spacing = np.asarray(d, dtype=float)
+    sine = np.asarray(wavelength, dtype=float) / (2.0 * np.where(spacing > 0, spacing, np.nan))
+    return np.degrees(2.0 * np.arcsin(np.where(np.abs(sine) <= 1.0, sine, np.nan)))
+
+
+def q_from_d(d: ArrayLike) -> FloatArray:
+    """Scattering vector q = 2π/d (1/angstrom)."""
+    return np.asarray(2.0 * np.pi / np.asarray(d, dtype=float))
+
+
+def d_from_q(q: ArrayLike) -> FloatArray:
+    """Spacing d = 2π/q (angstrom)."""
+    return q_from_d(q)
+
+
+def q_from_two_theta(two_theta: ArrayLike, wavelength: ArrayLike) -> FloatArray:
+    """Scattering vector q = 4π sin θ/λ (1/angstrom)."""
+    sine = np.sin(np.radians(np.asarray(two_theta, dtype=float)) / 2.0)
+    return np.asarray(4.0 * np.pi * sine / np.asarray(wavelength, dtype=float))
+
+
+def two_theta_from_q(q: ArrayLike, wavelength: ArrayLike) -> FloatArray:
+    """Angle 2θ = 2 arcsin(qλ/4π) (deg); NaN where there is none."""
+    return two_theta_from_d(d_from_q(q), wavelength)
