@@ -58,7 +58,12 @@ class TableFiller:
             self._fill_windows(columns, frame, members, windows, fit, scale)
         with np.errstate(invalid="ignore", divide="ignore"):
             columns["chi2_reduced"][:] = np.where(dof > 0, chi2 / dof, np.nan)
-        columns["n_peaks"][:] = found(columns["peak_status"]).sum(axis=1)
+        there = found(columns["peak_status"])
+        columns["n_peaks"][:] = there.sum(axis=1)
+        # Peaks of different windows were fitted independently.
+        apart = there[:, :, None] & there[:, None, :] & ~np.isfinite(columns["center_cov"])
+        np.einsum("fpp->fp", apart)[...] = False
+        columns["center_cov"][apart] = 0.0
         return columns
 
     def judge(

@@ -1,0 +1,396 @@
+"""Refine cells and corrections against the positions of indexed peaks, all frames at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.find import FWHM_PER_SIGMA
+from spectra.fit.solver import covariance
+from spectra.xrd.aberrations import Aberration
+from spectra.xrd.lattice import CellConstraint, inverse_d2
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+
+# A cell that would leave this range of its start (relative) is not determined by its peaks.
+CELL_RANGE = 0.05
+_ITERATIONS = 25
+# Neighbours further away than this many fwhm do not pull.
+_PULL_RANGE = 1.5
+# Neighbours at least this strong against the indexed reflection count as one line with it.
+_EQUAL_PARTNER = 0.3
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How spacings become positions: in 2θ (deg) for a wavelength, or in q (1/angstrom)."""
+
+    wavelength: float | None
+
+    def position(self, inverse_d2: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Position for 1/d² and its derivative by 1/d²; NaN beyond 2θ = 180°."""
+        root = np.sqrt(inverse_d2)
+        if self.wavelength is None:
+            return 2.0 * np.pi * root, np.pi / root
+        sine = 0.5 * self.wavelength * root
+        sine = np.where(sine < 1.0, sine, np.nan)
+        slope = 0.5 * self.wavelength / (root * np.sqrt(1.0 - sine**2))
+        return np.degrees(2.0 * np.arcsin(sine)), np.degrees(slope)
+
+    def spacing(self, position: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Spacing d for a position and its derivative by the position."""
+        if self.wavelength is None:
+            d = 2.0 * np.pi / position
+            return d, -d / position
+        theta = 0.5 * np.radians(position)
+        d = 0.5 * self.wavelength / np.sin(theta)
+        return d, np.radians(-0.5 * d / np.tan(theta))
+
+
+@dataclass(frozen=True)
+class CellModel:
+    """Reflections of all phases and what they depend on.
+
+    Attributes
+    ----------
+    axis : Axis
+    hkl : int array (R, 3)
+    phase : int array (R,)
+    intensity : array (R,)
+        Relative within each phase.
+    constraints : tuple of CellConstraint or None
+        One per phase; None for a standard whose cell is held.
+    start : array (phases, 6)
+    aberrations : tuple of Aberration
+    radius : float
+        mm
+    """
+
+    axis: Axis
+    hkl: NDArray[np.int32]
+    phase: IntArray
+    intensity: FloatArray
+    constraints: tuple[CellConstraint | None, ...]
+    start: FloatArray
+    aberrations: tuple[Aberration, ...]
+    radius: float
+
+    @property
+    def n_cell(self) -> int:
+        """Number of free cell parameters, all phases together."""
+        return sum(len(c.names) for c in self.constraints if c is not None)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of free parameters."""
+        return self.n_cell + len(self.aberrations)
+
+    def columns(self, phase: int) -> slice:
+        """Where the cell parameters of a phase stand."""
+        sizes = [0 if c is None else len(c.names) for c in self.constraints]
+        first = sum(sizes[:phase])
+        return slice(first, first + sizes[phase])
+
+    def initial(self, n_frames: int) -> FloatArray:
+        """Parameters (frames, P) of the start cells without corrections."""
+        parts = [c.free(s) for c, s in zip(self.constraints, self.start, strict=True) if c]
+        one = np.concatenate([*parts, np.zeros(len(self.aberrations))])
+        return np.tile(one, (n_frames, 1))
+
+    def limits(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds of the parameters (P,): cells within `CELL_RANGE` of their start."""
+        free = self.initial(1)[0, : self.n_cell]
+        open_ = np.full(len(self.aberrations), np.inf)
+        low = np.concatenate([free * (1.0 - CELL_RANGE), -open_])
+        return low, np.concatenate([free * (1.0 + CELL_RANGE), open_])
+
+    def cells(self, theta: FloatArray) -> FloatArray:
+        """Cells (frames, phases, 6) of parameters (frames, P)."""
+        cells = np.tile(self.start, (len(theta), 1, 1))
+        for p, constraint in enumerate(self.constraints):
+            if constraint is not None:
+                cells[:, p] = constraint.cell(theta[:, self.columns(p)])
+        return cells
+
+    def positions(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Positions (frames, R) and their derivatives (frames, R, P)."""
+        cells = self.cells(theta)
+        n_frames, n_reflections = len(theta), len(self.hkl)
+        position = np.empty((n_frames, n_reflections))
+        jacobian = np.zeros((n_frames, n_reflections, self.n_parameters))
+        for p, constraint in enumerate(self.constraints):
+            mine = np.flatnonzero(self.phase == p)
+            value, slope = inverse_d2(self.hkl[mine], cells[:, p])
+            position[:, mine], chain = self.axis.position(value)
+            if constraint is not None:
+                by_free = chain[:, :, None] * (slope @ constraint.matrix)
+                columns = np.arange(self.n_parameters)[self.columns(p)]
+                jacobian[:, mine[:, None], columns[None, :]] = by_free
+        ideal = position.copy()
+        for k, aberration in enumerate(self.aberrations):
+            # The shift's own change with the position is of second order.
+            shift = aberration.shift(ideal, self.radius)
+            position += theta[:, self.n_cell + k, None] * shift
+            jacobian[:, :, self.n_cell + k] = shift
+        return position, jacobian
+
+
+@dataclass(frozen=True)
+class Observations:
+    """Peaks of some frames, arrays (frames, tracks) unless said otherwise.
+
+    Attributes
+    ----------
+    center, fwhm, area : array
+    cov : array (frames, tracks, tracks)
+    found : bool array
+    """
+
+    center: FloatArray
+    cov: FloatArray
+    fwhm: FloatArray
+    area: FloatArray
+    found: BoolArray
+
+
+@dataclass(frozen=True)
+class Refinement:
+    """Outcome, one row per frame.
+
+    Attributes
+    ----------
+    theta : array (frames, P)
+    cov : array (frames, P, P)
+        Not scaled; NaN for what is not determined.
+    residual : array (frames, tracks)
+        Observed − calculated; NaN for tracks without reflection or peak.
+    used : bool array (frames, tracks)
+    chi2 : array (frames,)
+    dof : int array (frames,)
+    position : array (frames, R)
+        Calculated positions of all reflections.
+    weak_share : array (frames, P, P)
+        Information that comes from lines being seen unsplit.
+    """
+
+    theta: FloatArray
+    cov: FloatArray
+    residual: FloatArray
+    used: BoolArray
+    chi2: FloatArray
+    dof: IntArray
+    position: FloatArray
+    weak_information: FloatArray
+
+
+@dataclass(frozen=True)
+class Refiner:
+    """Least squares on peak positions.
+
+    The position of an observed peak that stands for several unresolved reflections is
+    modelled as that of the indexed reflection r plus the pull of its neighbours s that have
+    no peak of their own: Σ w_s(x_s − x_r)/(1 + Σ w_s) with w_s = ε·exp(−(1 − ε)Δ²/4σ²),
+    ε = min(I_s/I_r, 1), Δ = x_s − x_r, σ = fwhm/2.355. For a weak neighbour it is the
+    first-order shift of the least-squares fit of one Gaussian to the sum of two,
+    ε∫p′(x)p(x − Δ)dx/∫p′(x)²dx = εΔ·exp(−Δ²/4σ²); for an equal one it is the centroid.
+
+    Where such partners are about as strong (ε > 0.3), their being seen as one line says that
+    they are not split by more than about half of its width: a weak observation Δ = 0 ± fwhm/2,
+    worth one observation however many such lines there are. It decides only what the
+    positions leave open, such as b and c of a nearly tetragonal cell.
+
+    Parameters
+    ----------
+    model : CellModel
+    reflection : int array (tracks,)
+        The reflection of each track, or -1.
+    pull_uncertainty : float
+        Fraction of a pull that counts as its uncertainty.
+    floor : float
+        Uncertainty of every position that counting statistics do not know of.
+    outlier : float
+        Studentised residual beyond which a peak is left out.
+    max_outliers : float
+        Largest fraction left out.
+    """
+
+    model: CellModel
+    reflection: IntArray
+    pull_uncertainty: float = 0.2
+    floor: float = 0.0
+    outlier: float = 5.0
+    max_outliers: float = 0.25
+
+    def refine(self, observed: Observations, start: FloatArray | None = None) -> Refinement:
+        """Refine every frame."""
+        indexed = self.reflection >= 0
+        used = observed.found & indexed & np.isfinite(observed.center)
+        first = self.model.initial(len(used)) if start is None else start
+        total = used.sum(axis=1)
+        result = self._minimise(observed, used, first)
+        for _ in range(4):
+            out = self._outliers(observed, result, total)
+            if not out.any():
+                break
+            result = self._minimise(observed, result.used & ~out, result.theta)
+        return result
+
+    def _outliers(self, observed: Observations, result: Refinement, total: IntArray) -> BoolArray:
+        """Tell the worst peaks of frames that can spare them."""
+        sigma = np.sqrt(np.einsum("ftt->ft", observed.cov) + self.floor**2)
+        with np.errstate(invalid="ignore"):
+            z = np.where(result.used, np.abs(result.residual) / sigma, np.nan)
+        n_used = result.used.sum(axis=1)
+        spare = n_used - 1 >= np.maximum((1 - self.max_outliers) * total, 0)
+        spare &= result.dof >= 2
+        middle = np.ones(len(z))
+        some = n_used > 0
+        middle[some] = 1.4826 * np.nanmedian(z[some], axis=1)
+        limit = self.outlier * np.maximum(middle, 1.0)
+        worst = np.where(np.isfinite(z), z, -1.0)
+        # The worst and what is nearly as bad go together; the rest is judged anew.
+        top = worst.max(axis=1, initial=-1.0)
+        out = (worst > limit[:, None]) & (worst > 0.7 * top[:, None]) & spare[:, None]
+        room = np.floor(self.max_outliers * total) - (total - n_used)
+        rank = np.argsort(np.argsort(-worst, axis=1, kind="stable"), axis=1, kind="stable")
+        return np.asarray(out & (rank < room[:, None]))
+
+    def _minimise(self, observed: Observations, used: BoolArray, start: FloatArray) -> Refinement:
+        theta = start.copy()
+        lowest, highest = self.model.limits()
+        for iteration in range(_ITERATIONS):
+            parts = self._linearise(observed, used, theta, pulls=iteration >= 3)
+            residual, jacobian, information, pulled, _ = parts
+            normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
+            right = np.matmul(jacobian.transpose(0, 2, 1), residual[:, :, None])[:, :, 0] + pulled
+            step = _solve(normal, right)
+            theta = np.clip(theta + step, lowest, highest)
+            small = np.abs(step) <= 1e-11 * np.maximum(np.abs(theta), 1e-3)
+            if iteration >= 5 and small.all():
+                break
+        return self._finish(observed, used, theta)
+
+    def _finish(self, observed: Observations, used: BoolArray, theta: FloatArray) -> Refinement:
+        residual, jacobian, information, _, raw = self._linearise(observed, used, theta, pulls=True)
+        normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
+        cov = covariance(normal, np.ones(theta.shape, bool))
+        chi2 = np.einsum("ft,ft->f", residual, residual)
+        determined = np.isfinite(np.einsum("fpp->fp", cov)).sum(axis=1)
+        return Refinement(
+            theta=theta,
+            cov=cov,
+            residual=raw,
+            used=used,
+            chi2=chi2,
+            dof=used.sum(axis=1) - determined,
+            position=self.model.positions(theta)[0],
+            weak_information=information,
+        )
+
+    def _linearise(
+        self, observed: Observations, used: BoolArray, theta: FloatArray, *, pulls: bool
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+        """Whitened residuals and Jacobian, weak information and its pull, raw residuals."""
+        position, slopes = self.model.positions(theta)
+        at = np.maximum(self.reflection, 0)
+        expected, jacobian = position[:, at], slopes[:, at]
+        extra = np.full(used.shape, self.floor**2)
+        n = self.model.n_parameters
+        information, pulled = np.zeros((len(theta), n, n)), np.zeros((len(theta), n))
+        if pulls:
+            weight, delta = self._neighbours(observed, used, position)
+            total = 1.0 + weight.sum(axis=2)
+            share = weight / total[:, :, None]
+            pull = (share * delta).sum(axis=2)
+            expected = expected + pull
+            jacobian = jacobian + np.matmul(share, slopes)
+            jacobian = jacobian - share.sum(axis=2)[:, :, None] * slopes[:, at]
+            spread = (share * delta**2).sum(axis=2) - pull**2
+            extra = extra + self.pull_uncertainty**2 * np.maximum(spread, 0.0)
+            information, pulled = self._unsplit(observed, share, weight, delta, slopes)
+        known = used & np.isfinite(expected)
+        raw = np.where(observed.found & (self.reflection >= 0), observed.center - expected, np.nan)
+        cov = np.where(known[:, :, None] & known[:, None, :], observed.cov, 0.0)
+        np.einsum("ftt->ft", cov)[...] += np.where(known, extra, 1.0)
+        lower = np.linalg.cholesky(cov)
+        residual = np.where(known, raw, 0.0)
+        jacobian = np.where(known[:, :, None], jacobian, 0.0)
+        whitened = np.linalg.solve(lower, np.concatenate([residual[:, :, None], jacobian], axis=2))
+        return whitened[:, :, 0], whitened[:, :, 1:], information, pulled, raw
+
+    def _neighbours(
+        self, observed: Observations, used: BoolArray, position: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Weights and distances of every reflection seen from every track (frames, T, R)."""
+        n_frames, n_reflections = position.shape
+        at = np.maximum(self.reflection, 0)
+        scale = self._phase_scales(observed, used)
+        strength = self.model.intensity[None, :] * scale[:, self.model.phase]
+        # A reflection with a peak of its own pulls nobody.
+        own = np.zeros((n_frames, n_reflections), bool)
+        frame, track = np.nonzero(observed.found & (self.reflection >= 0))
+        own[frame, self.reflection[track]] = True
+        delta = position[:, None, :] - position[:, at][:, :, None]
+        fwhm = np.where(used, observed.fwhm, 1.0)[:, :, None]
+        near = (np.abs(delta) < _PULL_RANGE * fwhm) & used[:, :, None] & ~own[:, None, :]
+        ratio = strength[:, None, :] / np.maximum(strength[:, at], 1e-300)[:, :, None]
+        ratio = np.where(near, np.minimum(ratio, 1.0), 0.0)
+        delta = np.where(near, delta, 0.0)
+        sigma2 = (fwhm / FWHM_PER_SIGMA) ** 2
+        return ratio * np.exp(-(1.0 - ratio) * delta**2 / (4.0 * sigma2)), delta
+
+    def _phase_scales(self, observed: Observations, used: BoolArray) -> FloatArray:
+        """Observed over calculated intensity of each phase in each frame; 0 where absent."""
+        at = np.maximum(self.reflection, 0)
+        n_phases = len(self.model.constraints)
+        scale = np.zeros((len(used), n_phases))
+        ratio = observed.area / np.maximum(self.model.intensity[at], 1e-3)
+        for p in range(n_phases):
+            mine = used & (self.model.phase[at] == p)
+            some = mine.any(axis=1)
+            values = np.where(mine, ratio, np.nan)
+            scale[some, p] = np.nanmedian(values[some], axis=1)
+        return scale
+
+    def _unsplit(
+        self,
+        observed: Observations,
+        share: FloatArray,
+        weight: FloatArray,
+        delta: FloatArray,
+        slopes: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Information of lines that are seen unsplit (frames, P, P), and its pull (frames, P)."""
+        at = np.maximum(self.reflection, 0)
+        partner = weight > _EQUAL_PARTNER
+        frame, track, other = np.nonzero(partner)
+        n_frames, n = len(weight), self.model.n_parameters
+        information, pulled = np.zeros((n_frames, n, n)), np.zeros((n_frames, n))
+        if frame.size == 0:
+            return information, pulled
+        count = partner.sum(axis=(1, 2))
+        split = slopes[frame, other] - slopes[frame, at[track]]
+        sigma = 0.5 * observed.fwhm[frame, track]
+        power = 1.0 / (sigma**2 * count[frame])
+        np.add.at(information, frame, power[:, None, None] * split[:, :, None] * split[:, None, :])
+        distance = delta[frame, track, other]
+        np.add.at(pulled, frame, -(power * distance)[:, None] * split)
+        return information, pulled
+
+
+def _solve(normal: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve symmetric systems; directions without information stay where they are."""
+    diagonal = np.einsum("fpp->fp", normal)
+    known = diagonal > 0
+    scale = np.where(known, np.sqrt(np.where(known, diagonal, 1.0)), 1.0)
+    matrix = normal / scale[:, :, None] / scale[:, None, :]
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    good = eigenvalues > 1e-10 * np.maximum(eigenvalues[:, -1:], 1e-300)
+    inverse = np.where(good, 1.0 / np.where(good, eigenvalues, 1.0), 0.0)
+    turned = np.matmul(vectors.transpose(0, 2, 1), (right / scale)[:, :, None])[:, :, 0]
+    step = np.matmul(vectors, (turned * inverse)[:, :, None])[:, :, 0]
+    return np.asarray(step / scale)
