@@ -77,6 +77,9 @@ def assign(model: CellModel, observed: Observations, tolerance: float) -> Assign
         reflection = fresh
         result = Refiner(model, reflection, pull_uncertainty=0.5).refine(observed)
         theta = _carry(model, observed, reflection, result)
+    # A track that most frames would rather do without shows something else.
+    shown = observed.found.sum(axis=0)
+    reflection[result.used.sum(axis=0) < 0.5 * shown] = -1
     cost = _costs(model, observed, theta, reflection, tolerance)
     cells = model.cells(theta)
     middle = np.array([np.median(cells[:, p], axis=0) for p in range(len(model.constraints))])

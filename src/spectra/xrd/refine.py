@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,14 @@ _ITERATIONS = 25
 _PULL_RANGE = 1.5
 # Neighbours at least this strong against the indexed reflection count as one line with it.
 _EQUAL_PARTNER = 0.3
+# A phase is there if it shows at least this share of the intensity of its indexed lines.
+_LEAST_SHOWN = 0.3
+# Weights of the rough pass, and what counts as a stray peak in it, both in fwhm.
+_SOFT = (2.0, 0.5, 0.1)
+_STRAY = 0.4
+_SCALES = np.linspace(-0.02, 0.02, 41)
+# Reflections of other phases nearer than this many fwhm are not told apart from a peak.
+_SAME_LINE = 0.75
 
 
 @dataclass(frozen=True)
@@ -216,6 +224,8 @@ class Refiner:
         Studentised residual beyond which a peak is left out.
     max_outliers : float
         Largest fraction left out.
+    soft : float
+        Further uncertainty of every position, in fwhm; for a first rough pass.
     """
 
     model: CellModel
@@ -224,20 +234,104 @@ class Refiner:
     floor: float = 0.0
     outlier: float = 5.0
     max_outliers: float = 0.25
+    soft: float = 0.0
 
     def refine(self, observed: Observations, start: FloatArray | None = None) -> Refinement:
         """Refine every frame."""
         indexed = self.reflection >= 0
         used = observed.found & indexed & np.isfinite(observed.center)
+        used &= self._present(used)
         first = self.model.initial(len(used)) if start is None else start
         total = used.sum(axis=1)
-        result = self._minimise(observed, used, first)
+        rough = self._roughly(observed, used, first)
+        used = self._without_strays(observed, used, rough) & self._own(observed, used, rough)
+        used &= self._present(used)
+        result = self._minimise(observed, used, rough.theta)
         for _ in range(4):
             out = self._outliers(observed, result, total)
             if not out.any():
                 break
             result = self._minimise(observed, result.used & ~out, result.theta)
         return result
+
+    def _present(self, used: BoolArray) -> BoolArray:
+        """Tell the tracks whose phase shows enough of its lines to be there at all."""
+        present = np.ones(used.shape, bool)
+        at = np.maximum(self.reflection, 0)
+        strength = np.where(self.reflection >= 0, self.model.intensity[at], 0.0)
+        for p in range(len(self.model.constraints)):
+            mine = (self.reflection >= 0) & (self.model.phase[at] == p)
+            shown = (used[:, mine] * strength[mine]).sum(axis=1)
+            absent = shown < _LEAST_SHOWN * strength[mine].sum()
+            present[:, mine] &= ~absent[:, None]
+        return present
+
+    def _roughly(self, observed: Observations, used: BoolArray, start: FloatArray) -> Refinement:
+        """Refine with all positions weighted by their widths, at first hardly, then fully.
+
+        The further a peak is off, the less it counts (the estimator of Geman and McClure), so
+        that no precise but wrong peak can draw the cell to itself.
+        """
+        theta = self._scaled(observed, used, start)
+        for soft in _SOFT:
+            result = replace(self, soft=soft)._minimise(observed, used, theta)
+            theta = result.theta
+        return result
+
+    def _scaled(self, observed: Observations, used: BoolArray, start: FloatArray) -> FloatArray:
+        """Scale the axes of each phase so that most of its peaks fall into place.
+
+        A consensus rather than a mean: after a jump, tracks that went astray count nothing.
+        """
+        theta = start.copy()
+        at = np.maximum(self.reflection, 0)
+        for p, constraint in enumerate(self.model.constraints):
+            mine = np.flatnonzero((self.reflection >= 0) & (self.model.phase[at] == p))
+            if constraint is None or mine.size == 0:
+                continue
+            columns = np.arange(self.model.n_parameters)[self.model.columns(p)]
+            lengths = columns[[name in "abc" for name in constraint.names]]
+            best = np.full(len(theta), -np.inf)
+            for scale in _SCALES:
+                trial = start.copy()
+                trial[:, lengths] *= 1.0 + scale
+                position, _ = self.model.positions(trial)
+                off = (observed.center[:, mine] - position[:, at[mine]]) / observed.fwhm[:, mine]
+                near = np.where(
+                    used[:, mine], np.exp(-0.5 * np.where(used[:, mine], off, 0.0) ** 2), 0.0
+                )
+                score = near.sum(axis=1) - abs(scale)
+                better = np.flatnonzero(score > best)
+                best[better] = score[better]
+                theta[np.ix_(better, lengths)] = trial[np.ix_(better, lengths)]
+        return theta
+
+    def _own(self, observed: Observations, used: BoolArray, rough: Refinement) -> BoolArray:
+        """Tell the peaks that are mostly their own phase's, by its intensity in the frame."""
+        at = np.maximum(self.reflection, 0)
+        phase = self.model.phase
+        scale = self._phase_scales(observed, used)
+        strength = self.model.intensity[None, :] * scale[:, phase]
+        distance = np.abs(rough.position[:, None, :] - rough.position[:, at][:, :, None])
+        fwhm = np.where(used, observed.fwhm, 1.0)[:, :, None]
+        foreign = (distance < _SAME_LINE * fwhm) & (phase[None, :] != phase[at][:, None])
+        own_peak = np.zeros(rough.position.shape, bool)
+        frame, track = np.nonzero(used)
+        own_peak[frame, self.reflection[track]] = True
+        foreign &= ~own_peak[:, None, :]
+        other = (foreign * strength[:, None, :]).sum(axis=2)
+        return np.asarray(other <= strength[:, at])
+
+    def _without_strays(
+        self, observed: Observations, used: BoolArray, result: Refinement
+    ) -> BoolArray:
+        """Drop peaks that lie off by a good part of their width before precision counts."""
+        with np.errstate(invalid="ignore"):
+            stray = used & (np.abs(result.residual) > _STRAY * observed.fwhm)
+        # With too few peaks left there is no telling which ones are astray.
+        left = (used & ~stray).sum(axis=1)
+        trusted = (left > self.model.n_parameters) | (left > 0.5 * used.sum(axis=1))
+        return np.asarray(used & ~(stray & trusted[:, None]))
 
     def _outliers(self, observed: Observations, result: Refinement, total: IntArray) -> BoolArray:
         """Tell the worst peaks of frames that can spare them."""
@@ -265,6 +359,8 @@ class Refiner:
         for iteration in range(_ITERATIONS):
             parts = self._linearise(observed, used, theta, pulls=iteration >= 3)
             residual, jacobian, information, pulled, _ = parts
+            if self.soft > 0.0:
+                information, pulled = self._hold_corrections(observed, used, theta, *parts[2:4])
             normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
             right = np.matmul(jacobian.transpose(0, 2, 1), residual[:, :, None])[:, :, 0] + pulled
             step = _solve(normal, right)
@@ -273,6 +369,28 @@ class Refiner:
             if iteration >= 5 and small.all():
                 break
         return self._finish(observed, used, theta)
+
+    def _hold_corrections(
+        self,
+        observed: Observations,
+        used: BoolArray,
+        theta: FloatArray,
+        information: FloatArray,
+        pulled: FloatArray,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Keep corrections near zero, to about a width, while wrong peaks are still about."""
+        fwhm = np.where(used, observed.fwhm, 0.0).max(axis=1, initial=0.0)
+        middle = np.where(used, observed.center, 0.0).max(axis=1, initial=0.0)
+        some = np.flatnonzero((fwhm > 0) & (middle > 0))
+        information, pulled = information.copy(), pulled.copy()
+        for k, aberration in enumerate(self.model.aberrations):
+            at = self.model.n_cell + k
+            span = 0.5 * middle[some, None] * np.array([0.4, 1.0, 1.6])
+            largest = np.abs(aberration.shift(span, self.model.radius)).max(axis=1)
+            power = (largest / fwhm[some]) ** 2
+            information[some, at, at] += power
+            pulled[some, at] -= power * theta[some, at]
+        return information, pulled
 
     def _finish(self, observed: Observations, used: BoolArray, theta: FloatArray) -> Refinement:
         residual, jacobian, information, _, raw = self._linearise(observed, used, theta, pulls=True)
@@ -314,6 +432,10 @@ class Refiner:
             information, pulled = self._unsplit(observed, share, weight, delta, slopes)
         known = used & np.isfinite(expected)
         raw = np.where(observed.found & (self.reflection >= 0), observed.center - expected, np.nan)
+        if self.soft > 0.0:
+            sigma = np.where(known, self.soft * observed.fwhm, 1.0)
+            miss = np.where(known, raw, 0.0) / (2.0 * sigma)
+            extra = extra + (sigma * (1.0 + miss**2)) ** 2
         cov = np.where(known[:, :, None] & known[:, None, :], observed.cov, 0.0)
         np.einsum("ftt->ft", cov)[...] += np.where(known, extra, 1.0)
         lower = np.linalg.cholesky(cov)
@@ -348,12 +470,12 @@ class Refiner:
         at = np.maximum(self.reflection, 0)
         n_phases = len(self.model.constraints)
         scale = np.zeros((len(used), n_phases))
-        ratio = observed.area / np.maximum(self.model.intensity[at], 1e-3)
+        calculated = self.model.intensity[at]
+        area = np.where(used, observed.area, 0.0)
         for p in range(n_phases):
-            mine = used & (self.model.phase[at] == p)
+            mine = (used & (self.model.phase[at] == p)) * calculated
             some = mine.any(axis=1)
-            values = np.where(mine, ratio, np.nan)
-            scale[some, p] = np.nanmedian(values[some], axis=1)
+            scale[some, p] = (mine * area)[some].sum(axis=1) / (mine**2)[some].sum(axis=1)
         return scale
 
     def _unsplit(
