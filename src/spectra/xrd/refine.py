@@ -26,7 +26,7 @@ _EQUAL_PARTNER = 0.3
 # A phase is there if it shows at least this share of the intensity of its indexed lines.
 _LEAST_SHOWN = 0.3
 # Weights of the rough pass, and what counts as a stray peak in it, both in fwhm.
-_SOFT = (2.0, 0.5, 0.1)
+_SOFT = (0.5, 0.1)
 _STRAY = 0.4
 _SCALES = np.linspace(-0.02, 0.02, 41)
 # Reflections of other phases nearer than this many fwhm are not told apart from a peak.
