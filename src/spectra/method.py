@@ -62,6 +62,10 @@ class Method(ABC):
         """Give the part of the plan that frames ``start:stop`` need; by default all of it."""
         return plan
 
+    def narrow_block(self, plan: Any, start: int, stop: int) -> Any:
+        """Cut a plan once more that `narrow` has already cut for a block."""
+        return plan
+
     def conclude(self, results: Results) -> Results:
         """Add what holds for the whole sequence; by default nothing."""
         return results

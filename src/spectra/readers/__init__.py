@@ -1,1 +1,8 @@
+"""Readers: files into a `Stack`, one format family per module."""
 
+from __future__ import annotations
+
+from spectra.readers.assemble import read
+from spectra.readers.frame import Frame, Reader, list_readers
+
+__all__ = ["Frame", "Reader", "list_readers", "read"]

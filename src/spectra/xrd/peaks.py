@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -196,10 +196,11 @@ class Peaks(Method):
 
     def narrow(self, plan: PeaksPlan, start: int, stop: int) -> PeaksPlan:
         """Give the expectation for frames ``start:stop``."""
-        expectation = plan.sequence.expectation(start, stop)
-        return PeaksPlan(
-            plan.table, plan.sequence, plan.profile, plan.noise, plan.attrs, expectation
-        )
+        return replace(plan, expectation=plan.sequence.expectation(start, stop))
+
+    def narrow_block(self, plan: PeaksPlan, start: int, stop: int) -> PeaksPlan:
+        """Give the expectation for some frames of the block the plan was cut for."""
+        return replace(plan, expectation=plan.expectation_of_block().take(np.arange(start, stop)))
 
     def table(self, plan: PeaksPlan) -> Table:
         """Declare the table of tracked peaks."""

@@ -1,0 +1,120 @@
+"""What a reader gives: frames; and the registry of readers."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.stack import Noise
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One pattern as a file holds it.
+
+    Parameters
+    ----------
+    x, y : array (points,)
+    errors : array (points,), optional
+        NaN where not known.
+    noise : {"counts", "given", "unknown"}
+    variables : mapping of name to (value, unit)
+        What the file says of this frame, e.g. ``{"temperature": (6.8, "K")}``.
+    metadata : mapping
+        What holds for the measurement, e.g. ``{"wavelength": 0.413263}``.
+    axis, unit : str
+        ``two_theta``/``deg`` or ``q``/``1/angstrom``.
+    name : str
+        To tell frames of one file apart.
+    note : str
+        What must be known about the frame although it is usable.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    errors: FloatArray | None = None
+    noise: Noise = "unknown"
+    variables: Mapping[str, tuple[float, str]] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    axis: str = "two_theta"
+    unit: str = "deg"
+    name: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format family.
+
+    Parameters
+    ----------
+    name : str
+    extensions : tuple of str
+        Lower case, with the dot.
+    sniff : callable
+        (first bytes, path) to whether the file is of this format.
+    read : callable
+        Path to frames; raises `ReaderError`.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    sniff: Callable[[bytes, Path], bool]
+    read: Callable[[Path], list[Frame]]
+
+
+# In the order in which they are asked; text takes what nobody else wants.
+_OWN = (
+    "spectra.readers.bruker",
+    "spectra.readers.nexus_foreign",
+    "spectra.readers.gsas",
+    "spectra.readers.fullprof",
+    "spectra.readers.images",
+    "spectra.readers.text",
+)
+
+
+@lru_cache(maxsize=1)
+def list_readers() -> tuple[Reader, ...]:
+    """All readers: those of other packages (entry points ``spectra.readers``), then ours."""
+    outside = [point.load() for point in entry_points(group="spectra.readers")]
+    return (*outside, *(importlib.import_module(name).READER for name in _OWN))
+
+
+def noise_of(y: FloatArray, errors: FloatArray | None) -> Noise:
+    """What intensities scatter like: whole non-negative numbers are counts.
+
+    Uncertainties that are nothing but the roots of such counts say the same.
+    """
+    finite = y[np.isfinite(y)]
+    whole = finite.size > 0 and bool((finite >= 0).all() and (finite == np.rint(finite)).all())
+    if errors is None:
+        return "counts" if whole else "unknown"
+    known = np.isfinite(errors) & np.isfinite(y) & (y > 0)
+    if whole and known.any():
+        # 2e-3: files round uncertainties to a few digits.
+        same = np.abs(errors[known] - np.sqrt(y[known])) <= 2e-3 * errors[known]
+        if same.mean() > 0.99:
+            return "counts"
+    return "given"
+
+
+def clean_errors(errors: FloatArray) -> tuple[FloatArray, str]:
+    """Replace uncertainties that are zero, negative or not finite by NaN, and say so."""
+    bad = ~(errors > 0) | ~np.isfinite(errors)
+    count = int(bad.sum())
+    if not count:
+        return errors, ""
+    return np.where(
+        bad, np.nan, errors
+    ), f"{count} points without a positive uncertainty are not used"

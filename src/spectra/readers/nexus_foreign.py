@@ -1,0 +1,183 @@
+"""NeXus files of others: NXdata, NXmonopd, NXazint1d."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import ReaderError
+from spectra.nexus import check_links, open_hdf5
+from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
+from spectra.readers.text import ascending
+
+FloatArray = NDArray[np.float64]
+
+_MAX_VALUES = 2_000_000_000
+_AXES = ("two_theta", "polar_angle", "tth", "2th", "ttheta", "radial_axis", "q", "d")
+_SIGNALS = ("I", "data", "intensity", "counts", "signal")
+
+
+def _sniff(head: bytes, path: Path) -> bool:
+    return b"\x89HDF\r\n\x1a\n" in head[:4096]
+
+
+def read_nexus(path: Path) -> list[Frame]:
+    """Read the default plot: one pattern, or frames × points."""
+    with open_hdf5(path) as file:
+        check_links(path, file)
+        group = _find_data(path, file)
+        signal_name = _text(group.attrs.get("signal", "")) or _first(group, _SIGNALS)
+        if signal_name not in group:
+            raise ReaderError(
+                path, f"no signal in {group.name}", expected=f"@signal or one of {_SIGNALS}"
+            )
+        signal = group[signal_name]
+        if signal.size > _MAX_VALUES or signal.ndim not in (1, 2):
+            raise ReaderError(
+                path,
+                f"{signal.name} has shape {signal.shape}",
+                expected="(points) or (frames, points)",
+            )
+        axis_name = _axis_name(group, signal)
+        if axis_name is None:
+            raise ReaderError(
+                path,
+                f"no axis beside {signal.name}",
+                expected=f"@axes naming it, or one of {', '.join(_AXES)}",
+            )
+        y = np.atleast_2d(np.asarray(signal[()], dtype=float))
+        x = np.asarray(group[axis_name][()], dtype=float)
+        errors = _errors(group, signal_name, y.shape)
+        unit = _text(group[axis_name].attrs.get("units", ""))
+        metadata = _metadata(file)
+        variables = _variables(group, len(y))
+    if x.ndim != 1 or len(x) != y.shape[1]:
+        raise ReaderError(path, f"axis {axis_name} has shape {x.shape}, the signal {y.shape}")
+    axis, x = _axis(path, axis_name, unit, x)
+    x, order = ascending(path, x)
+    frames = []
+    for i in range(len(y)):
+        own, note = (None, "") if errors is None else clean_errors(errors[i, order])
+        if own is not None and not np.isfinite(own).any():
+            own = None
+        frames.append(
+            Frame(
+                x,
+                y[i, order],
+                own,
+                noise_of(y[i], own),
+                {k: (float(v[i]), u) for k, (v, u) in variables.items()},
+                metadata,
+                axis=axis,
+                unit="deg" if axis == "two_theta" else "1/angstrom",
+                name=f"frame {i}" if len(y) > 1 else "",
+                note=note,
+            )
+        )
+    return frames
+
+
+def _find_data(path: Path, file: Any) -> Any:
+    """Follow the chain of @default; else the first NXdata, or a group that looks like one."""
+    group = file
+    for _ in range(8):
+        name = _text(group.attrs.get("default", ""))
+        if not name or name not in group:
+            break
+        group = group[name]
+    if _text(group.attrs.get("NX_class", "")) in ("NXdata", "NXmonopd", "NXazint1d"):
+        return group
+    found: list[Any] = []
+
+    def visit(_: str, node: Any) -> None:
+        if hasattr(node, "keys") and _text(node.attrs.get("NX_class", "")) == "NXdata":
+            found.append(node)
+
+    group.visititems(visit)
+    if not found and any(n in group for n in _SIGNALS):
+        return group
+    if not found:
+        raise ReaderError(
+            path,
+            "no NXdata group",
+            expected="a NeXus file with a default plot",
+            remedy="name the format with format=, or convert it to text",
+        )
+    return found[0]
+
+
+def _axis_name(group: Any, signal: Any) -> str | None:
+    axes = group.attrs.get("axes", signal.attrs.get("axes"))
+    if axes is not None:
+        names = [_text(a) for a in np.atleast_1d(axes)]
+        if len(names) == 1:
+            names = names[0].replace(",", ":").split(":")
+        if names[-1] in group:
+            return names[-1]
+    return next((n for n in _AXES if n in group), None)
+
+
+def _axis(path: Path, name: str, unit: str, x: FloatArray) -> tuple[str, FloatArray]:
+    low = unit.lower().replace(" ", "")
+    if ("nm" in low and "-1" in low) or low == "1/nm":
+        return "q", x / 10.0
+    if "-1" in low or low.startswith("1/"):
+        return "q", x
+    if low.startswith("rad"):
+        return "two_theta", np.degrees(x)
+    if low.startswith("deg") or name in ("two_theta", "polar_angle", "tth", "2th", "ttheta"):
+        return "two_theta", x
+    if name == "q":
+        return "q", x
+    raise ReaderError(
+        path, f"axis {name!r} in {unit!r}", expected="2θ in degrees or q", remedy="set its units"
+    )
+
+
+def _errors(group: Any, signal: str, shape: tuple[int, ...]) -> FloatArray | None:
+    for name in (f"{signal}_errors", f"{signal}_error", "errors", f"{signal}_sigma"):
+        if name in group and np.size(group[name]) == np.prod(shape):
+            return np.asarray(group[name][()], dtype=float).reshape(shape)
+    return None
+
+
+def _variables(group: Any, n: int) -> dict[str, tuple[FloatArray, str]]:
+    known = ("temperature", "time", "voltage", "current", "epoch", "pressure")
+    out = {}
+    for name in known:
+        if name in group and np.shape(group[name]) == (n,):
+            unit = _text(group[name].attrs.get("units", ""))
+            out[name] = (np.asarray(group[name][()], dtype=float), unit)
+    return out
+
+
+def _metadata(file: Any) -> dict[str, float | str]:
+    metadata: dict[str, float | str] = {}
+
+    def visit(name: str, node: Any) -> None:
+        last = name.rsplit("/", 1)[-1].lower()
+        if last in ("wavelength", "incident_wavelength") and getattr(node, "size", 0) == 1:
+            value = float(np.asarray(node[()]).ravel()[0])
+            unit = _text(node.attrs.get("units", "")).lower()
+            value *= {"m": 1e10, "nm": 10.0}.get(unit, 1.0)
+            if 0.01 < value < 100:
+                metadata.setdefault("wavelength", value)
+
+    file.visititems(visit)
+    return metadata
+
+
+def _first(group: Any, names: tuple[str, ...]) -> str:
+    return next((n for n in names if n in group), "")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+READER = Reader("nexus", (".h5", ".nxs", ".hdf5", ".nx"), _sniff, read_nexus)

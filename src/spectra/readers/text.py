@@ -1,0 +1,224 @@
+"""One-dimensional text: xy, xye, chi, dat, qye, csv and their like."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import ReaderError
+from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
+
+FloatArray = NDArray[np.float64]
+
+_COMMENT = ("#", "!", ";", "'", "%", "@", "//", "_", '"')
+_NUMBER = r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][-+]?\d+)?|nan|NaN"
+_ROW = re.compile(rf"^\s*(?:{_NUMBER})(?:[\s;,]+(?:{_NUMBER}))+[\s;,]*$")
+_Q = re.compile(r"\bq\b.*(?:a\^?-1|1/a|å|angstrom|nm)|q_a\^-1|q_nm\^-1", re.IGNORECASE)
+_WAVELENGTH = re.compile(r"wave ?length\D{0,12}?([\d.]+(?:[eE][-+]?\d+)?)\s*(m\b)?", re.IGNORECASE)
+_TEMPERATURE = re.compile(
+    r"temp(?:erature)?\.?\s*(?:\(?\s*([kc])\s*\)?)?\s*[=:]\s*([-+\d.]+)\s*([kc])?\b", re.IGNORECASE
+)
+MIN_POINTS = 3
+
+
+def decode(path: Path) -> str:
+    """Text of a file in UTF-8, UTF-16 (with mark) or Latin-1; binary content is refused."""
+    data = path.read_bytes()
+    if not data.strip():
+        raise ReaderError(path, "the file is empty", remedy="copy it again or leave it out")
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", errors="replace")
+    head = data[:4096]
+    odd = sum(b < 9 or 13 < b < 32 for b in head)
+    if b"\0" in head or odd > 0.02 * len(head):
+        at = next((i for i, b in enumerate(data) if b < 9 or 13 < b < 32), 0)
+        raise ReaderError(
+            path,
+            "the file holds binary data, not text",
+            where=f"byte {at}",
+            expected="columns of numbers, or a binary format that spectra knows",
+            remedy="check the file, or name its format with format=",
+        )
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def header_facts(header: str) -> tuple[dict[str, tuple[float, str]], dict[str, float | str]]:
+    """Per-frame variables and metadata that a header states in plain words."""
+    variables: dict[str, tuple[float, str]] = {}
+    metadata: dict[str, float | str] = {}
+    if found := _WAVELENGTH.search(header):
+        value = float(found[1]) * (1e10 if found[2] or float(found[1]) < 1e-8 else 1.0)
+        if 0.01 < value < 100:
+            metadata["wavelength"] = value
+    if found := _TEMPERATURE.search(header):
+        unit = (found[1] or found[3] or "K").upper()
+        variables["temperature"] = (float(found[2]) + (273.15 if unit == "C" else 0.0), "K")
+    if (time := find_time(header)) is not None:
+        variables["time"] = (time, "s")
+    return variables, metadata
+
+
+def find_time(header: str) -> float | None:
+    """Seconds since 1970 of the first date and time in a header (UTC where no zone is given)."""
+    shapes = (
+        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")),
+        (r"[A-Z]{3} \d\d?, \d{4} \d\d:\d\d:\d\d", ("%b %d, %Y %H:%M:%S",)),
+        (r"\d\d?-[A-Za-z]{3}-\d\d \d\d:\d\d:\d\d", ("%d-%b-%y %H:%M:%S",)),
+        (r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d", ("%m/%d/%Y %H:%M:%S",)),
+    )
+    for pattern, formats in shapes:
+        for found in re.findall(pattern, header):
+            for form in formats:
+                try:
+                    # A zone is seldom given; differences, which matter, are right without.
+                    return datetime.strptime(found + " +0000", form + " %z").timestamp()
+                except ValueError:
+                    continue
+    return None
+
+
+def read_text(path: Path) -> list[Frame]:
+    """Read columns of numbers below any header."""
+    text = decode(path)
+    if re.match(r"\s*(?:<!doctype html|<html)", text, re.IGNORECASE):
+        raise ReaderError(
+            path, "this is a web page, not a pattern", remedy="download the data file itself"
+        )
+    lines = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
+    rows = lines.splitlines()
+    first = _first_row(path, rows)
+    header = text if first == 0 else "\n".join(text.splitlines()[: max(first, 5)])
+    table, numbers = _parse(path, rows, first)
+    x, y = table[:, 0], table[:, 1]
+    errors = table[:, 2] if table.shape[1] >= 3 else None
+    x, order = ascending(path, x, numbers)
+    y = y[order]
+    note = ""
+    if errors is not None:
+        errors, note = clean_errors(errors[order])
+        if not np.isfinite(errors).any():
+            errors = None
+    is_q = path.suffix.lower() in (".qye", ".qxye") or bool(_Q.search(header[:4000]))
+    variables, metadata = header_facts(header)
+    return [
+        Frame(
+            x,
+            y,
+            errors,
+            noise_of(y, errors),
+            variables,
+            metadata,
+            axis="q" if is_q else "two_theta",
+            unit="1/angstrom" if is_q else "deg",
+            note=note,
+        )
+    ]
+
+
+def _first_row(path: Path, rows: list[str]) -> int:
+    """Index of the first line of the table: the first of two rows of numbers in a row."""
+    previous = -1
+    for i, row in enumerate(rows):
+        if row.lstrip().startswith(_COMMENT) or not row.strip():
+            continue
+        if _ROW.match(row):
+            if previous >= 0:
+                return previous
+            previous = i
+        else:
+            previous = -1
+    seen = next((r.strip() for r in rows if r.strip()), "")[:60]
+    raise ReaderError(
+        path,
+        f"no columns of numbers (the file begins with {seen!r})",
+        expected="two or three columns: position, intensity, uncertainty",
+        remedy="check the file, or name its format with format=",
+    )
+
+
+def _parse(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[int]]:
+    """Numbers of the table (points, columns) and their line numbers."""
+    body = [(i + 1, r) for i, r in enumerate(rows[first:], first) if r.strip()]
+    body = [(i, r) for i, r in body if not r.lstrip().startswith(_COMMENT)]
+    sample = body[0][1]
+    comma_decimal = (
+        "," in sample
+        and bool(re.search(r"\d,\d", sample))
+        and (";" in sample or bool(re.search(r"\d,\d+\s+[-+]?\d", sample)))
+    )
+    if comma_decimal:
+        body = [(i, r.replace(",", ".")) for i, r in body]
+    else:
+        body = [(i, r.replace(",", " ")) for i, r in body]
+    body = [(i, r.replace(";", " ")) for i, r in body]
+    width = min(len(body[0][1].split()), 3)
+    try:
+        table = np.array([r.split()[:width] for _, r in body], dtype=float)
+    except ValueError:
+        table = _complain(path, body, width)
+    if len(table) < MIN_POINTS:
+        raise ReaderError(
+            path, f"{len(table)} points", expected=f"at least {MIN_POINTS}", remedy="leave it out"
+        )
+    return table, [i for i, _ in body]
+
+
+def _complain(path: Path, body: list[tuple[int, str]], width: int) -> FloatArray:
+    """Name the first bad line; a broken last line (an aborted write) is dropped."""
+    good = []
+    for n, (line, row) in enumerate(body):
+        parts = row.split()[:width]
+        try:
+            if len(parts) < width:
+                raise ValueError(f"{len(parts)} columns")
+            good.append([float(p.replace("D", "E")) for p in parts])
+        except ValueError:
+            if n == len(body) - 1 and n >= MIN_POINTS:
+                break
+            raise ReaderError(
+                path,
+                f"{row.strip()[:60]!r}",
+                where=f"line {line}",
+                expected=f"{width} numbers",
+                remedy="mend or remove the line",
+            ) from None
+    return np.array(good, dtype=float)
+
+
+def ascending(
+    path: Path, x: FloatArray, numbers: list[int] | None = None
+) -> tuple[FloatArray, slice]:
+    """Turn a falling axis round; refuse one that is out of order."""
+    if not np.isfinite(x).all():
+        at = int(np.flatnonzero(~np.isfinite(x))[0])
+        raise ReaderError(path, f"position {x[at]!r} in row {at + 1}", expected="a finite number")
+    step = np.diff(x)
+    if (step > 0).all():
+        return x, slice(None)
+    if (step < 0).all():
+        return x[::-1].copy(), slice(None, None, -1)
+    falls = (step <= 0) if np.count_nonzero(step > 0) >= len(step) / 2 else (step >= 0)
+    at = int(np.flatnonzero(falls)[0]) + 1
+    line = f"line {numbers[at]}" if numbers else f"point {at}"
+    raise ReaderError(
+        path,
+        f"position {x[at]:g} follows {x[at - 1]:g}",
+        where=line,
+        expected="positions in order",
+        remedy="the file may hold several scans: split it there, or repair it",
+    )
+
+
+READER = Reader(
+    "text",
+    (".xy", ".xye", ".chi", ".dat", ".qye", ".txt", ".csv", ".tsv", ".asc"),
+    lambda head, path: True,
+    read_text,
+)
