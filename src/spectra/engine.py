@@ -167,6 +167,7 @@ def _work(
             yield start, results
         return
     failures: dict[int, int] = {}
+    finished = False
     todo = {b[0]: b for b in blocks}
     while todo:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
@@ -185,9 +186,15 @@ def _work(
                     broken = True
                     failures[start] = failures.get(start, 0) + 1
                     continue
+                finished = True
                 done += len(todo.pop(start)[1])
                 show(done, total)
                 yield start, results
+        if broken and not finished:
+            raise SettingError(
+                f"{workers} worker processes died before they finished anything; in a script, "
+                'call spectra.run below `if __name__ == "__main__":`, or use workers=1'
+            )
         if broken:
             for start in [s for s in todo if failures.get(s, 0) >= 3]:
                 block, plan = todo.pop(start)[1:]
@@ -270,7 +277,9 @@ def _digest(data: Source) -> str:
     if isinstance(data, Stack):
         digest.update(data.x.tobytes())
         for source in (data.signal, data.errors):
-            for start in range(0, data.n_frames, 256) if source is not None else ():
+            if source is None:
+                continue
+            for start in range(0, data.n_frames, 256):
                 digest.update(np.ascontiguousarray(source[start : start + 256]).tobytes())
     else:
         for name in sorted(data.columns):

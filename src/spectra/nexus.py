@@ -177,8 +177,8 @@ def _as_record(content: Stack | Results | Record) -> Record:
 
 def _default_group(record: Record) -> str:
     """The plot that opens first: the cell, else the last step that has a plain column."""
-    for name, results in reversed(record.steps.items()):
-        if results.table.name == "cell":
+    for name in reversed(list(record.steps)):
+        if record.steps[name].table.name == "cell":
             return f"step_{name}"
     return f"step_{list(record.steps)[-1]}" if record.steps else ""
 

@@ -245,20 +245,22 @@ class Stack:
         if isinstance(key, slice):
             start, stop, step = key.indices(self.n_frames)
             if step == 1:
-                return self._take(range(start, max(start, stop)), contiguous=True)
-            return self._take(range(start, stop, step), contiguous=False)
+                return self._take(range(start, max(start, stop)))
+            return self._take(list(range(start, stop, step)))
         index_array = np.arange(self.n_frames)[np.asarray(key)]
-        return self._take([int(i) for i in index_array], contiguous=False)
+        return self._take([int(i) for i in index_array])
 
-    def _take(self, index: range | list[int], *, contiguous: bool) -> Stack:
+    def _take(self, index: range | list[int]) -> Stack:
         rows = np.asarray(index, dtype=int)
 
         def pick(source: ArraySource | None) -> Any:
             if source is None:
                 return None
             if isinstance(source, np.ndarray):
-                return source[index.start : index.stop] if contiguous else source[rows]
-            if contiguous:
+                return (
+                    source[index.start : index.stop] if isinstance(index, range) else source[rows]
+                )
+            if isinstance(index, range):
                 return FrameSlice(source, index.start, index.stop)
             if rows.size == 0:
                 return np.empty((0, *source.shape[1:]))
@@ -340,7 +342,9 @@ class Stack:
             ax.plot(self.x, full.signal[0], lw=0.8)
             ax.set_ylabel("intensity")
         else:
-            ax.pcolormesh(self.x, np.arange(self.n_frames), full.signal, shading="nearest")
+            ax.pcolormesh(
+                self.x, np.arange(self.n_frames), np.asarray(full.signal), shading="nearest"
+            )
             ax.set_ylabel("frame")
         ax.set_xlabel(self.axis.label)
         ax.set_title(self.title)

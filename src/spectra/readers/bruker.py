@@ -8,7 +8,6 @@ counts as 32-bit floats.
 from __future__ import annotations
 
 import struct
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -51,26 +50,17 @@ def read_raw(path: Path) -> list[Frame]:
     anode = data[608:612].split(b"\0")[0].decode("latin-1").strip()
     if anode:
         metadata["anode"] = anode
-    date = data[16:36].replace(b"\0", b" ").decode("latin-1")
     at = _FILE_HEADER
     frames = []
-    elapsed = 0.0
-    start_time = _time(date)
     for number in range(n_ranges):
-        frame, at, duration = _read_range(path, data, at, number, n_ranges, metadata)
-        if start_time is not None:
-            # The file holds the time of its end; ranges only their own durations.
-            frame = Frame(
-                **{**vars(frame), "variables": {**frame.variables, "elapsed": (elapsed, "s")}}
-            )
-        elapsed += duration
+        frame, at = _read_range(path, data, at, number, n_ranges, metadata)
         frames.append(frame)
     return frames
 
 
 def _read_range(
     path: Path, data: bytes, at: int, number: int, total: int, metadata: dict[str, float | str]
-) -> tuple[Frame, int, float]:
+) -> tuple[Frame, int]:
     where = f"byte {at} (range {number + 1} of {total})"
     if at + _RANGE_HEADER > len(data):
         raise ReaderError(
@@ -110,18 +100,11 @@ def _read_range(
     if 1 < temperature < 5000:
         variables["temperature"] = (float(temperature), "K")
     if step_time > 0:
-        variables["exposure"] = (float(step_time) * n_points, "s")
+        # Of one step; with a position-sensitive detector many steps are counted at once.
+        variables["step_time"] = (float(step_time), "s")
     name = f"range {number + 1}"
     frame = Frame(x, y, None, noise_of(y, None), variables, metadata, name=name)
-    return frame, end, float(step_time) * n_points
-
-
-def _time(text: str) -> float | None:
-    try:
-        moment = datetime.strptime(" ".join(text.split()), "%m/%d/%y %H:%M:%S")
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC).timestamp()
+    return frame, end
 
 
 READER = Reader("bruker_raw", (".raw",), _sniff, read_raw)

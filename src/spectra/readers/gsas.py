@@ -83,7 +83,7 @@ def _read_bank(
         )
     table = table[:n_points]
     if kind in ("STD", "ESD"):
-        x = (first + step * np.arange(n_points)) / 100.0
+        x = (first + step * np.arange(n_points, dtype=np.float64)) / 100.0
         y, errors = table[:, 0], table[:, 1] if table.shape[1] > 1 else None
     else:
         x, order = ascending(path, table[:, 0] / 100.0)

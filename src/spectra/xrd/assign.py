@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
+from spectra.xrd.lattice import inverse_d2
 from spectra.xrd.refine import CellModel, Observations, Refinement, Refiner
 
 FloatArray = NDArray[np.float64]
@@ -133,9 +134,8 @@ def _scalings(model: CellModel, p: int) -> Iterator[FloatArray]:
 
 
 def _positions_of(model: CellModel, p: int, cells: FloatArray) -> FloatArray:
-    from spectra.xrd.lattice import inverse_d2
-
-    return model.axis.position(inverse_d2(model.hkl, cells)[0])[0]
+    position: FloatArray = model.axis.position(inverse_d2(model.hkl, cells)[0])[0]
+    return position
 
 
 def _score(
