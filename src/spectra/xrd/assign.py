@@ -255,12 +255,23 @@ def _ambiguous(
 ) -> dict[int, list[int]]:
     """Tracks with further free reflections that are as near (within 0.2 fwhm) and as strong."""
     taken = set(reflection[reflection >= 0].tolist())
+    # What coincides in any cell of the system is one line, not two.
+    trial = [_distort(model, e) for e in (0.01, -0.02)]
+    lines = np.concatenate([model.positions(t)[0] for t in trial])
     ambiguous = {}
     for t in np.flatnonzero(reflection >= 0).tolist():
         own = reflection[t]
         close = np.flatnonzero(cost[t] <= cost[t, own] + 0.2)
         strong = model.intensity[close] >= 0.3 * model.intensity[own]
-        others = [int(r) for r in close[strong] if r != own and int(r) not in taken]
+        apart = np.abs(lines[:, close] - lines[:, [own]]).max(axis=0) > 1e-6
+        others = [int(r) for r in close[strong & apart] if int(r) not in taken]
         if others:
             ambiguous[t] = others
     return ambiguous
+
+
+def _distort(model: CellModel, size: float) -> FloatArray:
+    """Parameters (1, P) of cells distorted as far as their system allows."""
+    theta = model.initial(1)
+    theta[:, : model.n_cell] *= 1.0 + size * np.arange(1, model.n_cell + 1)
+    return theta
