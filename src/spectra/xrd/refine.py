@@ -164,6 +164,10 @@ class Observations:
     area: FloatArray
     found: BoolArray
 
+    def take(self, rows: IntArray) -> Observations:
+        """The observations of some frames."""
+        return Observations(**{name: value[rows] for name, value in vars(self).items()})
+
 
 @dataclass(frozen=True)
 class Refinement:
@@ -181,7 +185,7 @@ class Refinement:
     dof : int array (frames,)
     position : array (frames, R)
         Calculated positions of all reflections.
-    weak_share : array (frames, P, P)
+    weak_information : array (frames, P, P)
         Information that comes from lines being seen unsplit.
     """
 
@@ -193,6 +197,13 @@ class Refinement:
     dof: IntArray
     position: FloatArray
     weak_information: FloatArray
+
+    def put(self, rows: IntArray, other: Refinement) -> Refinement:
+        """The same with some frames taken from another refinement of just these."""
+        parts = {name: value.copy() for name, value in vars(self).items()}
+        for name, value in parts.items():
+            value[rows] = getattr(other, name)
+        return Refinement(**parts)
 
 
 @dataclass(frozen=True)
@@ -249,9 +260,13 @@ class Refiner:
         result = self._minimise(observed, used, rough.theta)
         for _ in range(4):
             out = self._outliers(observed, result, total)
-            if not out.any():
+            rows = np.flatnonzero(out.any(axis=1))
+            if rows.size == 0:
                 break
-            result = self._minimise(observed, result.used & ~out, result.theta)
+            # The other frames stay as they are: no frame's bits hang on its neighbours.
+            kept = (result.used & ~out)[rows]
+            again = self._minimise(observed.take(rows), kept, result.theta[rows])
+            result = result.put(rows, again)
         return result
 
     def _present(self, used: BoolArray) -> BoolArray:
@@ -356,19 +371,30 @@ class Refiner:
     def _minimise(self, observed: Observations, used: BoolArray, start: FloatArray) -> Refinement:
         theta = start.copy()
         lowest, highest = self.model.limits()
+        # Frames that have converged rest, so that each one's steps are its own.
+        rows = np.arange(len(theta))
         for iteration in range(_ITERATIONS):
-            parts = self._linearise(observed, used, theta, pulls=iteration >= 3)
-            residual, jacobian, information, pulled, _ = parts
-            if self.soft > 0.0:
-                information, pulled = self._hold_corrections(observed, used, theta, *parts[2:4])
-            normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
-            right = np.matmul(jacobian.transpose(0, 2, 1), residual[:, :, None])[:, :, 0] + pulled
-            step = _solve(normal, right)
-            theta = np.clip(theta + step, lowest, highest)
-            small = np.abs(step) <= 1e-11 * np.maximum(np.abs(theta), 1e-3)
-            if iteration >= 5 and small.all():
+            here = theta[rows]
+            step = self._step(observed.take(rows), used[rows], here, pulls=iteration >= 3)
+            theta[rows] = np.clip(here + step, lowest, highest)
+            small = np.abs(step) <= 1e-11 * np.maximum(np.abs(theta[rows]), 1e-3)
+            if iteration >= 5:
+                rows = rows[~small.all(axis=1)]
+            if rows.size == 0:
                 break
         return self._finish(observed, used, theta)
+
+    def _step(
+        self, observed: Observations, used: BoolArray, theta: FloatArray, *, pulls: bool
+    ) -> FloatArray:
+        """One Gauss–Newton step (frames, P)."""
+        parts = self._linearise(observed, used, theta, pulls=pulls)
+        residual, jacobian, information, pulled, _ = parts
+        if self.soft > 0.0:
+            information, pulled = self._hold_corrections(observed, used, theta, *parts[2:4])
+        normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
+        right = np.matmul(jacobian.transpose(0, 2, 1), residual[:, :, None])[:, :, 0] + pulled
+        return _solve(normal, right)
 
     def _hold_corrections(
         self,
