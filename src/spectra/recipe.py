@@ -1,0 +1,298 @@
+"""Recipes: a run described in TOML, checked before anything starts."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import spectra
+from spectra.engine import find_method, run
+from spectra.errors import ReaderError, SettingError
+from spectra.method import Method
+from spectra.nexus import write_file
+from spectra.operando import align, read_cycler
+from spectra.readers import read
+from spectra.results import Record, Results
+from spectra.stack import Stack
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StackSettings(_Strict):
+    """What `spectra.read` takes."""
+
+    files: str | list[str]
+    format: str | None = None
+    wavelength: float | None = None
+    anode: str | None = None
+    axis: str | None = None
+    noise: str | None = None
+    regrid: bool = False
+    poni: str | None = None
+    mask: str = ""
+    n_points: int = 3000
+    unit: str = "2th_deg"
+    variables: dict[str, list[float]] = Field(default_factory=dict)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class ElectrochemistrySettings(_Strict):
+    """What `spectra.operando.align` takes."""
+
+    file: str
+    columns: dict[str, str] = Field(default_factory=dict)
+    offset: float | None = None
+    offset_stderr: float = 0.0
+    exposure: float | None = None
+    mass: float | None = None
+    mass_stderr: float = 0.0
+    molar_mass: float | None = None
+    formula: str = ""
+    x_start: float = 0.0
+    electrons: float = 1.0
+    time: str = "time"
+
+
+class ReportSettings(_Strict):
+    """Where reports go, relative to the recipe."""
+
+    file: str = "report.html"
+    tables: str = ""
+    figures: str = ""
+
+
+class StepSettings(BaseModel):
+    """A method and its settings."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    method: str
+    input: str = "stack"
+
+
+class RecipeSettings(_Strict):
+    """The whole recipe."""
+
+    title: str = ""
+    output: str = "results.h5"
+    stack: StackSettings
+    electrochemistry: ElectrochemistrySettings | None = None
+    step: list[StepSettings]
+    report: ReportSettings | None = None
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A checked recipe.
+
+    Attributes
+    ----------
+    settings : RecipeSettings
+    folder : Path
+        What its paths are relative to.
+    methods : dict of str to Method
+        By the name of the step.
+    """
+
+    settings: RecipeSettings
+    folder: Path
+    methods: dict[str, Method]
+
+    def path_of(self, name: str) -> Path:
+        """Path of a file that the recipe names."""
+        return self.folder / name
+
+    @property
+    def output(self) -> Path:
+        """Path of the results."""
+        return self.path_of(self.settings.output)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The recipe as plain data, with its folder, as it is stored in the results."""
+        return {**self.settings.model_dump(exclude_none=True), "folder": str(self.folder.resolve())}
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Load and check a recipe.
+
+    Raises
+    ------
+    ReaderError
+        If the file is missing or not TOML.
+    SettingError
+        For an unknown key, a missing file, an unknown method or setting, naming the place.
+    """
+    path = Path(path)
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ReaderError(path, f"cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ReaderError(path, f"not TOML ({error})", remedy="mend that line") from None
+    return check_recipe(data, path.parent, str(path))
+
+
+def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
+    """Check a recipe given as plain data; paths are relative to `folder`."""
+    try:
+        settings = RecipeSettings.model_validate(data)
+    except ValidationError as error:
+        raise SettingError(f"{where}: {_explain(error)}") from None
+    if not settings.step:
+        raise SettingError(f"{where}: no [[step]]; name at least one method")
+    methods: dict[str, Method] = {}
+    for step in settings.step:
+        place = f"{where}, step {step.name!r}"
+        if step.name in methods or step.name == "stack":
+            raise SettingError(f"{place}: the name is taken")
+        if step.input != "stack" and step.input not in methods:
+            known = ", ".join(["stack", *methods])
+            raise SettingError(f"{place}: input {step.input!r} is none of the steps above: {known}")
+        extra = dict(step.model_extra or {})
+        for key in ("phases", "standards"):
+            if key in extra:
+                extra[key] = [_phase(p, folder) for p in _listed(extra[key])]
+        try:
+            methods[step.name] = find_method(step.method).from_settings(extra)
+        except SettingError as error:
+            raise SettingError(f"{place}: {error}") from None
+        except TypeError as error:
+            raise SettingError(f"{place}: a setting has the wrong type ({error})") from None
+    if settings.electrochemistry is not None:
+        file = folder / settings.electrochemistry.file
+        if not file.is_file():
+            raise SettingError(f"{where}: electrochemistry file {file} does not exist")
+    return Recipe(settings, folder, methods)
+
+
+def run_recipe(
+    recipe: Recipe,
+    *,
+    output: str | Path | None = None,
+    workers: int = 1,
+    progress: bool | None = None,
+    resume: bool = False,
+) -> Record:
+    """Run a recipe and write its results.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    output : path, optional
+        Instead of the recipe's own.
+    workers : int
+    progress : bool, optional
+    resume : bool
+        Go on with what a killed run left behind.
+
+    Returns
+    -------
+    Record
+        Also written to the output.
+    """
+    target = Path(output) if output is not None else recipe.output
+    stack = read_stack(recipe)
+    steps: dict[str, Results] = {}
+    parts = [target.with_name(f"{target.name}.{s.name}.h5") for s in recipe.settings.step]
+    for step, part in zip(recipe.settings.step, parts, strict=True):
+        source: Stack | Results = stack if step.input == "stack" else steps[step.input]
+        steps[step.name] = run(
+            source,
+            recipe.methods[step.name],
+            part,
+            workers=workers,
+            progress=progress,
+            resume=resume,
+        )
+    provenance = {
+        "program": "spectra",
+        "version": spectra.__version__,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    record = Record(steps, stack, recipe.to_plain(), provenance)
+    write_file(target, record)
+    for part in parts:
+        part.unlink(missing_ok=True)
+    return record
+
+
+def replay(record: Record, where: str) -> Recipe:
+    """Return the recipe that a record came from, if its inputs are still the same.
+
+    Raises
+    ------
+    SettingError
+        If the record has no recipe, or an input has changed or vanished.
+    """
+    if not record.recipe:
+        raise SettingError(f"{where}: holds no recipe to replay")
+    data = dict(record.recipe)
+    folder = Path(data.pop("folder"))
+    recipe = check_recipe(data, folder, f"{where} (its recipe)")
+    before = {i.path: i.sha256 for i in record.stack.inputs} if record.stack else {}
+    now = {i.path: i.sha256 for i in read_stack(recipe).inputs}
+    for path, digest in before.items():
+        if path not in now:
+            raise SettingError(f"{where}: the input {path} has vanished")
+        if now[path] != digest:
+            raise SettingError(f"{where}: the input {path} is not what it was")
+    return recipe
+
+
+def read_stack(recipe: Recipe) -> Stack:
+    """Read the patterns of a recipe and align them with its electrochemistry."""
+    settings = recipe.settings.stack.model_dump()
+    files = settings.pop("files")
+    paths = [str(recipe.path_of(f)) for f in _listed(files)]
+    for key in ("poni", "mask"):
+        if settings[key]:
+            settings[key] = str(recipe.path_of(settings[key]))
+    stack = read(paths, title=recipe.settings.title, **settings)
+    chemistry = recipe.settings.electrochemistry
+    if chemistry is not None:
+        options = chemistry.model_dump(exclude={"file", "columns"})
+        cycler = read_cycler(recipe.path_of(chemistry.file), columns=chemistry.columns)
+        stack = align(stack, cycler, **options)
+    return replace(stack, title=recipe.settings.title or stack.title)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _phase(spec: Any, folder: Path) -> Any:
+    """Take a phase's file relative to the recipe."""
+    if isinstance(spec, str) and Path(spec).suffix.lower() in (".cif", ".toml"):
+        return str(folder / spec)
+    return spec
+
+
+def _explain(error: ValidationError) -> str:
+    return "; ".join(_lines(error))
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    sections = {
+        "stack": StackSettings,
+        "electrochemistry": ElectrochemistrySettings,
+        "report": ReportSettings,
+    }
+    for item in error.errors()[:5]:
+        place = ".".join(str(p) for p in item["loc"])
+        if item["type"] != "extra_forbidden":
+            yield f"{place}: {item['msg'].lower()} (it is {item['input']!r})"
+            continue
+        model = sections.get(str(item["loc"][0]), RecipeSettings)
+        model = RecipeSettings if len(item["loc"]) == 1 else model
+        near = difflib.get_close_matches(str(item["loc"][-1]), model.model_fields, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(model.model_fields)}"
+        yield f"{place}: unknown key; {hint}"
