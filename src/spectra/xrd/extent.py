@@ -121,7 +121,7 @@ def _smoothers(sigma: FloatArray) -> list[tuple[FloatArray, float]]:
     penalty = third.T @ third
     out = []
     # Beyond n⁶/1000 a curve is a parabola already, and the system ill-conditioned.
-    for strength in _STRENGTHS[_STRENGTHS < 1e-3 * float(n) ** 6]:
+    for strength in _STRENGTHS[1e-3 * float(n) ** 6 > _STRENGTHS]:
         hat = np.linalg.solve(np.diag(weight) + strength * penalty, np.diag(weight))
         out.append((hat, float(np.trace(hat))))
     return out
