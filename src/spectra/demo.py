@@ -73,7 +73,7 @@ def simulate(n_frames: int = N_FRAMES, seed: int = _SEED) -> tuple[Stack, Truth,
     y = _background(x, state)
     lines = reflections(phase, 1.50)
     strength = 260.0 * rng.gamma(0.7, 1.0, len(lines)) * (lines.multiplicity / 6.0)
-    for i in np.flatnonzero(strength > 8.0).tolist():
+    for i in np.flatnonzero(strength > 60.0).tolist():
         d = d_spacing(lines.hkl[i : i + 1], cell)[:, 0]
         area = strength[i] * (1.0 + 0.25 * np.sin(i) * state)
         y += _line(x, d, area, line.wavelength, profile)
@@ -84,7 +84,7 @@ def simulate(n_frames: int = N_FRAMES, seed: int = _SEED) -> tuple[Stack, Truth,
     counts = rng.poisson(y).astype(float)
     if n_frames > DEAD_FRAME:
         counts[DEAD_FRAME] = 0.0
-    times = _START + _FRAME_TIME * np.arange(n_frames)
+    times = _START + _FRAME_TIME * np.arange(n_frames, dtype=np.float64)
     stack = Stack.from_arrays(
         x,
         counts,
@@ -246,6 +246,5 @@ def run_demo(folder: str | Path, *, workers: int = 1, progress: bool | None = No
     recipe = load_recipe(recipe_path)
     record = run_recipe(recipe, workers=workers, progress=progress)
     _, html = compare(record, truth)
-    report = recipe.path_of(recipe.settings.report.file)
-    write_outputs(record, recipe, extra_sections=[("Truth against result", html)])
-    return report
+    written = write_outputs(record, recipe, extra_sections=[("Truth against result", html)])
+    return written[0]

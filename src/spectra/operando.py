@@ -62,10 +62,10 @@ class Cycler:
         if not np.isfinite(self.current).any():
             if self.capacity is None:
                 return np.full(len(self.time), np.nan)
-            return self.capacity - self.capacity[0]
+            return np.asarray(self.capacity - self.capacity[0])
         current = np.where(np.isfinite(self.current), self.current, 0.0)
         steps = 0.5 * (current[1:] + current[:-1]) * np.diff(self.time)
-        return np.concatenate([[0.0], np.cumsum(steps)]) / 3.6
+        return np.asarray(np.concatenate([[0.0], np.cumsum(steps)])) / 3.6
 
     def direction(self) -> FloatArray:
         """Direction at every row: +1 charging, -1 discharging, 0 at rest (below 2 % of the top)."""

@@ -281,7 +281,7 @@ def _explain(error: ValidationError) -> str:
 
 
 def _lines(error: ValidationError) -> Iterator[str]:
-    sections = {
+    sections: dict[str, type[BaseModel]] = {
         "stack": StackSettings,
         "electrochemistry": ElectrochemistrySettings,
         "report": ReportSettings,
@@ -291,7 +291,7 @@ def _lines(error: ValidationError) -> Iterator[str]:
         if item["type"] != "extra_forbidden":
             yield f"{place}: {item['msg'].lower()} (it is {item['input']!r})"
             continue
-        model = sections.get(str(item["loc"][0]), RecipeSettings)
+        model: type[BaseModel] = sections.get(str(item["loc"][0]), RecipeSettings)
         model = RecipeSettings if len(item["loc"]) == 1 else model
         near = difflib.get_close_matches(str(item["loc"][-1]), model.model_fields, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(model.model_fields)}"

@@ -17,7 +17,8 @@ Sections = Sequence[tuple[str, str]]
 class _Recipe(Protocol):
     """What the report asks of a recipe."""
 
-    settings: object
+    @property
+    def settings(self) -> object: ...
 
     def path_of(self, name: str) -> Path: ...
 

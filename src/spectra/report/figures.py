@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _MM = 1.0 / 25.4
 _BLUE, _RED, _GREY = "#0072B2", "#D55E00", "#555555"
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 7.5,
     "axes.linewidth": 0.6,
@@ -74,6 +74,7 @@ def map_figure(record: Record) -> Figure | None:
     frames, axis, rows = reduced
     voltage = record.stack.variables.get("voltage")
     ratios = [4, 1] if voltage is not None else [1]
+    figure: Figure
     figure, axes = _new(
         170, 95, 1, len(ratios), sharey=True, squeeze=False, gridspec_kw={"width_ratios": ratios}
     )
@@ -141,6 +142,7 @@ def fit_figure(record: Record, peaks: Results, i: int, name: str) -> Figure:
     frame = record.stack[i].load()
     y, x = np.asarray(frame.signal)[0], frame.x
     model = evaluate(frame, peaks[i])[0]
+    figure: Figure
     figure, (ax, low) = _new(170, 80, 2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
     ax.plot(x, y, ".", ms=1.2, color=_GREY, label="measured")
     ax.plot(x, model, color=_RED, label="fitted")

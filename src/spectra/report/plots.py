@@ -40,7 +40,7 @@ def pattern_plot(record: Record) -> dict[str, Any] | None:
     reduced = pattern_map(record, 700, 1100)
     if reduced is None or record.stack is None:
         return None
-    frames, axis, rows = reduced
+    _, axis, rows = reduced
     low, high = -0.5, record.stack.n_frames - 0.5
     traces: list[dict[str, Any]] = []
     peaks = step_of(record, "peaks")
@@ -64,8 +64,12 @@ def pattern_plot(record: Record) -> dict[str, Any] | None:
     if not traces:
         traces = [{"x": [float(axis[0])], "y": [0], "mode": "markers", "marker": {"opacity": 0}}]
     layout: dict[str, Any] = {
-        "xaxis": {"title": {"text": record.stack.axis.label}, "range": [axis[0], axis[-1]]},
-        "yaxis": {"title": {"text": "frame"}, "range": [low, high]},
+        "xaxis": {
+            "title": {"text": record.stack.axis.label},
+            "range": [axis[0], axis[-1]],
+            "showgrid": False,
+        },
+        "yaxis": {"title": {"text": "frame"}, "range": [low, high], "showgrid": False},
         "images": [
             {
                 "source": _picture(rows),

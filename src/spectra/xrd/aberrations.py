@@ -20,6 +20,8 @@ from spectra.errors import SettingError
 FloatArray = NDArray[np.float64]
 
 _DEGREES = 180.0 / np.pi
+# Step (deg) of the slope of a shift; the shifts bend over tens of degrees.
+_STEP = 1e-3
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class Aberration:
     meaning: str
     geometries: tuple[str, ...]
     shift: Callable[[FloatArray, float], FloatArray]
+
+    def slope(self, two_theta: FloatArray, radius: float) -> FloatArray:
+        """Derivative of the shift by 2θ, by central differences (to about 1e-9)."""
+        up, down = (self.shift(two_theta + s, radius) for s in (_STEP, -_STEP))
+        return np.asarray((up - down) / (2.0 * _STEP))
 
 
 def _zero(two_theta: FloatArray, radius: float) -> FloatArray:
@@ -101,9 +108,9 @@ def get_aberrations(names: tuple[str, ...], geometry: str) -> tuple[Aberration, 
     for name in names:
         if name not in fitting:
             near = difflib.get_close_matches(name, fitting, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"did you mean {near[0]!r}? There are" if near else "there are"
             raise SettingError(
-                f"correction {name!r} in {geometry} geometry{hint} There are {', '.join(fitting)}"
+                f"no correction {name!r} in {geometry} geometry; {hint} {', '.join(fitting)}"
             )
     if len(set(names)) < len(names):
         raise SettingError(f"corrections {names} name one twice")

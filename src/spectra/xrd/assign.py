@@ -134,8 +134,7 @@ def _scalings(model: CellModel, p: int) -> Iterator[FloatArray]:
 
 
 def _positions_of(model: CellModel, p: int, cells: FloatArray) -> FloatArray:
-    position: FloatArray = model.axis.position(inverse_d2(model.hkl, cells)[0])[0]
-    return position
+    return model.axis.position(inverse_d2(model.hkl, cells)[0])[0]
 
 
 def _score(
@@ -157,7 +156,7 @@ def _score(
     share = (met * weight).sum(axis=1) / np.maximum((inside * weight).sum(axis=1), 1e-12)
     explained = (met * weight * area).sum(axis=1)
     norm = np.sqrt((np.where(inside, weight, 0) ** 2).sum(axis=1) * observed.area[f, there].sum())
-    return share + np.asarray(explained / np.maximum(norm, 1e-12))
+    return np.asarray(share + explained / np.maximum(norm, 1e-12))
 
 
 def _costs(

@@ -93,7 +93,10 @@ class Cell(Method):
         for name in ("phases", "standards", "corrections"):
             value = getattr(self, name)
             if isinstance(value, str | Path | Phase | Mapping):
-                object.__setattr__(self, name, (value,))
+                value = (value,)
+            # Paths as text: a recipe can hold them.
+            plain = tuple(str(v) if isinstance(v, Path) else v for v in value)
+            object.__setattr__(self, name, plain)
         if not self.phases:
             raise SettingError(f"{self.name}: phases is empty; name at least one phase")
         checks = {
@@ -180,7 +183,7 @@ class Cell(Method):
         )
 
     def _model(self, source: Results, phases: list[Phase]) -> CellModel:
-        axis = source.attrs["axis"]
+        axis = source.attrs.get("axis", {"name": ""})
         wavelength = self.wavelength or source.attrs.get("wavelength")
         centers = source["center"]
         if axis["name"] == "two_theta" and wavelength is None:

@@ -139,11 +139,14 @@ class CellModel:
                 columns = np.arange(self.n_parameters)[self.columns(p)]
                 jacobian[:, mine[:, None], columns[None, :]] = by_free
         ideal = position.copy()
+        stretch = np.ones_like(position)
         for k, aberration in enumerate(self.aberrations):
-            # The shift's own change with the position is of second order.
+            size = theta[:, self.n_cell + k, None]
             shift = aberration.shift(ideal, self.radius)
-            position += theta[:, self.n_cell + k, None] * shift
+            position += size * shift
+            stretch += size * aberration.slope(ideal, self.radius)
             jacobian[:, :, self.n_cell + k] = shift
+        jacobian[:, :, : self.n_cell] *= stretch[:, :, None]
         return position, jacobian
 
 
