@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,10 @@ _COMMON = np.linspace(-0.015, 0.015, 31)
 _SEPARATE = np.linspace(-0.006, 0.006, 7)
 _SEEDS = 5
 _STRONGEST = 40
+# Exchanged axes are put back in the order of the literature unless that explains the peaks
+# worse by more than this part.
+_TIE = 0.01
+_FURTHEST = 0.03
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,9 @@ def assign(model: CellModel, observed: Observations, tolerance: float) -> Assign
     are scored by how much of its strong reflections meet observed peaks. From the best one
     the cells are refined in all frames, tracks and reflections are matched anew (the
     assignment of least total distance, in widths, over the frames where the track is seen,
-    with a mild preference for fitting intensities), and so on until nothing changes.
+    with a mild preference for fitting intensities), and so on until nothing changes. Where
+    axes of nearly the same length could be exchanged (b and c of a nearly tetragonal cell),
+    positions alone cannot tell them apart: the literature's order is kept.
 
     Parameters
     ----------
@@ -61,13 +67,34 @@ def assign(model: CellModel, observed: Observations, tolerance: float) -> Assign
     tolerance : float
         Largest distance of a peak from its reflection, in fwhm.
     """
-    n_tracks = observed.center.shape[1]
     start = model.start.copy()
     for p, constraint in enumerate(model.constraints):
         if constraint is not None:
             start[p] = _seed_phase(model, observed, p)
-    model = replace(model, start=start)
-    reflection = np.full(n_tracks, -1, np.intp)
+    best = _settle(replace(model, start=start), observed, tolerance)
+    for p in range(len(model.constraints)):
+        exchanged = _exchange_axes(model, best, p)
+        if exchanged is not None:
+            other = _settle(replace(model, start=exchanged), observed, tolerance)
+            best = other if other.score >= (1.0 - _TIE) * best.score else best
+    return Assignment(
+        best.reflection, best.start, _ambiguous(model, best.cost, best.reflection, tolerance)
+    )
+
+
+@dataclass(frozen=True)
+class _Settled:
+    """An assignment that no longer changes, and how well it explains the tracks."""
+
+    reflection: IntArray
+    start: FloatArray
+    cost: FloatArray
+    score: float
+
+
+def _settle(model: CellModel, observed: Observations, tolerance: float) -> _Settled:
+    """Match and refine in turn from the start cells."""
+    reflection = np.full(observed.center.shape[1], -1, np.intp)
     theta = model.initial(len(observed.center))
     for round_ in range(8):
         wide = tolerance * (2.0, 1.5, 1.2, 1.0)[min(round_, 3)]
@@ -82,9 +109,31 @@ def assign(model: CellModel, observed: Observations, tolerance: float) -> Assign
     shown = observed.found.sum(axis=0)
     reflection[result.used.sum(axis=0) < 0.5 * shown] = -1
     cost = _costs(model, observed, theta, reflection, tolerance)
-    cells = model.cells(theta)
-    middle = np.array([np.median(cells[:, p], axis=0) for p in range(len(model.constraints))])
-    return Assignment(reflection, middle, _ambiguous(model, cost, reflection, tolerance))
+    middle = np.median(model.cells(theta), axis=0)
+    matched = np.flatnonzero(reflection >= 0)
+    gain = 2.0 * tolerance - cost[matched, reflection[matched]]
+    return _Settled(reflection, middle, cost, float(gain[np.isfinite(gain)].sum()))
+
+
+def _exchange_axes(model: CellModel, settled: _Settled, p: int) -> FloatArray | None:
+    """Start cells with the axes of phase `p` exchanged to be nearer to the literature's."""
+    constraint = model.constraints[p]
+    if constraint is None:
+        return None
+    literature, now = constraint.free(model.start[p]), constraint.free(settled.start[p])
+    lengths = [i for i, n in enumerate(constraint.names) if n in "abc"]
+    best, least = None, float(np.abs(np.log(now / literature)[lengths]).sum())
+    for order in permutations(lengths):
+        trial = now.copy()
+        trial[lengths] = now[list(order)]
+        off = np.abs(np.log(trial / literature)[lengths])
+        if off.max() < _FURTHEST and off.sum() < least - 1e-9:
+            best, least = trial, float(off.sum())
+    if best is None:
+        return None
+    start = settled.start.copy()
+    start[p] = constraint.cell(best)
+    return start
 
 
 def _seed_phase(model: CellModel, observed: Observations, p: int) -> FloatArray:

@@ -147,7 +147,8 @@ class CellModel:
             stretch += size * aberration.slope(ideal, self.radius)
             jacobian[:, :, self.n_cell + k] = shift
         jacobian[:, :, : self.n_cell] *= stretch[:, :, None]
-        return position, jacobian
+        # Reflections beyond 2θ = 180° have no position and must not spoil the others.
+        return position, np.where(np.isfinite(position)[:, :, None], jacobian, 0.0)
 
 
 @dataclass(frozen=True)
@@ -315,9 +316,8 @@ class Refiner:
                 trial[:, lengths] *= 1.0 + scale
                 position, _ = self.model.positions(trial)
                 off = (observed.center[:, mine] - position[:, at[mine]]) / observed.fwhm[:, mine]
-                near = np.where(
-                    used[:, mine], np.exp(-0.5 * np.where(used[:, mine], off, 0.0) ** 2), 0.0
-                )
+                there = used[:, mine] & np.isfinite(off)
+                near = np.where(there, np.exp(-0.5 * np.where(there, off, 0.0) ** 2), 0.0)
                 score = near.sum(axis=1) - abs(scale)
                 better = np.flatnonzero(score > best)
                 best[better] = score[better]
