@@ -426,7 +426,11 @@ class Refiner:
         normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
         cov = covariance(normal, np.ones(theta.shape, bool))
         chi2 = np.einsum("ft,ft->f", residual, residual)
+        # One line of a tetragonal cell determines neither a nor c, yet takes one freedom.
         determined = np.isfinite(np.einsum("fpp->fp", cov)).sum(axis=1)
+        length = np.linalg.norm(jacobian, axis=1)
+        unit = jacobian / np.where(length > 0, length, 1.0)[:, None, :]
+        determined = np.maximum(determined, np.linalg.matrix_rank(unit, tol=1e-7))
         return Refinement(
             theta=theta,
             cov=cov,
