@@ -186,7 +186,11 @@ def _default_group(record: Record) -> str:
 def _size_of(record: Record) -> int:
     total = sum(c.nbytes for r in record.steps.values() for c in r.columns.values())
     if record.stack is not None:
-        total += 8 * int(np.prod(record.stack.signal.shape)) * (2 if record.stack.errors else 1)
+        total += (
+            8
+            * int(np.prod(record.stack.signal.shape))
+            * (2 if record.stack.errors is not None else 1)
+        )
     return total + (1 << 20)
 
 

@@ -20,6 +20,10 @@ app = typer.Typer(
 )
 
 
+# Typer may carry a click of its own; wrong use is whatever its BadParameter derives from.
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[2]
+
+
 def _version(value: bool) -> None:
     if value:
         import spectra
@@ -44,8 +48,6 @@ for module in (read, show, run, resume, report, check, demo):
 
 def main() -> None:
     """Run the command line; errors of ours become one line on stderr."""
-    import click
-
     from spectra.errors import DamagedFileError, SpectraError
 
     try:
@@ -54,10 +56,10 @@ def main() -> None:
         code = _complain(error, 3)
     except SpectraError as error:
         code = _complain(error, 1)
-    except click.ClickException as error:
+    except _UsageError as error:
         error.show()
         code = 1
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\nstopped; `spectra resume` goes on with what is finished\n")
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

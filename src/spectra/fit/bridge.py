@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,7 +52,10 @@ def as_lmfit(
         curve: FloatArray = model.value(values, x[None], model.basis(x[None], origin, scale))[0]
         return curve
 
-    # lmfit reads parameter names from the signature, which a variable model lacks.
+    # lmfit reads the names of the parameters from the signature.
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    arguments = [inspect.Parameter(n, kind) for n in ("x", *model.names)]
+    spectrum.__signature__ = inspect.Signature(arguments)  # type: ignore[attr-defined]
     made = lmfit.Model(spectrum, independent_vars=["x"], param_names=list(model.names))
     parameters = lmfit.Parameters()
     for i, (prefix, profile) in enumerate(model.peaks):

@@ -87,7 +87,8 @@ def find_peaks(
     sigma = np.where(measured, sigma, np.interp(index, index[measured], sigma[measured]))
     step = float(np.median(np.diff(x)))
     widest = (0.04 * (x[-1] - x[0]) if fwhm_max is None else fwhm_max) / step
-    widest = max(widest, 5.0) * _BEST_FILTER
+    # Room beyond the widest peak, so that its best filter is not the last one.
+    widest = 2.0 * max(widest, 5.0) * _BEST_FILTER
     fwhm_points = np.geomspace(2.5, widest, 1 + int(4 * np.log2(widest / 2.5)))
     scales = fwhm_points / FWHM_PER_SIGMA
     response = np.array([_response(y, sigma, t) for t in scales])

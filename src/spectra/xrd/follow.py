@@ -11,6 +11,9 @@ from scipy.optimize import linear_sum_assignment
 FloatArray = NDArray[np.float64]
 
 
+_STRAINS = np.linspace(-0.02, 0.02, 161)
+
+
 @dataclass(frozen=True)
 class NodePeaks:
     """Peaks fitted in one node (a frame, or the mean of a few), each array (peaks,)."""
@@ -86,7 +89,11 @@ def _match(nodes: list[NodePeaks], n: int, alive: list[Track]) -> dict[int, Trac
     area = np.array([nodes[t.nodes[-1]].area[t.members[-1]] for t in alive])
     motion = np.array([_motion(nodes, t, n) for t in alive])
     open_tracks, open_peaks = np.arange(len(alive)), np.arange(len(node.center))
-    strain = 0.0
+    expected = last + np.where(np.isfinite(motion), motion, 0.0)
+    strain = _jump(expected, fwhm, node.center)
+    if strain:
+        last, motion = expected * (1.0 + strain), np.zeros(len(alive))
+        strain = 0.0
     for gate in (1.5, 2.0, 6.0, 15.0):
         jumped = len(taken) < 0.5 * min(len(alive), len(node.center))
         if open_tracks.size == 0 or open_peaks.size == 0 or (gate > 2.0 and not jumped):
@@ -112,6 +119,18 @@ def _match(nodes: list[NodePeaks], n: int, alive: list[Track]) -> dict[int, Trac
         open_tracks = np.setdiff1d(open_tracks, open_tracks[rows[good]])
         open_peaks = np.setdiff1d(open_peaks, open_peaks[columns[good]])
     return taken
+
+
+def _jump(expected: FloatArray, fwhm: FloatArray, center: FloatArray) -> float:
+    """Common strain of a jump of the whole pattern; 0 unless far more peaks meet with it."""
+    scaled = expected[None, :] + _STRAINS[:, None] * _lever(expected)[None, :]
+    distance = np.abs(scaled[:, :, None] - center[None, None, :]).min(axis=2)
+    score = np.exp(-0.5 * (distance / (0.5 * fwhm)) ** 2).sum(axis=1)
+    best, still = int(score.argmax()), int(np.abs(_STRAINS).argmin())
+    worth = 0.3 * min(len(expected), len(center))
+    if len(expected) < 3 or score[best] < score[still] + worth:
+        return 0.0
+    return float(_STRAINS[best])
 
 
 def _index(alive: list[Track], track: Track) -> int:

@@ -1,0 +1,27 @@
+"""Conversions and their inverses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spectra import units
+
+
+@given(st.floats(0.01, 179.9), st.floats(0.1, 5.0))
+def test_there_and_back(two_theta, wavelength):
+    d = units.d_from_two_theta(two_theta, wavelength)
+    assert units.two_theta_from_d(d, wavelength) == pytest.approx(two_theta, rel=1e-9)
+    q = units.q_from_two_theta(two_theta, wavelength)
+    assert q == pytest.approx(2 * np.pi / d, rel=1e-12)
+    assert units.two_theta_from_q(q, wavelength) == pytest.approx(two_theta, rel=1e-9)
+    assert units.d_from_q(units.q_from_d(d)) == pytest.approx(d, rel=1e-14)
+
+
+def test_known_values_and_the_domain():
+    assert units.energy_from_wavelength(1.5405929) == pytest.approx(8047.8, abs=0.1)
+    assert units.wavelength_from_energy(8047.8) == pytest.approx(1.54059, abs=1e-4)
+    assert np.isnan(units.two_theta_from_d(0.5, 1.54))
+    assert np.isnan(units.d_from_two_theta(0.0, 1.54))
