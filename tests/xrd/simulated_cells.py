@@ -88,6 +88,44 @@ def lines_of(
     ]
 
 
+def merged_lines_of(
+    spec, cells, *, fwhm, window=(3.0, 20.0), weakest=1.0, touching=0.6, wavelength=WAVELENGTH
+) -> list[dict]:
+    """Tracks of one phase where lines nearer than ``touching·fwhm`` show as one, at their mean.
+
+    Lines that still come within 2.5 fwhm of another one are left out; ``n`` counts the merged.
+    """
+    phase = load_phase(spec)
+    d_min = wavelength / 2.0 / np.sin(np.radians(window[1] / 2.0))
+    listed = reflections(phase, d_min, wavelength)
+    intensity = relative_intensity(listed, wavelength)
+    if not phase.atoms:
+        intensity = 100.0 * listed.multiplicity / listed.multiplicity.max()
+    d = d_spacing(listed.hkl, cells)
+    position = np.degrees(2.0 * np.arcsin(wavelength / 2.0 / d))
+    left = np.flatnonzero(intensity > weakest)
+    tracks = []
+    while left.size:
+        top = left[intensity[left].argmax()]
+        group = left[np.abs(position[0, left] - position[0, top]) < touching * fwhm]
+        left = np.setdiff1d(left, group)
+        weight = intensity[group] / intensity[group].sum()
+        tracks.append(
+            {
+                "phase": phase.name,
+                "hkl": tuple(listed.hkl[top].tolist()),
+                "true": position[:, group] @ weight,
+                "area": 1000.0 * intensity[group].sum(),
+                "there": np.ones(len(cells), bool),
+                "n": len(group),
+            }
+        )
+    at = np.array([t["true"][0] for t in tracks])
+    alone = (np.abs(at[:, None] - at) < 2.5 * fwhm).sum(axis=1) == 1
+    inside = (at > window[0]) & (at < window[1] - 0.3)
+    return [t for t, keep in zip(tracks, alone & inside, strict=True) if keep]
+
+
 def peaks_of(
     tracks,
     *,
