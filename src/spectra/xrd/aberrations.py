@@ -54,7 +54,7 @@ def _zero(two_theta: FloatArray, radius: float) -> FloatArray:
 
 
 def _displacement(two_theta: FloatArray, radius: float) -> FloatArray:
-    """−2s·cos θ/R: the sample stands s outside the focusing circle's tangent."""
+    """−2s·cos θ/R: the sample lies s too low, away from source and detector."""
     return -2.0 / radius * np.cos(np.radians(two_theta) / 2.0) * _DEGREES
 
 
@@ -84,7 +84,7 @@ ABERRATIONS: Mapping[str, Aberration] = {
     a.name: a
     for a in (
         Aberration("zero", "deg", "offset of the 2θ scale", GEOMETRIES, _zero),
-        Aberration("displacement", "mm", "sample displacement", _BB, _displacement),
+        Aberration("displacement", "mm", "sample displacement, away from the beam", _BB, _displacement),
         Aberration("transparency", "mm", "transparency, 1/(2 mu)", _BB, _transparency),
         Aberration("axial", "rad^2", "axial divergence", GEOMETRIES, _axial),
         Aberration("along", "mm", "capillary displacement along the beam", _TR, _along),
