@@ -84,7 +84,9 @@ ABERRATIONS: Mapping[str, Aberration] = {
     a.name: a
     for a in (
         Aberration("zero", "deg", "offset of the 2θ scale", GEOMETRIES, _zero),
-        Aberration("displacement", "mm", "sample displacement, away from the beam", _BB, _displacement),
+        Aberration(
+            "displacement", "mm", "sample displacement, away from the beam", _BB, _displacement
+        ),
         Aberration("transparency", "mm", "transparency, 1/(2 mu)", _BB, _transparency),
         Aberration("axial", "rad^2", "axial divergence", GEOMETRIES, _axial),
         Aberration("along", "mm", "capillary displacement along the beam", _TR, _along),
