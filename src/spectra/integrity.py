@@ -1,8 +1,8 @@
 """Files that prove they are whole: a SHA-256 in the first 512 bytes, and safe replacement.
 
-An HDF5 file may begin with a user block that the format ignores. Ours holds a signature and
-the SHA-256 of everything after it, so that any flipped bit is found before the HDF5 library,
-which a damaged file can crash, sees the file.
+An HDF5 file may begin with a user block that the format ignores. Ours holds a signature, the
+SHA-256 of everything after that digest, and the kind of the contents; so any flipped bit is
+found before the HDF5 library, which a damaged file can crash, sees the file.
 """
 
 from __future__ import annotations
@@ -10,24 +10,39 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
-from spectra.errors import DamagedFileError, ReaderError, StoreError
+from spectra.diskfile import DiskFile
+from spectra.errors import DamagedFileError, ReaderError, SpectraError, StoreError
 
 USERBLOCK = 512
 _SIGNATURE = b"spectra file, SHA-256 of the rest: "
+_DIGEST_END = len(_SIGNATURE) + 64
+_MARK = ".tmp-"
 
 
 def is_own(path: str | Path) -> bool:
-    """Whether a file carries our signature."""
+    """Whether a file carries our signature, be it a damaged one."""
     try:
         with Path(path).open("rb") as file:
-            return file.read(len(_SIGNATURE)) == _SIGNATURE
+            head = file.read(len(_SIGNATURE))
     except OSError:
         return False
+    # With a flipped bit in the signature it must not pass for a sound file of somebody else.
+    wrong = sum(a != b for a, b in zip(head, _SIGNATURE, strict=False))
+    return len(head) >= 8 and wrong <= len(head) // 8
+
+
+def kind_of(path: str | Path) -> str:
+    """The kind of contents that the head of a file states (``Stack``…), or ""."""
+    with Path(path).open("rb") as file:
+        return file.read(USERBLOCK)[_DIGEST_END:].strip(b"\n\0").decode("ascii", "replace")
 
 
 def verify(path: str | Path) -> str:
@@ -36,101 +51,133 @@ def verify(path: str | Path) -> str:
     Raises
     ------
     ReaderError
-        If the file is not one of ours.
+        If the file cannot be read or is not one of ours.
     DamagedFileError
         If it is, and something in it has changed.
     """
     path = Path(path)
+    if path.is_file() and not is_own(path):
+        raise ReaderError(
+            path, "not a file that spectra wrote", remedy="spectra.read takes other formats"
+        )
     try:
         with path.open("rb") as file:
-            block = file.read(USERBLOCK)
-            if not block.startswith(_SIGNATURE[:16]):
-                raise ReaderError(
-                    path, "not a file that spectra wrote", remedy="spectra.read takes other formats"
-                )
-            stated = block[len(_SIGNATURE) : len(_SIGNATURE) + 64].decode("latin-1")
-            filler = block[len(_SIGNATURE) + 64 :]
+            head = file.read(_DIGEST_END)
             digest = _digest(file)
     except OSError as error:
         raise ReaderError(path, f"cannot be read ({error.strerror})") from None
-    if stated != digest or not block.startswith(_SIGNATURE) or filler.strip(b"\0"):
+    if head != _SIGNATURE + digest.encode():
+        stated = head[len(_SIGNATURE) :].decode("ascii", "replace")
         raise DamagedFileError(
             path,
-            "the contents do not match their checksum",
-            expected=f"SHA-256 {stated[:16]}…",
-            remedy="the file was damaged, or changed after spectra wrote it: restore a copy, or "
-            "run the recipe again",
+            "the contents do not match their checksum: damaged, or changed after spectra wrote it",
+            where="the first 512 bytes",
+            expected=f"SHA-256 {stated[:16]}…, found {digest[:16]}…",
+            remedy="restore a copy, or run again what made it",
         )
     return digest
 
 
-def seal(path: Path) -> None:
-    """Write the digest into the user block, and the file through to the disk."""
+def seal(path: Path, kind: str = "") -> None:
+    """Write kind and digest into the user block, and the file through to the disk."""
     with path.open("r+b") as file:
-        file.seek(USERBLOCK)
+        file.seek(_DIGEST_END)
+        file.write(f"\n{kind}\n".encode("ascii").ljust(USERBLOCK - _DIGEST_END, b"\0"))
+        file.seek(_DIGEST_END)
         digest = _digest(file)
         file.seek(0)
-        file.write((_SIGNATURE + digest.encode()).ljust(USERBLOCK, b"\0"))
+        file.write(_SIGNATURE + digest.encode())
         file.flush()
         os.fsync(file.fileno())
 
 
-def write_safely(path: str | Path, write: Callable[[Path], None], expected_bytes: int = 0) -> Path:
+def check_target(path: str | Path, expected_bytes: int = 0) -> Path:
+    """Make sure that a file can be written, and return where: links are followed.
+
+    Parameters
+    ----------
+    path : path
+    expected_bytes : int
+        Room that must be free, with a tenth to spare.
+
+    Raises
+    ------
+    StoreError
+        If it names a folder, its folder is missing, or the disk has too little room.
+    """
+    real = Path(os.path.realpath(path))
+    if real.is_dir():
+        raise StoreError(f"{path}: is a folder; name a file in it")
+    if not real.parent.is_dir():
+        raise StoreError(f"{path}: the folder {real.parent} does not exist; make it first")
+    if expected_bytes:
+        free = shutil.disk_usage(real.parent).free
+        if free < 1.1 * expected_bytes:
+            raise StoreError(
+                f"{path}: {expected_bytes / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free; "
+                "make room or choose another disk"
+            )
+    return real
+
+
+def write_safely(
+    path: str | Path,
+    write: Callable[[DiskFile], None],
+    expected_bytes: int = 0,
+    kind: str = "",
+) -> Path:
     """Write a sealed file so that `path` is either the old one or the complete new one.
 
     Parameters
     ----------
     path : path
     write : callable
-        Writes an HDF5 file with our user block to the path it is given.
+        Writes an HDF5 file with our user block into the file it is given.
     expected_bytes : int
         Room that must be free.
+    kind : str
+        What the head of the file states as its contents.
 
     Raises
     ------
     StoreError
         If the disk is full, or the folder is missing or read-only; nothing is lost then.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise StoreError(f"{path}: is a folder; name a file in it")
-    if not path.parent.is_dir():
-        raise StoreError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if expected_bytes:
-        free = shutil.disk_usage(path.parent).free
-        if free < 1.1 * expected_bytes:
-            raise StoreError(
-                f"{path}: {expected_bytes / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free; "
-                "make room or choose another disk"
-            )
+    real = check_target(path, expected_bytes)
+    temporary = real.with_name(f"{real.name}{_MARK}{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    except OSError as error:
-        raise StoreError(_reason(path, error)) from None
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        seal(temporary)
+        _write(temporary, write)
+        seal(temporary, kind)
         verify(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        if real.exists():
+            shutil.copymode(real, temporary)
+        temporary.replace(real)
+        sync_folder(real.parent)
+    except SpectraError:
+        raise
     except OSError as error:
-        raise StoreError(_reason(path, error)) from None
+        raise StoreError(f"{path}: {reason(error)}") from None
     finally:
-        temporary.unlink(missing_ok=True)
-    return path
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return Path(path)
 
 
-def _digest(file: object) -> str:
-    digest = hashlib.sha256()
-    while chunk := file.read(1 << 20):  # type: ignore[attr-defined]
-        digest.update(chunk)
-    return digest.hexdigest()
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed processes left behind while they wrote `path`.
+
+    Only for who knows that nobody is writing it now.
+    """
+    start = Path(os.path.realpath(path)).name + _MARK
+    for other in path.parent.iterdir():
+        if re.fullmatch(re.escape(start) + r"\d+-[0-9a-f]{8}", other.name):
+            other.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Force the names in a folder to the disk, where the system can."""
+    if os.name == "nt":
+        return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -138,11 +185,34 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _reason(path: Path, error: OSError) -> str:
+def reason(error: OSError) -> str:
+    """What went wrong while writing, and what to do."""
     remedies = {
-        errno.ENOSPC: "the disk is full; make room and resume",
+        errno.ENOSPC: "the disk is full; make room and try again",
+        errno.EDQUOT: "the disk quota is used up; make room and try again",
+        errno.EFBIG: "the file is larger than the system allows; see `ulimit -f`",
         errno.EROFS: "the disk is read-only; choose another place",
-        errno.EACCES: "no permission to write there; choose another place",
+        errno.EACCES: "no permission to write there, or another program has the file open; "
+        "close that program or choose another place",
         errno.EPERM: "no permission to write there; choose another place",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+        errno.EIO: "the disk reports an error; check it and choose another place",
+        errno.ESTALE: "the network disk is gone; mount it again",
     }
-    return f"{path}: {remedies.get(error.errno or 0, str(error))}"
+    return remedies.get(error.errno or 0, str(error))
+
+
+def _write(path: Path, write: Callable[[DiskFile], None]) -> None:
+    file = DiskFile(path)
+    try:
+        write(file)
+        file.check()
+    finally:
+        file.close()
+
+
+def _digest(file: IO[bytes]) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
