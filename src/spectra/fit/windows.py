@@ -167,11 +167,12 @@ class WindowFitter:
                 break
             present[rows, drop[rows]] = False
             merged_with[rows, drop[rows]] = into[rows]
-            start = solution.theta.copy()
+            # From the beginning again: what the dropped peak has pushed about is no start.
             width = 2 + len(self.profile.shape_names)
             columns = drop[rows, None] * width + np.arange(width)
             free[rows[:, None], columns] = False
             start[rows, columns[:, 1]] = 0.0
+            _widen_survivors(solution, start, lower, upper, rows, drop, into, width)
             fresh = self._solve(
                 objective.take(rows), start[rows], lower[rows], upper[rows], free[rows]
             )
@@ -262,11 +263,11 @@ class WindowFitter:
             significance = area / np.sqrt(variance[:, first + 1])
         significance = np.where(np.isfinite(significance), significance, 0.0)
         loose = ~(variance[:, first] < fwhm**2) | solution.at_bound[:, first]
-        strength = np.where(loose, 0.0, significance)
-        strength = np.where(present, strength, np.inf)
-        drop = strength.argmin(axis=1)
-        weakest = strength[np.arange(n_rows), drop]
-        drop = np.where(weakest < self.keep, drop, -1)
+        failing = present & (loose | (significance < self.keep))
+        # Two peaks that share an intensity both look unsure: the one that explains less goes.
+        alone = area * np.sqrt(np.einsum("rii->ri", solution.hessian)[:, first + 1])
+        alone = np.where(failing, alone, np.inf)
+        drop = np.where(failing.any(axis=1), alone.argmin(axis=1), -1)
         into = np.full(n_rows, -1)
         if n_peaks == 1:
             return drop, into
@@ -302,6 +303,29 @@ def _cut(
     basis = model.basis(xs, middle, half)
     ys = np.where(weighted, ys, 0.0)
     return ModelObjective(model, xs, ys, root_weight, basis), weighted
+
+
+def _widen_survivors(
+    solution: Solution,
+    start: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    rows: IntArray,
+    drop: IntArray,
+    into: IntArray,
+    width: int,
+) -> None:
+    """Let the peak that stands for two go where either was allowed, from their centroid."""
+    merged = rows[into[rows] >= 0]
+    gone, kept = drop[merged] * width, into[merged] * width
+    lower[merged, kept] = np.minimum(lower[merged, kept], lower[merged, gone])
+    upper[merged, kept] = np.maximum(upper[merged, kept], upper[merged, gone])
+    theta = solution.theta[merged]
+    i = np.arange(len(merged))
+    one, other = theta[i, kept + 1], theta[i, gone + 1]
+    total = np.maximum(one + other, np.finfo(float).tiny)
+    start[merged, kept] = (one * theta[i, kept] + other * theta[i, gone]) / total
+    start[merged, kept + 1] = total
 
 
 def _linear_problem(

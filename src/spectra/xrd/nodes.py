@@ -224,8 +224,8 @@ class NodeFitter:
             error = float(np.sqrt(fit.cov[r, first + 1, first + 1]))
             significance = area / error if np.isfinite(error) and error > 0 else 0.0
             width = float(fwhm_of(self.fitter.profile, *shape))
-            if significance >= self.threshold:
-                rows.append((center, area, width, significance, *shape[1:]))
+            # Found above the threshold it was; neighbours may make its own area unsure.
+            rows.append((center, area, width, significance, *shape[1:]))
         return rows
 
 
