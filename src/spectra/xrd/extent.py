@@ -1,11 +1,11 @@
 """How far a quantity really goes along a noisy sequence.
 
-The largest minus the smallest of many noisy values is too large, and so is that of a smooth
-curve through them: its extremes stand where the noise happened to help. Here two smooth curves
-are put through every other value (Whittaker smoothers whose strength generalised
-cross-validation chooses); one tells where the extremes are, the other how far they lie apart,
-and the other way round. The uncertainty comes from repeating that on simulated data. Sequences
-of fewer than sixty frames take the plain range, less its bias in the simulation.
+The largest minus the smallest of many noisy values is too large. Here a course is put through
+them first: a smooth curve (a Whittaker smoother whose strength generalised cross-validation
+chooses) or straight stretches with sharp turns (`kinks`), whichever cross-validates better. In
+long sequences it is put through every other value; one half tells where the extremes are, the
+other how far they lie apart, and the other way round. What bias is left, and the uncertainty,
+come from repeating that on data simulated from the course.
 """
 
 from __future__ import annotations
@@ -16,18 +16,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincc
 
+from spectra.xrd.kinks import find_turns, fit_turns
+
 FloatArray = NDArray[np.float64]
 
 _STRENGTHS = 10.0 ** np.arange(-2.0, 16.1, 0.5)
+# Guards against the known tendency of cross-validation to follow noise (Y.-J. Kim and C. Gu,
+# J. R. Stat. Soc. B 66 (2004) 337).
+_GUARD = 1.4
 _SAMPLES = 300
 _SEED = 20_240_601
 _KNOTS = 400
+# Fewest values for a cross-check between halves, and for a curve at all.
 _CROSSED = 60
+_CURVED = 10
 
 
 @dataclass(frozen=True)
 class Extent:
-    """Range of a smooth course.
+    """Range of a course.
 
     Attributes
     ----------
@@ -38,7 +45,7 @@ class Extent:
     highest, lowest : int
         Where the curve is highest and lowest.
     effective_parameters : float
-        Trace of the smoother.
+        Trace of the smoother, or parameters of the straight stretches.
     """
 
     value: float
@@ -47,6 +54,40 @@ class Extent:
     highest: int
     lowest: int
     effective_parameters: float
+
+
+@dataclass(frozen=True)
+class _Course:
+    """A course through values (points,) and how to draw the like through others.
+
+    Attributes
+    ----------
+    sigma, curve : array (points,)
+    turns : array (turns,)
+        Places of sharp turns, in points; empty for a smooth curve.
+    parameters : float
+    """
+
+    sigma: FloatArray
+    curve: FloatArray
+    turns: FloatArray
+    parameters: float
+
+    def draw(self, y: FloatArray, part: slice) -> FloatArray:
+        """Curves of this kind through some points of y (rows, points)."""
+        y, sigma = y[:, part], self.sigma[part]
+        if self.turns.size:
+            return fit_turns(y, sigma, self.turns / (part.step or 1))[0]
+        return _smooth(y, sigma)[0]
+
+    def span(self, y: FloatArray) -> FloatArray:
+        """Range of each row (rows,) of y (rows, points), evaluated in the same way."""
+        n = y.shape[1]
+        if n < _CURVED:
+            return np.asarray(np.ptp(y, axis=1))
+        if n < _CROSSED:
+            return np.asarray(np.ptp(self.draw(y, slice(None)), axis=1))
+        return _crossed_range(self.draw(y, slice(0, None, 2)), self.draw(y, slice(1, None, 2)))
 
 
 def find_extent(value: FloatArray, error: FloatArray) -> Extent:
@@ -61,39 +102,43 @@ def find_extent(value: FloatArray, error: FloatArray) -> Extent:
     chi2 = float((weight * (value - mean) ** 2).sum())
     p_value = float(gammaincc(0.5 * (len(value) - 1), 0.5 * chi2))
     y, sigma = _thin(value - mean, error)
-    smoothers = _smoothers(sigma)
-    curve, trace = _best(y[None], sigma, smoothers)
-    course = curve[0]
+    course = _find_course(y, sigma)
     noise = np.random.default_rng(_SEED).standard_normal((_SAMPLES, len(y))) * sigma
-    crossed = len(y) >= _CROSSED
-    span = _crossed_range if crossed else _plain_range
-    found = float(span(y[None], sigma)[0])
-    repeated = span(course[None] + noise, sigma)
-    if not crossed:
-        found = 2.0 * found - float(repeated.mean())
+    found, *repeated = course.span(np.concatenate([y[None], course.curve + noise])).tolist()
+    bias = float(np.mean(repeated)) - float(np.ptp(course.curve))
     scale = len(value) / len(y)
     return Extent(
-        value=max(found, 0.0),
-        stderr=float(repeated.std(ddof=1)),
+        value=max(found - bias, 0.0),
+        stderr=float(np.std(repeated, ddof=1)),
         p_value=p_value,
-        highest=min(int(course.argmax() * scale), len(value) - 1),
-        lowest=min(int(course.argmin() * scale), len(value) - 1),
-        effective_parameters=float(trace[0]),
+        highest=min(int(course.curve.argmax() * scale), len(value) - 1),
+        lowest=min(int(course.curve.argmin() * scale), len(value) - 1),
+        effective_parameters=course.parameters,
     )
 
 
-def _plain_range(y: FloatArray, sigma: FloatArray) -> FloatArray:
-    """Largest minus smallest value of each row."""
-    return np.asarray(np.ptp(y, axis=1))
+def _find_course(y: FloatArray, sigma: FloatArray) -> _Course:
+    """Choose the kind of course by generalised cross-validation."""
+    n, none = len(y), np.empty(0)
+    if n < _CURVED:
+        # Too few for a curve: the values themselves, drawn together by as much as their
+        # scatter is noise (W. James and C. Stein, Proc. 4th Berkeley Symp. 1 (1961) 361).
+        chi2 = float(((y / sigma) ** 2).sum())
+        kept = max(0.0, 1.0 - (n - 3) / chi2) if n > 3 and chi2 > 0 else 1.0
+        return _Course(sigma, kept * y, none, float(n))
+    curve, trace, smooth_score = _smooth(y[None], sigma)
+    turns, score = find_turns(y, sigma)
+    if turns.size and score < smooth_score[0]:
+        stretches = fit_turns(y[None], sigma, turns)[0][0]
+        return _Course(sigma, stretches, turns, 2.0 + 2.0 * turns.size)
+    return _Course(sigma, curve[0], none, float(trace[0]))
 
 
-def _crossed_range(y: FloatArray, sigma: FloatArray) -> FloatArray:
-    """Range of each row (rows,), its places found in one half of the frames, read in the other."""
-    halves = [np.arange(i, y.shape[1], 2) for i in (0, 1)]
-    curves = [_best(y[:, h], sigma[h], _smoothers(sigma[h]))[0] for h in halves]
-    rows = np.arange(len(y))
-    total = np.zeros(len(y))
-    for places, values in (curves, curves[::-1]):
+def _crossed_range(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Range of each row (rows,), its places taken from one half and its values from the other."""
+    rows = np.arange(len(first))
+    total = np.zeros(len(first))
+    for places, values in ((first, second), (second, first)):
         last = values.shape[1] - 1
         top = np.minimum(places.argmax(axis=1), last)
         bottom = np.minimum(places.argmin(axis=1), last)
@@ -111,36 +156,23 @@ def _thin(value: FloatArray, error: FloatArray) -> tuple[FloatArray, FloatArray]
     return np.array(means), np.array([float(w.sum() ** -0.5) for w in weights])
 
 
-def _smoothers(sigma: FloatArray) -> list[tuple[FloatArray, float]]:
-    """Smoother matrices and their traces for all strengths, the parabola last."""
-    n = len(sigma)
-    weight = np.median(sigma) ** 2 / sigma**2
-    if n < 6:
-        return [(np.eye(n), float(n))]
-    third = np.diff(np.eye(n), 3, axis=0)
-    penalty = third.T @ third
-    out = []
-    # Beyond n⁶/1000 a curve is a parabola already, and the system ill-conditioned.
-    for strength in _STRENGTHS[1e-3 * float(n) ** 6 > _STRENGTHS]:
-        hat = np.linalg.solve(np.diag(weight) + strength * penalty, np.diag(weight))
-        out.append((hat, float(np.trace(hat))))
-    return out
+def _smooth(y: FloatArray, sigma: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Smooth curves (rows, points) of least GCV score, their traces and scores (rows,).
 
-
-def _best(
-    y: FloatArray, sigma: FloatArray, smoothers: list[tuple[FloatArray, float]]
-) -> tuple[FloatArray, FloatArray]:
-    """Curves (rows, points) of the smoothers of least GCV score, and their traces (rows,)."""
+    In the basis in which weight and penalty are both diagonal (A. Demmler and C. Reinsch, Numer.
+    Math. 24 (1975) 375), a strength only shrinks each coefficient.
+    """
     n = y.shape[1]
-    best = np.full(len(y), np.inf)
-    curve, trace = np.empty_like(y), np.empty(len(y))
-    for hat, size in smoothers:
-        smooth = y @ hat.T
-        misfit = (((y - smooth) / sigma) ** 2).sum(axis=1)
-        # The factor 1.4 guards against the known tendency to follow noise (Y.-J. Kim and
-        # C. Gu, J. R. Stat. Soc. B 66 (2004) 337).
-        room = max(n - 1.4 * size, 1e-9) if len(smoothers) > 1 else 1.0
-        score = misfit / room**2
+    difference = np.diff(np.eye(n), 3, axis=0) * (sigma / np.median(sigma))
+    _, singular, basis = np.linalg.svd(difference)
+    stiffness = np.concatenate([singular**2, np.zeros(3)])
+    coefficients = (y / sigma) @ basis.T
+    best, chosen = np.full(len(y), np.inf), np.zeros(len(y), np.intp)
+    shrinkage = 1.0 / (1.0 + _STRENGTHS[:, None] * stiffness)
+    for k, shrunk in enumerate(shrinkage):
+        misfit = ((coefficients * (1.0 - shrunk)) ** 2).sum(axis=1)
+        score = misfit / max(n - _GUARD * float(shrunk.sum()), 1e-9) ** 2
         better = score < best
-        best[better], curve[better], trace[better] = score[better], smooth[better], size
-    return curve, trace
+        best[better], chosen[better] = score[better], k
+    curve = (coefficients * shrinkage[chosen]) @ basis * sigma
+    return curve, shrinkage[chosen].sum(axis=1), best

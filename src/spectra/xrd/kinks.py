@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 _CANDIDATES = 150
-_MOST = 16
+_MOST = 32
 # Fewest points between two turns, and the price of a turn in degrees of freedom (one for its
 # slope, two for having sought its place: J. H. Friedman and B. W. Silverman, Technometrics 31
 # (1989) 3).
@@ -70,9 +70,7 @@ def find_turns(y: FloatArray, sigma: FloatArray) -> tuple[FloatArray, float]:
     return moved[0], _score(float((((y - curve[0]) / sigma) ** 2).sum()), n, turns.size)
 
 
-def fit_turns(
-    y: FloatArray, sigma: FloatArray, turns: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def fit_turns(y: FloatArray, sigma: FloatArray, turns: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Fit the places of given turns, too: curves (rows, points) and places (rows, turns).
 
     Gauss–Newton steps with a little damping; a turn moves at most half way to the next one.
