@@ -79,8 +79,9 @@ def pattern_map(
     stack = record.stack
     if stack is None or stack.n_frames == 0:
         return None
-    frames = np.array_split(np.arange(stack.n_frames), min(stack.n_frames, most_frames))
-    points = np.array_split(np.arange(stack.n_points), min(stack.n_points, most_points))
+    # Groups of one size: a picture has equal pixels.
+    frames = _equal_groups(stack.n_frames, most_frames)
+    points = _equal_groups(stack.n_points, most_points)
     starts = np.array([p[0] for p in points])
     sizes = np.array([len(p) for p in points])
     rows = []
@@ -92,6 +93,12 @@ def pattern_map(
         rows.append(np.add.reduceat(mean, starts) / sizes)
     axis = np.add.reduceat(stack.x, starts) / sizes
     return np.array([g.mean() for g in frames]), axis, np.array(rows)
+
+
+def _equal_groups(n: int, most: int) -> list[NDArray[np.intp]]:
+    """Split n indices into at most `most` groups of one size (the last may be smaller)."""
+    size = -(-n // most)
+    return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
 
 
 def thin(n: int, most: int) -> NDArray[np.intp]:
