@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from spectra.fit.solver import covariance, minimize
+from spectra.fit.solver import Evaluation, covariance, minimize
 from spectra.status import Status
 
 
@@ -32,6 +32,12 @@ class Decay:
         e = np.exp(-b * self.t)
         jacobian = np.stack([e, -a * self.t * e, np.ones_like(e)], axis=1)
         return self.y - (a * e + c), jacobian
+
+    def evaluate(self, theta):
+        residual, jacobian = self.residual_and_jacobian(theta)
+        gradient = np.matmul(jacobian, residual[:, :, None])[:, :, 0]
+        hessian = np.matmul(jacobian, jacobian.transpose(0, 2, 1))
+        return Evaluation(theta, np.einsum("rn,rn->r", residual, residual), gradient, hessian)
 
 
 def problem(n_rows: int, noise: float = 0.01, seed: int = 1):

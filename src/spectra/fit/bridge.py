@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.model import Model
+from spectra.fit.model import Model, Points
 
 if TYPE_CHECKING:
     from lmfit.model import ModelResult
@@ -44,12 +44,11 @@ def as_lmfit(
     """
     import lmfit
 
-    low, high = window
-    origin, scale = np.array([0.5 * (low + high)]), np.array([0.5 * (high - low)])
+    low, high = (np.array([end]) for end in window)
 
     def spectrum(x: FloatArray, **parameters: float) -> FloatArray:
         values = np.array([[parameters[name] for name in model.names]])
-        curve: FloatArray = model.value(values, x[None], model.basis(x[None], origin, scale))[0]
+        curve: FloatArray = model.value(values, Points.scaled(x[None], low, high))[0]
         return curve
 
     # lmfit reads the names of the parameters from the signature.

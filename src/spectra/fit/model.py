@@ -1,24 +1,189 @@
-"""Peaks on a polynomial background as one vectorised model with its exact Jacobian."""
+"""Sums of peaks and other terms as one vectorised model with its exact Jacobian."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from spectra.fit.lineshapes import Doublet, Profile
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class Model:
-    """A sum of area-normalised profiles and a polynomial.
+class Points:
+    """Where a model is evaluated, for every row or for all of them alike.
+
+    Parameters
+    ----------
+    x : array (rows or 1, points)
+    u : array (rows or 1, points)
+        The variable of polynomial backgrounds: x shifted and scaled into [−1, 1], so that their
+        coefficients do not hang on each other.
+    """
+
+    x: FloatArray
+    u: FloatArray
+
+    @classmethod
+    def scaled(cls, x: FloatArray, low: FloatArray, high: FloatArray) -> Points:
+        """Points x (rows, points) with u = −1 at `low` (rows,) and 1 at `high` (rows,)."""
+        origin = 0.5 * (low + high)
+        scale = np.maximum(0.5 * (high - low), np.finfo(float).tiny)
+        return cls(x, (x - origin[:, None]) / scale[:, None])
+
+    def take(self, rows: IntArray) -> Points:
+        """The points of some of the rows."""
+        return self if len(self.x) == 1 else Points(self.x[rows], self.u[rows])
+
+
+class Term(Protocol):
+    """One addend of a model.
+
+    Attributes
+    ----------
+    columns : int array
+        The parameters it uses, in the order in which it writes their derivatives.
+    """
+
+    columns: IntArray
+
+    def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
+        """Add the term's curves to `total` (rows, points)."""
+        ...
+
+    def add_value_and_slopes(
+        self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
+    ) -> None:
+        """Add the curves to `total`; write derivatives into `slopes` (rows, columns, points)."""
+        ...
+
+
+@dataclass(frozen=True)
+class PeakFamily:
+    """K peaks of the same profile, each an area times the profile of unit area.
+
+    Parameters
+    ----------
+    profile : Profile or Doublet
+    index : int array (1 + 1 + shape, K)
+        Where the centres, areas and shapes stand among the parameters.
+    """
+
+    profile: Profile | Doublet
+    index: IntArray
+    columns: IntArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", self.index.ravel())
+
+    def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
+        """Add the peaks to `total`."""
+        center, area, *shape = (theta[:, index, None] for index in self.index)
+        total += (area * self.profile.value(at.x[:, None, :], center, *shape)).sum(axis=1)
+
+    def add_value_and_slopes(
+        self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
+    ) -> None:
+        """Add the peaks to `total` and write their derivatives."""
+        center, area, *shape = (theta[:, index, None] for index in self.index)
+        unit, gradient = self.profile.value_and_gradient(at.x[:, None, :], center, *shape)
+        count = self.index.shape[1]
+        blocks = [slopes[:, i * count : (i + 1) * count] for i in range(len(self.index))]
+        np.multiply(gradient[0], area, out=blocks[0])
+        blocks[1][...] = unit
+        for block, slope in zip(blocks[2:], gradient[1:], strict=True):
+            np.multiply(slope, area, out=block)
+        # Peak by peak: a sum over an inner axis would take much longer.
+        for k in range(count):
+            total += unit[:, k] * area[:, k]
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """A polynomial in the scaled variable u.
+
+    Parameters
+    ----------
+    columns : int array (degree + 1,)
+        Where the coefficients of u⁰, u¹, … stand among the parameters.
+    """
+
+    columns: IntArray
+
+    def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
+        """Add the polynomial."""
+        power = np.ones_like(at.u)
+        for i, column in enumerate(self.columns):
+            power = power if i == 0 else power * at.u
+            total += theta[:, column, None] * power
+
+    def add_value_and_slopes(
+        self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
+    ) -> None:
+        """Add the polynomial and write its derivatives, the powers."""
+        for i, column in enumerate(self.columns):
+            if i == 0:
+                slopes[:, 0] = 1.0
+            else:
+                np.multiply(slopes[:, i - 1], at.u, out=slopes[:, i])
+            total += theta[:, column, None] * slopes[:, i]
+
+
+@dataclass(frozen=True)
+class Sum:
+    """A sum of terms over `n_parameters` parameters.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        No parameter belongs to two of them.
+    n_parameters : int
+    """
+
+    terms: Sequence[Term]
+    n_parameters: int
+    columns: IntArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        columns = [term.columns for term in self.terms]
+        object.__setattr__(self, "columns", np.concatenate([np.zeros(0, np.intp), *columns]))
+
+    def value(self, theta: FloatArray, at: Points) -> FloatArray:
+        """Curves (rows, points) for parameters (rows, P)."""
+        total = np.zeros((len(theta), at.x.shape[1]))
+        for term in self.terms:
+            term.add_value(theta, at, total)
+        return total
+
+    def value_and_slopes(self, theta: FloatArray, at: Points) -> tuple[FloatArray, FloatArray]:
+        """Curves (rows, points) and derivatives (rows, C, points) in the order of `columns`."""
+        total = np.zeros((len(theta), at.x.shape[1]))
+        slopes = np.empty((len(theta), self.columns.size, at.x.shape[1]))
+        first = 0
+        for term in self.terms:
+            last = first + term.columns.size
+            term.add_value_and_slopes(theta, at, total, slopes[:, first:last])
+            first = last
+        return total, slopes
+
+    def value_and_jacobian(self, theta: FloatArray, at: Points) -> tuple[FloatArray, FloatArray]:
+        """Curves (rows, points) and derivatives (rows, P, points), zero where nothing depends."""
+        total, slopes = self.value_and_slopes(theta, at)
+        jacobian = np.zeros((len(theta), self.n_parameters, at.x.shape[1]))
+        jacobian[:, self.columns] = slopes
+        return total, jacobian
+
+
+@dataclass(frozen=True)
+class Model(Sum):
+    """Peaks of unit-area profiles on a polynomial.
 
     Parameters
     ----------
@@ -26,7 +191,7 @@ class Model:
         Each brings ``<prefix>center``, ``<prefix>area`` and ``<prefix><shape name>``.
     degree : int
         Degree of the background polynomial; -1 for none. Its coefficients ``bkg_c0`` … count
-        powers of u = (x − origin)/scale, where origin and scale are given with the data.
+        powers of u.
 
     Examples
     --------
@@ -37,23 +202,23 @@ class Model:
 
     peaks: tuple[tuple[str, Profile | Doublet], ...]
     degree: int
-    names: tuple[str, ...] = field(init=False)
+    names: tuple[str, ...]
 
     def __init__(self, peaks: Sequence[tuple[str, Profile | Doublet]], degree: int) -> None:
-        object.__setattr__(self, "peaks", tuple(peaks))
-        object.__setattr__(self, "degree", degree)
         names = [
             prefix + name
-            for prefix, profile in self.peaks
+            for prefix, profile in peaks
             for name in ("center", "area", *profile.shape_names)
         ]
+        background = len(names) + np.arange(degree + 1)
         names += [f"bkg_c{i}" for i in range(degree + 1)]
+        object.__setattr__(self, "peaks", tuple(peaks))
+        object.__setattr__(self, "degree", degree)
         object.__setattr__(self, "names", tuple(names))
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of parameters."""
-        return len(self.names)
+        terms = (*_families([profile for _, profile in peaks]), Polynomial(background))
+        object.__setattr__(self, "terms", terms)
+        object.__setattr__(self, "n_parameters", len(names))
+        super().__post_init__()
 
     def first_parameter(self, peak: int) -> int:
         """Index of the centre of peak number `peak`; area and shape follow it."""
@@ -64,94 +229,15 @@ class Model:
         """Where the background's coefficients stand among the parameters."""
         return slice(self.n_parameters - self.degree - 1, self.n_parameters)
 
-    def basis(self, x: FloatArray, origin: FloatArray, scale: FloatArray) -> FloatArray:
-        """Powers of (x − origin)/scale: (rows, degree + 1, points)."""
-        u = (x - origin[:, None]) / scale[:, None]
-        powers = np.empty((len(x), self.degree + 1, x.shape[1]))
-        for i in range(self.degree + 1):
-            powers[:, i] = 1.0 if i == 0 else powers[:, i - 1] * u
-        return powers
 
-    def value(self, theta: FloatArray, x: FloatArray, basis: FloatArray) -> FloatArray:
-        """Model curves (rows, points) for parameters (rows, P) on axes (rows, points)."""
-        total = self._background(theta, basis)
-        for profile, first in self._families():
-            center, area, shape = self._parameters(theta, profile, first)
-            total += (area * profile.value(x[:, None, :], center, *shape)).sum(axis=1)
-        return total
-
-    def value_and_jacobian(
-        self, theta: FloatArray, x: FloatArray, basis: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Model curves (rows, points) and their derivatives (rows, P, points)."""
-        total = self._background(theta, basis)
-        jacobian = np.empty((len(theta), self.n_parameters, x.shape[1]))
-        for profile, first in self._families():
-            center, area, shape = self._parameters(theta, profile, first)
-            unit, gradient = profile.value_and_gradient(x[:, None, :], center, *shape)
-            jacobian[:, first] = area * gradient[0]
-            jacobian[:, first + 1] = unit
-            for i, slope in enumerate(gradient[1:]):
-                jacobian[:, first + 2 + i] = area * slope
-            total += (area * unit).sum(axis=1)
-        jacobian[:, self.background_slice] = basis
-        return total, jacobian
-
-    def _background(self, theta: FloatArray, basis: FloatArray) -> FloatArray:
-        coefficients = theta[:, self.background_slice]
-        total = np.zeros((len(theta), basis.shape[2]))
-        for i in range(self.degree + 1):
-            total += coefficients[:, i, None] * basis[:, i]
-        return total
-
-    def _families(self) -> list[tuple[Profile | Doublet, NDArray[np.intp]]]:
-        """Peaks of the same profile together: the profile and the indices of their centres."""
-        families: dict[int, tuple[Profile | Doublet, list[int]]] = {}
-        first = 0
-        for _, profile in self.peaks:
-            families.setdefault(id(profile), (profile, []))[1].append(first)
-            first += 2 + len(profile.shape_names)
-        return [(profile, np.array(where)) for profile, where in families.values()]
-
-    @staticmethod
-    def _parameters(
-        theta: FloatArray, profile: Profile | Doublet, first: NDArray[np.intp]
-    ) -> tuple[FloatArray, FloatArray, list[FloatArray]]:
-        columns = [theta[:, first + i][:, :, None] for i in range(2 + len(profile.shape_names))]
-        return columns[0], columns[1], columns[2:]
-
-
-@dataclass(frozen=True)
-class ModelObjective:
-    """Data that a `Model` is fitted to, for the solver; one row per spectrum or window.
-
-    Parameters
-    ----------
-    model : Model
-    x, y : array (rows, points)
-    root_weight : array (rows, points)
-        1/σ; zero where a point does not count (outside the window, not measured).
-    basis : array (rows, degree + 1, points)
-        From `Model.basis`.
-    """
-
-    model: Model
-    x: FloatArray
-    y: FloatArray
-    root_weight: FloatArray
-    basis: FloatArray
-
-    def take(self, rows: NDArray[np.intp]) -> ModelObjective:
-        """The same objective for some of the rows."""
-        parts = {k: getattr(self, k)[rows] for k in ("x", "y", "root_weight", "basis")}
-        return replace(self, **parts)
-
-    def residual(self, theta: FloatArray) -> FloatArray:
-        """√w·(y − f), shape (rows, points)."""
-        return (self.y - self.model.value(theta, self.x, self.basis)) * self.root_weight
-
-    def residual_and_jacobian(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """√w·(y − f) and √w·∂f/∂θ."""
-        value, jacobian = self.model.value_and_jacobian(theta, self.x, self.basis)
-        jacobian *= self.root_weight[:, None, :]
-        return (self.y - value) * self.root_weight, jacobian
+def _families(profiles: Sequence[Profile | Doublet]) -> list[PeakFamily]:
+    """Peaks of the same profile together."""
+    members: dict[int, tuple[Profile | Doublet, list[int]]] = {}
+    first = 0
+    for profile in profiles:
+        members.setdefault(id(profile), (profile, []))[1].append(first)
+        first += 2 + len(profile.shape_names)
+    return [
+        PeakFamily(profile, np.array(starts) + np.arange(2 + len(profile.shape_names))[:, None])
+        for profile, starts in members.values()
+    ]

@@ -1,8 +1,9 @@
-"""Batched bounded Levenberg–Marquardt: N least-squares fits as one vectorised computation.
+"""Batched bounded Levenberg–Marquardt: N fits as one vectorised computation.
 
-Every fit ("row") has its own data, weights, start, bounds, damping and convergence; the rows
-share only the model. Nothing here sums over rows, so a row's answer is the same bit for bit
-whichever rows stand beside it.
+Every fit ("row") has its own data, start, bounds, damping and convergence; the rows share only
+the model. Nothing here sums over rows, so a row's answer is the same bit for bit whichever
+rows stand beside it. The solver sees no data points: an objective hands it cost, gradient and
+Hessian, so that memory does not grow with the length of the spectra.
 """
 
 from __future__ import annotations
@@ -17,24 +18,57 @@ from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
 
 _DAMPING_MAX = 1e12
 _TINY = 1e-300
+# A diagonal element of the inverse of a unit-diagonal matrix above this belongs to a parameter
+# that the others can imitate to about eight digits: such rows get their eigenvalues looked at.
+_INFLATION_MAX = 1e12
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An objective and its local quadratic model, one row per fit.
+
+    Attributes
+    ----------
+    theta : array (rows, P)
+        Where: the parameters asked for, or better ones that the objective put in their place.
+    cost : array (rows,)
+        What is minimised: χ², or what a loss makes of it.
+    gradient : array (rows, P)
+        Direction of descent, −½·∂cost/∂θ; Jᵀ·W·(y − f) in least squares.
+    hessian : array (rows, P, P)
+        Half the expected second derivatives; Jᵀ·W·J in least squares.
+    """
+
+    theta: FloatArray
+    cost: FloatArray
+    gradient: FloatArray
+    hessian: FloatArray
+
+    def take(self, rows: IntArray) -> Evaluation:
+        """The evaluation of some of the rows."""
+        return Evaluation(
+            self.theta[rows], self.cost[rows], self.gradient[rows], self.hessian[rows]
+        )
+
+    def put(self, rows: BoolArray, other: Evaluation) -> None:
+        """Replace the `rows` by those of `other`, which has as many rows in all."""
+        for name in Evaluation.__annotations__:
+            getattr(self, name)[rows] = getattr(other, name)[rows]
 
 
 class Objective(Protocol):
-    """What the solver minimises for each row: sum over points of weight·(y − model)²."""
+    """What the solver minimises, row by row."""
 
-    def take(self, rows: NDArray[np.intp]) -> Self:
+    def take(self, rows: IntArray) -> Self:
         """The same objective for some of the rows."""
         ...
 
-    def residual(self, theta: FloatArray) -> FloatArray:
-        """Weighted residuals √w·(y − f), shape (rows, points)."""
-        ...
-
-    def residual_and_jacobian(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Weighted residuals and √w·∂f/∂θ, shapes (rows, points), (rows, parameters, points)."""
+    def evaluate(self, theta: FloatArray) -> Evaluation:
+        """Cost, gradient and Hessian at parameters (rows, P)."""
         ...
 
 
@@ -46,7 +80,7 @@ class Solution:
     ----------
     theta : array (rows, parameters)
     chi2 : array (rows,)
-        Weighted sum of squares at `theta`.
+        The cost at `theta`: the weighted sum of squares, unless the objective has another.
     hessian : array (rows, parameters, parameters)
         Jᵀ·W·J at `theta`.
     at_bound : bool array (rows, parameters)
@@ -74,6 +108,11 @@ class Solution:
         """
         return covariance(self.hessian, self.free & ~self.at_bound)
 
+    def put(self, rows: IntArray, other: Solution) -> None:
+        """Replace the `rows` by those of `other`, which has just these."""
+        for name in Solution.__annotations__:
+            getattr(self, name)[rows] = getattr(other, name)
+
 
 def covariance(hessian: FloatArray, free: BoolArray) -> FloatArray:
     """Invert (rows, P, P) information matrices over their free parameters.
@@ -88,42 +127,63 @@ def covariance(hessian: FloatArray, free: BoolArray) -> FloatArray:
     scaled = np.where(both, hessian / scale[:, :, None] / scale[:, None, :], 0.0)
     scaled = np.where(np.isfinite(scaled), scaled, 0.0)
     np.einsum("rii->ri", scaled)[...] = 1.0
+    inverse, singular = _invert(scaled)
+    inflation = np.einsum("rii->ri", inverse)
+    doubtful = singular | ~((inflation >= 0.5) & (inflation < _INFLATION_MAX)).all(axis=1)
+    known = usable.copy()
+    rows = np.flatnonzero(doubtful)
+    if rows.size:
+        inverse[rows], undetermined = _pseudo_inverse(scaled[rows])
+        known[rows] &= ~undetermined
+    cov = inverse / scale[:, :, None] / scale[:, None, :]
+    return np.where(known[:, :, None] & known[:, None, :], cov, np.nan)
+
+
+def _invert(matrix: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Inverses (rows, P, P), and which rows have none."""
+    singular: BoolArray = np.zeros(len(matrix), bool)
+    try:
+        return np.asarray(np.linalg.inv(matrix), dtype=np.float64), singular
+    except np.linalg.LinAlgError:
+        inverse = np.zeros_like(matrix)
+        for row, one in enumerate(matrix):
+            try:
+                inverse[row] = np.linalg.inv(one)
+            except np.linalg.LinAlgError:
+                singular[row] = True
+        return inverse, singular
+
+
+def _pseudo_inverse(scaled: FloatArray) -> tuple[FloatArray, BoolArray]:
+    """Inverse without the directions that the data do not determine, and who shares in them."""
     eigenvalues, vectors = np.linalg.eigh(scaled)
     good = eigenvalues > 1e-14 * eigenvalues[:, -1:]
     inverse = np.where(good, 1.0 / np.where(good, eigenvalues, 1.0), 0.0)
-    cov = np.matmul(vectors * inverse[:, None, :], vectors.transpose(0, 2, 1))
     undetermined = (np.abs(vectors) * ~good[:, None, :]).max(axis=2) > 1e-3
-    known = usable & ~undetermined
-    cov = cov / scale[:, :, None] / scale[:, None, :]
-    return np.where(known[:, :, None] & known[:, None, :], cov, np.nan)
+    return np.matmul(vectors * inverse[:, None, :], vectors.transpose(0, 2, 1)), undetermined
 
 
 @dataclass
 class _State:
     """The rows still being worked on."""
 
-    rows: NDArray[np.intp]
+    rows: IntArray
     objective: Objective
-    theta: FloatArray
+    here: Evaluation
     lower: FloatArray
     upper: FloatArray
     free: BoolArray
-    residual: FloatArray
-    jacobian: FloatArray
-    chi2: FloatArray
     damping: FloatArray
     growth: FloatArray
 
-    def take(self, keep: NDArray[np.intp]) -> _State:
+    def take(self, keep: IntArray) -> _State:
         return replace(
             self,
             objective=self.objective.take(keep),
+            here=self.here.take(keep),
             **{
                 name: getattr(self, name)[keep]
-                for name in (
-                    *("rows", "theta", "lower", "upper", "free"),
-                    *("residual", "jacobian", "chi2", "damping", "growth"),
-                )
+                for name in ("rows", "lower", "upper", "free", "damping", "growth")
             },
         )
 
@@ -137,6 +197,7 @@ def minimize(
     *,
     max_iterations: int = 100,
     tolerance: float = 1e-12,
+    damping: float = 1e-3,
 ) -> Solution:
     """Minimise every row of `objective` from its start, within its bounds.
 
@@ -144,7 +205,7 @@ def minimize(
     would leave the box is shortened to the bound and the other parameters are solved again
     with that one held there; a parameter on a bound is released as soon as the gradient
     points inwards. A row has converged when the gradient projected on the box promises a
-    decrease below ``tolerance * chi2`` and the last step brought no more.
+    decrease below ``tolerance * cost`` and the last step brought no more.
 
     Parameters
     ----------
@@ -156,7 +217,9 @@ def minimize(
     max_iterations : int
         Evaluations of the model at most, per row.
     tolerance : float
-        Relative decrease of χ² that is not worth another step.
+        Relative decrease of the cost that is not worth another step.
+    damping : float
+        Of the first step; less is faster from a start close to the minimum.
 
     Returns
     -------
@@ -175,154 +238,138 @@ def minimize(
     )
     if n_rows == 0:
         return out
-    residual, jacobian = objective.residual_and_jacobian(theta)
-    state = _State(
-        np.arange(n_rows),
-        objective,
-        theta,
-        lower,
-        upper,
-        free,
-        residual,
-        jacobian,
-        _sum_squares(residual),
-        np.full(n_rows, 1e-3),
-        np.full(n_rows, 2.0),
-    )
-    broken = ~np.isfinite(state.chi2)
-    out.chi2[:] = state.chi2
-    state = state.take(np.flatnonzero(~broken))
+    here = objective.evaluate(theta)
+    first = np.full(n_rows, damping)
+    every = np.arange(n_rows)
+    state = _State(every, objective, here, lower, upper, free, first, np.full(n_rows, 2.0))
+    out.chi2[:] = here.cost
+    usable = np.isfinite(here.cost) & np.isfinite(here.hessian).all(axis=(1, 2))
+    if not usable.all():
+        state = state.take(np.flatnonzero(usable))
     for iteration in range(1, max_iterations + 1):
         if state.rows.size == 0:
             break
         state = _iterate(state, out, iteration, tolerance)
     if state.rows.size:
-        gradient, hessian = _normal_equations(state)
-        _store(state, out, np.arange(state.rows.size), gradient, hessian)
+        _store(state, out)
         out.iterations[state.rows] = max_iterations
     return out
 
 
 def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> _State:
     """One damped step of every row; finished rows are written to `out` and dropped."""
-    gradient, hessian = _normal_equations(state)
-    held = _held(state, gradient)
-    vary = state.free & ~held
-    step, promised = _bounded_step(state, gradient, hessian, vary)
+    here = state.here
+    vary = state.free & ~_held(state)
+    step, promised = _bounded_step(state, vary)
     # What an undamped step would gain: zero at a minimum, whatever the damping has become.
-    flat = _newton_decrease(gradient, hessian, vary) <= tolerance * state.chi2 + _TINY
-    trial = np.clip(state.theta + step, state.lower, state.upper)
-    trial = np.where(state.free, trial, state.theta)
-    residual = state.objective.residual(trial)
-    chi2 = _sum_squares(residual)
-    gain = state.chi2 - chi2
-    better = gain > 0
+    flat = _newton_decrease(here, vary) <= tolerance * here.cost + _TINY
+    trial = np.clip(here.theta + step, state.lower, state.upper)
+    there = state.objective.evaluate(np.where(state.free, trial, here.theta))
+    gain = here.cost - there.cost
+    better = (gain > 0) & np.isfinite(there.hessian).all(axis=(1, 2))
     ratio = np.where(promised > _TINY, gain / np.maximum(promised, _TINY), 0.0)
     ratio = np.where(np.isfinite(ratio), ratio, -1.0)
     shrink = np.maximum(1.0 / 3.0, 1.0 - (2.0 * np.clip(ratio, -1, 2) - 1.0) ** 3)
     damping = np.where(better, state.damping * shrink, state.damping * state.growth)
-    growth = np.where(better, 2.0, state.growth * 2.0)
-    stalled = ~better & ((damping > _DAMPING_MAX) | (np.abs(gain) <= tolerance * state.chi2))
-    settled = flat & (np.abs(gain) <= 1e3 * tolerance * state.chi2 + _TINY)
-    # A row that cannot improve although the gradient is not flat has met the rounding of χ²
-    # itself where the promise is tiny; elsewhere it has failed.
-    negligible = promised <= 1e-9 * state.chi2 + _TINY
-    finished = settled | (stalled & negligible) | (damping > _DAMPING_MAX)
-    succeeded = settled | (stalled & negligible)
-    state.theta = np.where(better[:, None], trial, state.theta)
-    state.chi2 = np.where(better, chi2, state.chi2)
+    small = np.abs(gain) <= tolerance * here.cost + _TINY
+    stalled = ~better & ((damping > _DAMPING_MAX) | small)
+    settled = flat & (np.abs(gain) <= 1e3 * tolerance * here.cost + _TINY)
+    # A row that cannot improve although the gradient is not flat has met the rounding of the
+    # cost itself where the promise is tiny; elsewhere it has failed.
+    succeeded = settled | (stalled & (promised <= 1e-9 * here.cost + _TINY))
+    finished = succeeded | (damping > _DAMPING_MAX)
+    here.put(better, there)
     state.damping = np.clip(damping, 1e-12, None)
-    state.growth = growth
-    moved = np.flatnonzero(better)
-    if moved.size:
-        fresh = state.objective.take(moved).residual_and_jacobian(state.theta[moved])
-        state.residual[moved], state.jacobian[moved] = fresh
+    state.growth = np.where(better, 2.0, state.growth * 2.0)
     if not finished.any():
         return state
     done = np.flatnonzero(finished)
     last = state.take(done)
-    last_gradient, last_hessian = _normal_equations(last)
-    _store(last, out, np.arange(done.size), last_gradient, last_hessian)
+    _store(last, out)
     out.iterations[last.rows] = iteration
-    ok = succeeded[done]
-    at_bound = out.at_bound[last.rows].any(axis=1)
-    code = np.where(at_bound, Status.AT_BOUND, Status.OK)
-    out.status[last.rows] = np.where(ok, code, Status.NOT_CONVERGED).astype(np.int8)
+    code = np.where(out.at_bound[last.rows].any(axis=1), Status.AT_BOUND, Status.OK)
+    out.status[last.rows] = np.where(succeeded[done], code, Status.NOT_CONVERGED)
     return state.take(np.flatnonzero(~finished))
 
 
-def _store(
-    state: _State,
-    out: Solution,
-    which: NDArray[np.intp],
-    gradient: FloatArray,
-    hessian: FloatArray,
-) -> None:
-    rows = state.rows[which]
-    out.theta[rows] = state.theta[which]
-    out.chi2[rows] = state.chi2[which]
-    out.hessian[rows] = hessian[which]
-    out.at_bound[rows] = _held(state, gradient)[which]
+def _store(state: _State, out: Solution) -> None:
+    out.theta[state.rows] = state.here.theta
+    out.chi2[state.rows] = state.here.cost
+    out.hessian[state.rows] = state.here.hessian
+    out.at_bound[state.rows] = _held(state)
 
 
-def _sum_squares(residual: FloatArray) -> FloatArray:
-    return np.asarray(np.einsum("rn,rn->r", residual, residual))
-
-
-def _normal_equations(state: _State) -> tuple[FloatArray, FloatArray]:
-    """Descent direction Jᵀ·r (rows, P) and information matrix Jᵀ·J (rows, P, P)."""
-    jacobian = state.jacobian
-    hessian = np.matmul(jacobian, jacobian.transpose(0, 2, 1))
-    gradient = np.matmul(jacobian, state.residual[:, :, None])[:, :, 0]
-    return gradient, hessian
-
-
-def _held(state: _State, gradient: FloatArray) -> BoolArray:
+def _held(state: _State) -> BoolArray:
     """Free parameters on a bound which descent would push outwards."""
-    low = (state.theta <= state.lower) & (gradient < 0)
-    high = (state.theta >= state.upper) & (gradient > 0)
+    theta, gradient = state.here.theta, state.here.gradient
+    low = (theta <= state.lower) & (gradient < 0)
+    high = (theta >= state.upper) & (gradient > 0)
     return np.asarray(state.free & (low | high))
 
 
-def _solve_masked(
+def solve_damped(
     hessian: FloatArray, gradient: FloatArray, vary: BoolArray, damping: FloatArray
 ) -> FloatArray:
-    """Solve (H + damping·diag H)·δ = g over the parameters in `vary`; zero elsewhere."""
+    """Solve (H + damping·diag H)·δ = g over the parameters in `vary`; zero elsewhere.
+
+    Parameters
+    ----------
+    hessian : array (rows, P, P)
+    gradient : array (rows, P)
+    vary : bool array (rows, P)
+    damping : array (rows,)
+
+    Returns
+    -------
+    array (rows, P)
+    """
     diagonal = np.einsum("rii->ri", hessian)
     usable = vary & (diagonal > 0)
-    scale = np.sqrt(np.where(usable, diagonal, 1.0))
-    both = usable[:, :, None] & usable[:, None, :]
-    matrix = np.where(both, hessian / scale[:, :, None] / scale[:, None, :], 0.0)
+    inverse = np.where(usable, 1.0 / np.sqrt(np.where(usable, diagonal, 1.0)), 0.0)
+    matrix = hessian * inverse[:, :, None]
+    matrix *= inverse[:, None, :]
     np.einsum("rii->ri", matrix)[...] = 1.0 + damping[:, None] + 1e-14
-    right = np.where(usable, gradient / scale, 0.0)
-    step: FloatArray = np.linalg.solve(matrix, right[:, :, None])[:, :, 0]
-    return step / scale
+    right = (gradient * inverse)[:, :, None]
+    try:
+        step = np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        step = np.stack([_solve_one(*pair) for pair in zip(matrix, right, strict=True)])
+    return step[:, :, 0] * inverse
 
 
-def _newton_decrease(gradient: FloatArray, hessian: FloatArray, vary: BoolArray) -> FloatArray:
-    step = _solve_masked(hessian, gradient, vary, np.full(len(gradient), 1e-10))
-    return np.asarray(np.einsum("rp,rp->r", step, np.where(vary, gradient, 0.0)))
+def _solve_one(matrix: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve for one row; one without a solution does not move."""
+    try:
+        return np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
+    except np.linalg.LinAlgError:
+        return np.zeros_like(right)
 
 
-def _bounded_step(
-    state: _State, gradient: FloatArray, hessian: FloatArray, vary: BoolArray
-) -> tuple[FloatArray, FloatArray]:
-    """Damped step inside the box (rows, P), and the decrease of χ² that it promises (rows,)."""
-    room_down = state.lower - state.theta
-    room_up = state.upper - state.theta
-    step = np.zeros_like(gradient)
+def _newton_decrease(here: Evaluation, vary: BoolArray) -> FloatArray:
+    step = solve_damped(here.hessian, here.gradient, vary, np.full(len(vary), 1e-10))
+    return np.asarray(np.einsum("rp,rp->r", step, np.where(vary, here.gradient, 0.0)))
+
+
+def _bounded_step(state: _State, vary: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Damped step inside the box (rows, P), and the decrease of the cost it promises (rows,)."""
+    gradient, hessian = state.here.gradient, state.here.hessian
+    room_down = state.lower - state.here.theta
+    room_up = state.upper - state.here.theta
+    step = solve_damped(hessian, gradient, vary, state.damping)
     open_ = vary.copy()
-    for _ in range(4):
-        right = gradient - np.matmul(hessian, (step * ~open_)[:, :, None])[:, :, 0]
-        solved = _solve_masked(hessian, right, open_, state.damping)
-        step = np.where(open_, solved, step)
+    for _ in range(3):
         outside = open_ & ((step < room_down) | (step > room_up))
-        if not outside.any():
+        rows = np.flatnonzero(outside.any(axis=1))
+        if rows.size == 0:
             break
         step = np.where(outside, np.clip(step, room_down, room_up), step)
         open_ &= ~outside
-    step = np.clip(step, room_down, room_up)
-    step = np.where(vary, step, 0.0)
+        # The others again, with those that met their bounds held there.
+        fixed = (step[rows] * ~open_[rows])[:, :, None]
+        right = gradient[rows] - np.matmul(hessian[rows], fixed)[:, :, 0]
+        solved = solve_damped(hessian[rows], right, open_[rows], state.damping[rows])
+        step[rows] = np.where(open_[rows], solved, step[rows])
+    step = np.where(vary, np.clip(step, room_down, room_up), 0.0)
     curved = np.matmul(hessian, step[:, :, None])[:, :, 0]
     promised = np.einsum("rp,rp->r", step, 2.0 * gradient - curved)
     return step, promised

@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.lineshapes import Doublet, Profile, fwhm_of
-from spectra.fit.model import Model, ModelObjective
-from spectra.fit.solver import Solution, covariance, minimize
+from spectra.fit.losses import SQUARES, Counts
+from spectra.fit.model import Model, Points
+from spectra.fit.objective import SpectraObjective
+from spectra.fit.solver import Solution, minimize
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
-# Windows worked on together are limited by the size of their Jacobians, so that memory stays
-# flat; no answer depends on it.
-_CHUNK_VALUES = 4_000_000
-_VARIANCE_FLOOR = 0.25
+# Points of the windows worked on together, so that memory stays flat; no answer depends on it.
+_CHUNK_POINTS = 500_000
+# What a rough fit may leave undone before the likelihood of the counts takes over.
+_ROUGH = 1e-4
 
 
 @dataclass(frozen=True)
@@ -138,8 +140,7 @@ class WindowFitter:
         """
         n_rows, n_peaks = windows.center.shape
         model = self.model(n_peaks)
-        per_row = (model.n_parameters + 4) * windows.n_points
-        chunk = max(1, _CHUNK_VALUES // per_row)
+        chunk = max(1, _CHUNK_POINTS // windows.n_points)
         parts = [
             self._fit_chunk(x, y, sigma, windows.take(np.arange(i, min(i + chunk, n_rows))), model)
             for i in range(0, n_rows, chunk)
@@ -154,8 +155,8 @@ class WindowFitter:
         objective, weighted = _cut(x, y, sigma, windows, model)
         start, lower, upper, free = self._start(x, windows, model)
         enough = weighted.sum(axis=1) > free.sum(axis=1)
-        start = _search_shift(objective, start, windows)
-        start = _linear_start(objective, start, lower)
+        start = _search_shift(objective, model, start, windows)
+        start = _linear_start(objective, model, start, lower)
         n_rows, n_peaks = windows.center.shape
         present = np.ones((n_rows, n_peaks), bool)
         merged_with = np.full((n_rows, n_peaks), -1)
@@ -176,15 +177,14 @@ class WindowFitter:
             fresh = self._solve(
                 objective.take(rows), start[rows], lower[rows], upper[rows], free[rows]
             )
-            for name in Solution.__annotations__:
-                getattr(solution, name)[rows] = getattr(fresh, name)
+            solution.put(rows, fresh)
         dof = weighted.sum(axis=1) - free.sum(axis=1)
         status = np.where(enough, solution.status, Status.BAD_INPUT).astype(np.int8)
         return WindowFit(
             theta=solution.theta,
-            cov=covariance(solution.hessian, free & ~solution.at_bound),
+            cov=solution.covariance(),
             at_bound=solution.at_bound,
-            chi2=solution.chi2,
+            chi2=self._chi2(objective, solution),
             dof=dof,
             status=status,
             present=present & enough[:, None],
@@ -226,27 +226,27 @@ class WindowFitter:
 
     def _solve(
         self,
-        objective: ModelObjective,
+        objective: SpectraObjective,
         start: FloatArray,
         lower: FloatArray,
         upper: FloatArray,
         free: BoolArray,
     ) -> Solution:
-        solution = minimize(objective, start, lower, upper, free)
         if not self.poisson:
-            return solution
-        # With variances from the fitted curve the fixed point of the repeated fit solves the
-        # likelihood equations of Poisson counts, sum (y - f)/f df = 0; two rounds reach it to
-        # far below the statistical uncertainty.
-        counts = objective.root_weight > 0
-        for _ in range(2):
-            curve = objective.model.value(solution.theta, objective.x, objective.basis)
-            root_weight = np.where(counts, 1.0 / np.sqrt(np.maximum(curve, _VARIANCE_FLOOR)), 0.0)
-            objective = ModelObjective(
-                objective.model, objective.x, objective.y, root_weight, objective.basis
-            )
-            solution = minimize(objective, solution.theta, lower, upper, free)
-        return solution
+            return minimize(objective, start, lower, upper, free)
+        rough = minimize(objective, start, lower, upper, free, tolerance=_ROUGH)
+        counts = replace(objective, loss=Counts())
+        fine = minimize(counts, rough.theta, lower, upper, free, damping=1e-6)
+        fine.iterations[:] += rough.iterations
+        return fine
+
+    def _chi2(self, objective: SpectraObjective, solution: Solution) -> FloatArray:
+        """Pearson's χ² for counts, whose deviance does not follow χ² where they are few."""
+        if not self.poisson:
+            return solution.chi2
+        curve = objective.value(solution.theta)
+        weight = np.where(objective.weight > 0, 1.0 / np.maximum(curve, Counts().floor), 0.0)
+        return SQUARES.cost_and_information(curve, objective.y, weight)[0]
 
     def _judge(
         self, solution: Solution, windows: Windows, present: BoolArray, model: Model
@@ -288,7 +288,7 @@ class WindowFitter:
 
 def _cut(
     x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows, model: Model
-) -> tuple[ModelObjective, BoolArray]:
+) -> tuple[SpectraObjective, BoolArray]:
     """Copy each window out of its spectrum; tell which of its points count."""
     n = min(windows.n_points, len(x))
     first = np.clip(np.searchsorted(x, windows.low), 0, len(x) - n)
@@ -297,12 +297,10 @@ def _cut(
     ys, sigmas = y[windows.frame[:, None], index], sigma[windows.frame[:, None], index]
     weighted = (xs >= windows.low[:, None]) & (xs <= windows.high[:, None])
     weighted &= np.isfinite(ys) & np.isfinite(sigmas) & (sigmas > 0)
-    root_weight = np.where(weighted, 1.0 / np.where(weighted, sigmas, 1.0), 0.0)
-    middle = 0.5 * (windows.low + windows.high)
-    half = np.maximum(0.5 * (windows.high - windows.low), np.finfo(float).tiny)
-    basis = model.basis(xs, middle, half)
+    weight = np.where(weighted, 1.0 / np.where(weighted, sigmas, 1.0) ** 2, 0.0)
     ys = np.where(weighted, ys, 0.0)
-    return ModelObjective(model, xs, ys, root_weight, basis), weighted
+    at = Points.scaled(xs, windows.low, windows.high)
+    return SpectraObjective.of(model, at, ys, weight), weighted
 
 
 def _widen_survivors(
@@ -329,10 +327,9 @@ def _widen_survivors(
 
 
 def _linear_problem(
-    objective: ModelObjective, start: FloatArray
+    objective: SpectraObjective, model: Model, start: FloatArray
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Best areas and background for fixed positions and shapes, and χ² there."""
-    model = objective.model
     unit = start.copy()
     areas = np.array([model.first_parameter(k) + 1 for k in range(len(model.peaks))])
     unit[:, areas] = 1.0
@@ -341,7 +338,7 @@ def _linear_problem(
     )
     _, jacobian = objective.residual_and_jacobian(unit)
     columns = np.ascontiguousarray(jacobian[:, linear])
-    y = objective.y * objective.root_weight
+    y = objective.y[objective.rows] * np.sqrt(objective.weight[objective.rows])
     normal = np.matmul(columns, columns.transpose(0, 2, 1))
     diagonal = np.einsum("rii->ri", normal)
     # A trace of ridge keeps coinciding profiles from making the matrix singular.
@@ -352,19 +349,23 @@ def _linear_problem(
     return linear, solved[:, :, 0], np.einsum("rn,rn->r", misfit, misfit)
 
 
-def _linear_start(objective: ModelObjective, start: FloatArray, lower: FloatArray) -> FloatArray:
-    linear, values, _ = _linear_problem(objective, start)
+def _linear_start(
+    objective: SpectraObjective, model: Model, start: FloatArray, lower: FloatArray
+) -> FloatArray:
+    linear, values, _ = _linear_problem(objective, model, start)
     best = start.copy()
     best[:, linear] = np.maximum(values, lower[:, linear])
     # A peak that starts at zero area has no slope in its position: start a little above.
-    n_peaks = len(objective.model.peaks)
+    n_peaks = len(model.peaks)
     areas = best[:, linear[:n_peaks]]
     highest = areas.max(axis=1, keepdims=True)
     best[:, linear[:n_peaks]] = np.maximum(areas, 1e-3 * highest)
     return best
 
 
-def _search_shift(objective: ModelObjective, start: FloatArray, windows: Windows) -> FloatArray:
+def _search_shift(
+    objective: SpectraObjective, model: Model, start: FloatArray, windows: Windows
+) -> FloatArray:
     """Try common shifts of a window's peaks in steps of half a fwhm; keep the best."""
     narrowest = windows.fwhm.min(axis=1)
     steps = np.ceil(windows.search / (0.5 * narrowest)).astype(int)
@@ -373,7 +374,6 @@ def _search_shift(objective: ModelObjective, start: FloatArray, windows: Windows
     rows = np.flatnonzero(steps)
     if rows.size == 0:
         return best
-    model = objective.model
     centers = np.array([model.first_parameter(k) for k in range(len(model.peaks))])
     lowest = np.full(len(start), np.inf)
     for i in range(-int(steps.max()), int(steps.max()) + 1):
@@ -381,7 +381,7 @@ def _search_shift(objective: ModelObjective, start: FloatArray, windows: Windows
         trial = start[use].copy()
         shift = i * windows.search[use] / steps[use]
         trial[:, centers] += shift[:, None]
-        _, values, chi2 = _linear_problem(objective.take(use), trial)
+        _, values, chi2 = _linear_problem(objective.take(use), model, trial)
         chi2 = np.where((values[:, : len(centers)] >= 0).all(axis=1), chi2, np.inf)
         better = chi2 < lowest[use]
         lowest[use[better]] = chi2[better]

@@ -215,7 +215,11 @@ def _costs(
     reflection: IntArray,
     tolerance: float,
 ) -> FloatArray:
-    """Median distance in fwhm of every track from every reflection (tracks, R); inf: too far."""
+    """Mean distance in fwhm of every track from every reflection (tracks, R); inf: too far.
+
+    Large distances are capped, so that a few astray frames do not decide; a median would leave
+    lines that part in some frames only, as those of a nearly tetragonal cell, to the rounding.
+    """
     position, _ = model.positions(theta)
     n_tracks, n_reflections = observed.center.shape[1], position.shape[1]
     cost = np.full((n_tracks, n_reflections), np.inf)
@@ -225,7 +229,8 @@ def _costs(
         if rows.size == 0:
             continue
         delta = observed.center[rows, t, None] - position[rows]
-        distance = np.median(np.abs(delta) / observed.fwhm[rows, t, None], axis=0)
+        off = np.minimum(np.abs(delta) / observed.fwhm[rows, t, None], 2.0 * tolerance)
+        distance = off.mean(axis=0)
         strength = np.log(np.median(observed.area[rows, t])) - np.log(
             np.maximum(model.intensity, 1e-3)
         )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spectra.fit.find import FoundPeaks, find_peaks
 from spectra.fit.lineshapes import fwhm_of
+from spectra.fit.model import Points
 from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
 from spectra.fit.windows import WindowFit, WindowFitter
@@ -197,11 +198,9 @@ class NodeFitter:
             curve = self.fitter.model(members.shape[1])
             for r in range(len(members)):
                 inside = (x >= windows.low[r]) & (x <= windows.high[r])
-                part = x[inside][None]
-                middle = 0.5 * (windows.low[r : r + 1] + windows.high[r : r + 1])
-                half = 0.5 * (windows.high[r : r + 1] - windows.low[r : r + 1])
-                basis = curve.basis(part, middle, half)
-                model[inside] = curve.value(fit.theta[r : r + 1], part, basis)[0]
+                row = slice(r, r + 1)
+                at = Points.scaled(x[inside][None], windows.low[row], windows.high[row])
+                model[inside] = curve.value(fit.theta[row], at)[0]
         table = np.array(sorted(rows)).reshape(-1, 4 + m)
         peaks = NodePeaks(
             frame=node.frame,

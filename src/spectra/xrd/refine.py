@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,11 @@ _STRAY = 0.4
 _SCALES = np.linspace(-0.02, 0.02, 41)
 # Reflections of other phases nearer than this many fwhm are not told apart from a peak.
 _SAME_LINE = 0.75
+# Axes this close to each other (relative) may be taken for one another; how far they are
+# parted to find both orders.
+_ALIKE = 0.005
+_PART = 5e-4
+_WEAKEST = 1e-3
 
 
 @dataclass(frozen=True)
@@ -186,6 +192,8 @@ class Refinement:
         Observed − calculated; NaN for tracks without reflection or peak.
     used : bool array (frames, tracks)
     chi2 : array (frames,)
+    cost : array (frames,)
+        −2 ln of the likelihood, but for a constant: what tells minima apart.
     dof : int array (frames,)
     position : array (frames, R)
         Calculated positions of all reflections.
@@ -198,6 +206,7 @@ class Refinement:
     residual: FloatArray
     used: BoolArray
     chi2: FloatArray
+    cost: FloatArray
     dof: IntArray
     position: FloatArray
     weak_information: FloatArray
@@ -217,9 +226,11 @@ class Refiner:
     The position of an observed peak that stands for several unresolved reflections is
     modelled as that of the indexed reflection r plus the pull of its neighbours s that have
     no peak of their own: Σ w_s(x_s − x_r)/(1 + Σ w_s) with w_s = ε·exp(−(1 − ε)Δ²/4σ²),
-    ε = min(I_s/I_r, 1), Δ = x_s − x_r, σ = fwhm/2.355. For a weak neighbour it is the
-    first-order shift of the least-squares fit of one Gaussian to the sum of two,
-    ε∫p′(x)p(x − Δ)dx/∫p′(x)²dx = εΔ·exp(−Δ²/4σ²); for an equal one it is the centroid.
+    ε = I_s/I_r, Δ = x_s − x_r, σ = fwhm/2.355. For a weak neighbour it is the first-order
+    shift of the least-squares fit of one Gaussian to the sum of two,
+    ε∫p′(x)p(x − Δ)dx/∫p′(x)²dx = εΔ·exp(−Δ²/4σ²); for an equal one it is the centroid; for a
+    stronger one (ε > 1) r and s change places, w_s(ε) = 1/w_s(1/ε), so that it does not matter
+    which of them the peak was indexed as.
 
     Where such partners are about as strong (ε > 0.3), their being seen as one line says that
     they are not split by more than about half of its width: a weak observation Δ = 0 ± fwhm/2,
@@ -261,7 +272,7 @@ class Refiner:
         rough = self._roughly(observed, used, first)
         used = self._without_strays(observed, used, rough) & self._own(observed, used, rough)
         used &= self._present(used)
-        result = self._minimise(observed, used, rough.theta)
+        result = self._either_order(observed, used, rough.theta)
         for _ in range(4):
             out = self._outliers(observed, result, total)
             rows = np.flatnonzero(out.any(axis=1))
@@ -269,9 +280,61 @@ class Refiner:
                 break
             # The other frames stay as they are: no frame's bits hang on its neighbours.
             kept = (result.used & ~out)[rows]
-            again = self._minimise(observed.take(rows), kept, result.theta[rows])
+            again = self._either_order(observed.take(rows), kept, result.theta[rows])
             result = result.put(rows, again)
         return result
+
+    def _either_order(
+        self, observed: Observations, used: BoolArray, start: FloatArray
+    ) -> Refinement:
+        """Refine; where axes are nearly of the same length, from both of their orders.
+
+        Lines that are not resolved leave it open which of two such axes is the longer one, and
+        each order has a minimum of its own. The answer is the mean of both, weighted by their
+        likelihoods (widened by the misfit), and the covariance holds the distance between
+        them: rounding must not choose, and what is open must show in the uncertainty.
+        """
+        pairs = self._alike()
+        if not pairs:
+            return self._minimise(observed, used, start)
+        # Whatever pulls two axes further apart was not an order but a loss of hold.
+        found, alike = [], []
+        for first, second in pairs:
+            middle = 0.5 * (start[:, first] + start[:, second])
+            for part in (_PART, -_PART):
+                trial = start.copy()
+                trial[:, first], trial[:, second] = middle * (1 + part), middle * (1 - part)
+                one = self._minimise(observed, used, trial)
+                found.append(one)
+                alike.append(abs(one.theta[:, first] / one.theta[:, second] - 1) < _ALIKE)
+        plain = self._minimise(observed, used, start)
+        found.append(plain)
+        alike.append(~np.any(alike, axis=0))
+        cost = np.where(alike, np.stack([f.cost for f in found]), np.inf)
+        best = cost.min(axis=0)
+        chi2 = np.stack([f.chi2 for f in found]).min(axis=0)
+        scale = np.maximum(chi2 / np.maximum(plain.dof, 1), 1.0)
+        weight = np.exp(-0.5 * (cost - best) / scale)
+        weight /= weight.sum(axis=0)
+        theta = sum(w[:, None] * f.theta for w, f in zip(weight, found, strict=True))
+        result = self._finish(observed, used, np.asarray(theta))
+        off = np.stack([f.theta for f in found]) - theta
+        between = np.einsum("mf,mfp,mfq->fpq", weight, off, off) / scale[:, None, None]
+        return replace(result, cov=result.cov + between)
+
+    def _alike(self) -> list[tuple[int, int]]:
+        """Pairs of parameters that are axes of one phase, nearly of the same length."""
+        pairs: list[tuple[int, int]] = []
+        start = self.model.initial(1)[0]
+        for p, constraint in enumerate(self.model.constraints):
+            if constraint is None:
+                continue
+            first = self.model.columns(p).start
+            axes = [first + i for i, name in enumerate(constraint.names) if name in "abc"]
+            for one, other in combinations(axes, 2):
+                if abs(start[one] / start[other] - 1.0) < _ALIKE:
+                    pairs.append((one, other))
+        return pairs
 
     def _present(self, used: BoolArray) -> BoolArray:
         """Tell the tracks whose phase shows enough of its lines to be there at all."""
@@ -392,7 +455,7 @@ class Refiner:
     ) -> FloatArray:
         """One Gauss–Newton step (frames, P)."""
         parts = self._linearise(observed, used, theta, pulls=pulls)
-        residual, jacobian, information, pulled, _ = parts
+        residual, jacobian, information, pulled, _, _ = parts
         if self.soft > 0.0:
             information, pulled = self._hold_corrections(observed, used, theta, *parts[2:4])
         normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
@@ -422,7 +485,8 @@ class Refiner:
         return information, pulled
 
     def _finish(self, observed: Observations, used: BoolArray, theta: FloatArray) -> Refinement:
-        residual, jacobian, information, _, raw = self._linearise(observed, used, theta, pulls=True)
+        parts = self._linearise(observed, used, theta, pulls=True)
+        residual, jacobian, information, _, raw, log_determinant = parts
         normal = np.matmul(jacobian.transpose(0, 2, 1), jacobian) + information
         cov = covariance(normal, np.ones(theta.shape, bool))
         chi2 = np.einsum("ft,ft->f", residual, residual)
@@ -437,6 +501,7 @@ class Refiner:
             residual=raw,
             used=used,
             chi2=chi2,
+            cost=chi2 + log_determinant,
             dof=used.sum(axis=1) - determined,
             position=self.model.positions(theta)[0],
             weak_information=information,
@@ -444,8 +509,8 @@ class Refiner:
 
     def _linearise(
         self, observed: Observations, used: BoolArray, theta: FloatArray, *, pulls: bool
-    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
-        """Whitened residuals and Jacobian, weak information and its pull, raw residuals."""
+    ) -> tuple[FloatArray, ...]:
+        """Whitened residuals and Jacobian, weak information and its pull, raw residuals, ln|C|."""
         position, slopes = self.model.positions(theta)
         at = np.maximum(self.reflection, 0)
         expected, jacobian = position[:, at], slopes[:, at]
@@ -475,7 +540,8 @@ class Refiner:
         residual = np.where(known, raw, 0.0)
         jacobian = np.where(known[:, :, None], jacobian, 0.0)
         whitened = np.linalg.solve(lower, np.concatenate([residual[:, :, None], jacobian], axis=2))
-        return whitened[:, :, 0], whitened[:, :, 1:], information, pulled, raw
+        log_determinant = 2.0 * np.log(np.einsum("ftt->ft", lower)).sum(axis=1)
+        return whitened[:, :, 0], whitened[:, :, 1:], information, pulled, raw, log_determinant
 
     def _neighbours(
         self, observed: Observations, used: BoolArray, position: FloatArray
@@ -493,10 +559,13 @@ class Refiner:
         fwhm = np.where(used, observed.fwhm, 1.0)[:, :, None]
         near = (np.abs(delta) < _PULL_RANGE * fwhm) & used[:, :, None] & ~own[:, None, :]
         ratio = strength[:, None, :] / np.maximum(strength[:, at], 1e-300)[:, :, None]
-        ratio = np.where(near, np.minimum(ratio, 1.0), 0.0)
+        ratio = np.where(near, np.clip(ratio, _WEAKEST, 1.0 / _WEAKEST), 0.0)
         delta = np.where(near, delta, 0.0)
+        weaker = np.minimum(ratio, 1.0 / np.where(near, ratio, 1.0))
         sigma2 = (fwhm / FWHM_PER_SIGMA) ** 2
-        return ratio * np.exp(-(1.0 - ratio) * delta**2 / (4.0 * sigma2)), delta
+        weight = weaker * np.exp(-(1.0 - weaker) * delta**2 / (4.0 * sigma2))
+        # A stronger neighbour is what the indexed reflection pulls, the other way round.
+        return np.where(ratio > 1.0, 1.0 / np.maximum(weight, _WEAKEST), weight), delta
 
     def _phase_scales(self, observed: Observations, used: BoolArray) -> FloatArray:
         """Observed over calculated intensity of each phase in each frame; 0 where absent."""

@@ -1,0 +1,111 @@
+"""Data that a model is fitted to, as the solver wants to see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.losses import SQUARES, Loss
+from spectra.fit.model import Points, Sum
+from spectra.fit.solver import Evaluation
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# Derivatives worked on at once: 1.5 MB, which stays in the caches. No answer depends on it.
+_CHUNK_VALUES = 200_000
+
+
+@dataclass(frozen=True)
+class SpectraObjective:
+    """Spectra, each fitted with its own parameters.
+
+    Parameters
+    ----------
+    model : Sum
+    at : Points
+    y : array (spectra, points)
+        Finite everywhere.
+    weight : array (spectra, points)
+        1/σ²; zero where a point does not count (outside the window, not measured).
+    loss : Loss
+    rows : int array
+        Which of the spectra stand for the rows of the problem.
+    """
+
+    model: Sum
+    at: Points
+    y: FloatArray
+    weight: FloatArray
+    loss: Loss
+    rows: IntArray
+
+    @classmethod
+    def of(
+        cls, model: Sum, at: Points, y: FloatArray, weight: FloatArray, loss: Loss = SQUARES
+    ) -> SpectraObjective:
+        """All of some spectra."""
+        return cls(model, at, y, weight, loss, np.arange(len(y)))
+
+    def take(self, rows: IntArray) -> SpectraObjective:
+        """The same objective for some of the rows."""
+        return replace(self, rows=self.rows[rows])
+
+    def evaluate(self, theta: FloatArray) -> Evaluation:
+        """Cost, gradient and Hessian at parameters (rows, P)."""
+        n_rows, n_parameters = theta.shape
+        cost = np.empty(n_rows)
+        columns = self.model.columns
+        gradient = np.zeros((n_rows, n_parameters))
+        hessian = np.zeros((n_rows, n_parameters, n_parameters))
+        for part in self._chunks(n_rows):
+            value, slopes = self.model.value_and_slopes(theta[part], self._points(part))
+            y = self.y[self.rows[part]]
+            cost[part], omega = self.loss.cost_and_information(
+                value, y, self.weight[self.rows[part]]
+            )
+            root = np.sqrt(omega)
+            slopes *= root[:, None, :]
+            misfit = (y - value) * root
+            gradient[part, columns] = np.matmul(slopes, misfit[:, :, None])[:, :, 0]
+            inner = np.matmul(slopes, slopes.transpose(0, 2, 1))
+            hessian[part, columns[:, None], columns] = inner
+        return Evaluation(theta, cost, gradient, hessian)
+
+    def information(self, theta: FloatArray, omega: FloatArray) -> FloatArray:
+        """Σ ω·∂f/∂θ·∂f/∂θᵀ, shape (rows, P, P), for given ω (rows, points)."""
+        n_rows, n_parameters = theta.shape
+        out = np.zeros((n_rows, n_parameters, n_parameters))
+        columns = self.model.columns
+        for part in self._chunks(n_rows):
+            _, slopes = self.model.value_and_slopes(theta[part], self._points(part))
+            inner = np.matmul(slopes * omega[part, None, :], slopes.transpose(0, 2, 1))
+            out[part, columns[:, None], columns] = inner
+        return out
+
+    def value(self, theta: FloatArray) -> FloatArray:
+        """Model curves (rows, points)."""
+        parts = [
+            self.model.value(theta[part], self._points(part)) for part in self._chunks(len(theta))
+        ]
+        return np.concatenate([np.zeros((0, self.y.shape[1])), *parts])
+
+    def residual_and_jacobian(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """√ω·(y − f) (rows, points) and √ω·∂f/∂θ (rows, P, points), for few rows."""
+        every = slice(0, len(theta))
+        value, jacobian = self.model.value_and_jacobian(theta, self._points(every))
+        y = self.y[self.rows]
+        _, omega = self.loss.cost_and_information(value, y, self.weight[self.rows])
+        root = np.sqrt(omega)
+        jacobian *= root[:, None, :]
+        return (y - value) * root, jacobian
+
+    def _chunks(self, n_rows: int) -> list[slice]:
+        per_row = max(self.model.columns.size, 1) * self.y.shape[1]
+        size = max(1, _CHUNK_VALUES // per_row)
+        return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+    def _points(self, part: slice) -> Points:
+        return self.at.take(self.rows[part])
