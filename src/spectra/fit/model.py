@@ -44,15 +44,12 @@ class Points:
 
 
 class Term(Protocol):
-    """One addend of a model.
+    """One addend of a model."""
 
-    Attributes
-    ----------
-    columns : int array
-        The parameters it uses, in the order in which it writes their derivatives.
-    """
-
-    columns: IntArray
+    @property
+    def columns(self) -> IntArray:
+        """The parameters it uses, in the order in which it writes their derivatives."""
+        ...
 
     def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
         """Add the term's curves to `total` (rows, points)."""

@@ -90,6 +90,8 @@ class Solution:
     status : int8 array (rows,)
         OK, AT_BOUND or NOT_CONVERGED.
     iterations : int array (rows,)
+    decrement : array (rows,)
+        What the quadratic model still promises: g·H⁻¹·g.
     """
 
     theta: FloatArray
@@ -99,6 +101,7 @@ class Solution:
     free: BoolArray
     status: NDArray[np.int8]
     iterations: NDArray[np.int32]
+    decrement: FloatArray
 
     def covariance(self) -> FloatArray:
         """Inverse of the Hessian over the free parameters (rows, parameters, parameters).
@@ -235,6 +238,7 @@ def minimize(
         free=free.copy(),
         status=np.full(n_rows, Status.NOT_CONVERGED, np.int8),
         iterations=np.zeros(n_rows, np.int32),
+        decrement=np.full(n_rows, np.inf),
     )
     if n_rows == 0:
         return out
@@ -296,7 +300,9 @@ def _store(state: _State, out: Solution) -> None:
     out.theta[state.rows] = state.here.theta
     out.chi2[state.rows] = state.here.cost
     out.hessian[state.rows] = state.here.hessian
-    out.at_bound[state.rows] = _held(state)
+    held = _held(state)
+    out.at_bound[state.rows] = held
+    out.decrement[state.rows] = _newton_decrease(state.here, state.free & ~held)
 
 
 def _held(state: _State) -> BoolArray:
