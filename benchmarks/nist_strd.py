@@ -193,7 +193,8 @@ def solve(problem: Certified) -> list[tuple[float, float, Status]]:
     model = lmfit.Model(problem.function)
     params = model.make_params(**dict(zip(problem.parameter_names, problem.starts[1], strict=True)))
     starts = dict(zip(problem.parameter_names, problem.starts.T, strict=True))
-    fits = fit_stack(model, params, problem.x, np.tile(problem.y, (2, 1)), starts=starts)
+    both = np.tile(problem.y, (2, 1))
+    fits = fit_stack(model, params, problem.x, both, starts=starts, tolerance=1e-16)
     return [
         (
             digits(fits.values[i], problem.values),

@@ -129,6 +129,7 @@ def fit_stack(
     loss: Literal["linear"] | RobustName = "linear",
     loss_scale: float = 1.0,
     starts: Mapping[str, ArrayLike] | None = None,
+    tolerance: float = 1e-9,
     max_iterations: int = 200,
 ) -> StackFit:
     """Fit an `lmfit` model to many spectra at once.
@@ -159,6 +160,9 @@ def fit_stack(
     starts : mapping of str to array (spectra,), optional
         Starts of parameters that differ from spectrum to spectrum. A fixed parameter keeps
         its value.
+    tolerance : float
+        Part of χ² that is not worth another evaluation. With the default, what is left is far
+        below the uncertainties; with 1e-16 about ten digits of the minimum are right.
     max_iterations : int
 
     Returns
@@ -186,7 +190,7 @@ def fit_stack(
     problem = _Problem.of(model, params, x, y, weights, errors, _loss(loss, loss_scale, errors))
     start = problem.starts(starts)
     parts = [
-        problem.fit(start, slice(i, i + _TOGETHER), max_iterations)
+        problem.fit(start, slice(i, i + _TOGETHER), tolerance, max_iterations)
         for i in range(0, len(problem.y), _TOGETHER)
     ]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -311,7 +315,9 @@ class _Problem:
         rows = self.weights if len(self.weights) == 1 else self.weights[part]
         return np.broadcast_to(rows, y.shape)
 
-    def fit(self, start: FloatArray, part: slice, max_iterations: int) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
+    def fit(
+        self, start: FloatArray, part: slice, tolerance: float, max_iterations: int
+    ) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
         """Fit some spectra: values, stderr, covar, status, χ², dof, iterations."""
         ties = self.ties
         rows = start[part]
@@ -325,7 +331,7 @@ class _Problem:
                 rows = np.where(np.isfinite(first.chi2)[:, None], first.theta, rows)
                 objective, _ = self.objective(part, self.loss)
             solution = minimize(objective, rows, lower, upper, free, max_iterations=max_iterations)
-            cov = self._covariance(objective, solution, start[part], lower, upper)
+            cov = self._covariance(objective, solution, start[part], lower, upper, tolerance)
         dof = n_points - free.sum(axis=1)
         bad = dof < 0
         solution.status[bad] = Status.BAD_INPUT
@@ -343,11 +349,12 @@ class _Problem:
         start: FloatArray,
         lower: FloatArray,
         upper: FloatArray,
+        tolerance: float,
     ) -> FloatArray:
         """Covariances, not scaled (rows, F, F), after the last digits have been seen to."""
         if self.loss is SQUARES:
             cov = solution.covariance()
-            doubtful = needs_polish(solution) | (solution.status == Status.NOT_CONVERGED)
+            doubtful = needs_polish(solution, tolerance) | (solution.status == Status.NOT_CONVERGED)
             usable = np.isfinite(solution.chi2) & (objective.inner.weight > 0).any(axis=1)
             rows = np.flatnonzero(doubtful & usable)
             if rows.size:

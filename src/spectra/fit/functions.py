@@ -49,12 +49,13 @@ class FunctionTerm:
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
-    ) -> None:
+    ) -> FloatArray | None:
         """Add the function to `total` and write its derivatives."""
         value, gradient = self.evaluate(at.x, *(theta[:, c, None] for c in self.columns))
         total += value
         for i, slope in enumerate(gradient):
             slopes[:, i] = slope
+        return None
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,12 @@ class ScaledTerm:
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
-    ) -> None:
+    ) -> FloatArray | None:
         """Add the scaled model to `total` and write its derivatives."""
-        value, inner = self.model.value_and_slopes(theta, at)
+        value, inner = self.model.value_and_derivatives(theta, at)
         total += self.factor * value
         np.multiply(inner, self.factor, out=slopes)
+        return None
 
 
 @dataclass(frozen=True)
@@ -115,15 +117,16 @@ class ProductTerm:
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
-    ) -> None:
+    ) -> FloatArray | None:
         """Add the product to `total` and write its derivatives."""
-        left, by_left = self.left.value_and_slopes(theta, at)
-        right, by_right = self.right.value_and_slopes(theta, at)
+        left, by_left = self.left.value_and_derivatives(theta, at)
+        right, by_right = self.right.value_and_derivatives(theta, at)
         n = self.left.columns.size
         by_value = (1.0 / right, -left / right**2) if self.quotient else (right, left)
         total += left / right if self.quotient else left * right
         np.multiply(by_left, by_value[0][:, None, :], out=slopes[:, :n])
         np.multiply(by_right, by_value[1][:, None, :], out=slopes[:, n:])
+        return None
 
 
 def by_differences(values: Values) -> Gradients:
@@ -132,7 +135,8 @@ def by_differences(values: Values) -> Gradients:
     M. Abramowitz and I. Stegun, Handbook of Mathematical Functions (1964), eq. 25.3.6. With
     steps of ε^(1/5) of a parameter the derivatives are good to about 1e-12 of it; a step that
     changes the function by more than that part is shortened, for parameters as small as the
-    coefficients of high powers. Where the function has no values on one side (a logarithm, a root), a one-sided difference serves.
+    coefficients of high powers. Where the function has no values on one side (a logarithm, a
+    root), a one-sided difference serves.
 
     Parameters
     ----------
@@ -173,7 +177,8 @@ def _step_length(
     size = np.nanmax(np.abs(here), axis=-1, keepdims=True, initial=0.0)
     response = np.where(np.isfinite(response), response, 0.0)
     wanted = _STEP * np.maximum(size, np.finfo(float).tiny)
-    return h * np.minimum(1.0, wanted / np.maximum(response, np.finfo(float).tiny))
+    shorter = np.minimum(1.0, wanted / np.maximum(response, np.finfo(float).tiny))
+    return np.asarray(h * shorter)
 
 
 def _one_sided(

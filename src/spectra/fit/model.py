@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from spectra.fit.lineshapes import Doublet, Profile
+    from spectra.fit.lineshapes import Doublet, Profile, ProfileBasis
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -57,8 +57,12 @@ class Term(Protocol):
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
-    ) -> None:
-        """Add the curves to `total`; write derivatives into `slopes` (rows, columns, points)."""
+    ) -> FloatArray | None:
+        """Add the curves to `total`; write derivatives into `slopes` (rows, C, points).
+
+        Where the term returns a matrix M (rows, C, C), it has written other functions s whose
+        combinations Mᵀ·s are the derivatives.
+        """
         ...
 
 
@@ -87,12 +91,16 @@ class PeakFamily:
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
-    ) -> None:
-        """Add the peaks to `total` and write their derivatives."""
+    ) -> FloatArray | None:
+        """Add the peaks to `total` and write their derivatives, or functions that mix to them."""
         center, area, *shape = (theta[:, index, None] for index in self.index)
-        unit, gradient = self.profile.value_and_gradient(at.x[:, None, :], center, *shape)
-        count = self.index.shape[1]
+        x, count = at.x[:, None, :], self.index.shape[1]
         blocks = [slopes[:, i * count : (i + 1) * count] for i in range(len(self.index))]
+        basis = getattr(self.profile, "basis", None)
+        if basis is not None:
+            basis.fill(x, center, *shape, blocks)
+            return self._mix(basis, theta, total, slopes)
+        unit, gradient = self.profile.value_and_gradient(x, center, *shape)
         np.multiply(gradient[0], area, out=blocks[0])
         blocks[1][...] = unit
         for block, slope in zip(blocks[2:], gradient[1:], strict=True):
@@ -100,6 +108,21 @@ class PeakFamily:
         # Peak by peak: a sum over an inner axis would take much longer.
         for k in range(count):
             total += unit[:, k] * area[:, k]
+        return None
+
+    def _mix(
+        self, basis: ProfileBasis, theta: FloatArray, total: FloatArray, slopes: FloatArray
+    ) -> FloatArray:
+        """Add the peaks from their basis functions to `total`; return the mixing matrix."""
+        _, area, *shape = (theta[:, index] for index in self.index)
+        small = basis.mixing(area, *shape)
+        n_rows, count, size, _ = small.shape
+        weights = (small[..., 1] * area[..., None]).transpose(0, 2, 1).reshape(n_rows, 1, -1)
+        total += np.matmul(weights, slopes)[:, 0]
+        mixing = np.zeros((n_rows, size, count, size, count))
+        for k in range(count):
+            mixing[:, :, k, :, k] = small[:, k]
+        return mixing.reshape(n_rows, size * count, size * count)
 
 
 @dataclass(frozen=True)
@@ -123,7 +146,7 @@ class Polynomial:
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
-    ) -> None:
+    ) -> FloatArray | None:
         """Add the polynomial and write its derivatives, the powers."""
         for i, column in enumerate(self.columns):
             if i == 0:
@@ -131,6 +154,7 @@ class Polynomial:
             else:
                 np.multiply(slopes[:, i - 1], at.u, out=slopes[:, i])
             total += theta[:, column, None] * slopes[:, i]
+        return None
 
 
 @dataclass(frozen=True)
@@ -159,20 +183,38 @@ class Sum:
             term.add_value(theta, at, total)
         return total
 
-    def value_and_slopes(self, theta: FloatArray, at: Points) -> tuple[FloatArray, FloatArray]:
-        """Curves (rows, points) and derivatives (rows, C, points) in the order of `columns`."""
-        total = np.zeros((len(theta), at.x.shape[1]))
-        slopes = np.empty((len(theta), self.columns.size, at.x.shape[1]))
+    def value_and_slopes(
+        self, theta: FloatArray, at: Points
+    ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """Curves (rows, points), functions s (rows, C, points), and their mixing (rows, C, C).
+
+        Derivatives in the order of `columns` are Mᵀ·s, or s itself without a matrix.
+        """
+        n_rows = len(theta)
+        total = np.zeros((n_rows, at.x.shape[1]))
+        slopes = np.empty((n_rows, self.columns.size, at.x.shape[1]))
+        mixing: FloatArray | None = None
         first = 0
         for term in self.terms:
             last = first + term.columns.size
-            term.add_value_and_slopes(theta, at, total, slopes[:, first:last])
+            own = term.add_value_and_slopes(theta, at, total, slopes[:, first:last])
+            if own is not None:
+                if mixing is None:
+                    mixing = np.tile(np.eye(self.columns.size), (n_rows, 1, 1))
+                mixing[:, first:last, first:last] = own
             first = last
+        return total, slopes, mixing
+
+    def value_and_derivatives(self, theta: FloatArray, at: Points) -> tuple[FloatArray, FloatArray]:
+        """Curves (rows, points) and derivatives (rows, C, points) in the order of `columns`."""
+        total, slopes, mixing = self.value_and_slopes(theta, at)
+        if mixing is not None:
+            slopes = np.matmul(mixing.transpose(0, 2, 1), slopes)
         return total, slopes
 
     def value_and_jacobian(self, theta: FloatArray, at: Points) -> tuple[FloatArray, FloatArray]:
         """Curves (rows, points) and derivatives (rows, P, points), zero where nothing depends."""
-        total, slopes = self.value_and_slopes(theta, at)
+        total, slopes = self.value_and_derivatives(theta, at)
         jacobian = np.zeros((len(theta), self.n_parameters, at.x.shape[1]))
         jacobian[:, self.columns] = slopes
         return total, jacobian

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 # Derivatives worked on at once: 1.5 MB, which stays in the caches. No answer depends on it.
-_CHUNK_VALUES = 200_000
+_CHUNK_VALUES = 320_000
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,22 @@ class SpectraObjective:
         gradient = np.zeros((n_rows, n_parameters))
         hessian = np.zeros((n_rows, n_parameters, n_parameters))
         for part in self._chunks(n_rows):
-            value, slopes = self.model.value_and_slopes(theta[part], self._points(part))
+            value, slopes, mixing = self.model.value_and_slopes(theta[part], self._points(part))
             y = self.y[self.rows[part]]
             cost[part], omega = self.loss.cost_and_information(
                 value, y, self.weight[self.rows[part]]
             )
-            root = np.sqrt(omega)
-            slopes *= root[:, None, :]
-            misfit = (y - value) * root
-            gradient[part, columns] = np.matmul(slopes, misfit[:, :, None])[:, :, 0]
+            misfit = (y - value) * omega
+            downhill = np.matmul(slopes, misfit[:, :, None])
+            # A factor of one changes no bit: whether it is left out may hang on the neighbours.
+            if (omega != 1.0).any():
+                slopes *= np.sqrt(omega)[:, None, :]
             inner = np.matmul(slopes, slopes.transpose(0, 2, 1))
+            if mixing is not None:
+                turned = mixing.transpose(0, 2, 1)
+                downhill = np.matmul(turned, downhill)
+                inner = np.matmul(np.matmul(turned, inner), mixing)
+            gradient[part, columns] = downhill[:, :, 0]
             hessian[part, columns[:, None], columns] = inner
         return Evaluation(theta, cost, gradient, hessian)
 
@@ -80,9 +86,10 @@ class SpectraObjective:
         out = np.zeros((n_rows, n_parameters, n_parameters))
         columns = self.model.columns
         for part in self._chunks(n_rows):
-            _, slopes = self.model.value_and_slopes(theta[part], self._points(part))
-            inner = np.matmul(slopes * omega[part, None, :], slopes.transpose(0, 2, 1))
-            out[part, columns[:, None], columns] = inner
+            _, slopes = self.model.value_and_derivatives(theta[part], self._points(part))
+            out[part, columns[:, None], columns] = np.matmul(
+                slopes * omega[part, None, :], slopes.transpose(0, 2, 1)
+            )
         return out
 
     def value(self, theta: FloatArray) -> FloatArray:

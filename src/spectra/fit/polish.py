@@ -28,8 +28,8 @@ _STEPS = 30
 _OFFSET = 1e-5
 _RANK = 1e-13
 _FLAT = 1e-10
+_FINISHED = 1e-21
 _CONDITION = 1e7
-_UNFINISHED = 1e-16
 _RESCUE_EVALUATIONS = 2000
 
 
@@ -62,7 +62,7 @@ class Polished:
     converged: bool
 
 
-def needs_polish(solution: Solution) -> BoolArray:
+def needs_polish(solution: Solution, tolerance: float) -> BoolArray:
     """Tell the rows that normal equations cannot finish, or have not finished.
 
     Those with a condition number (of the matrix scaled to unit diagonal) above 1e7, and those
@@ -76,7 +76,7 @@ def needs_polish(solution: Solution) -> BoolArray:
     np.einsum("rii->ri", scaled)[...] = 1.0
     scaled = np.where(np.isfinite(scaled), scaled, 0.0)
     smallest = np.linalg.eigvalsh(scaled)[:, 0]
-    unfinished = ~(solution.decrement <= _UNFINISHED * solution.chi2)
+    unfinished = ~(solution.decrement <= tolerance * solution.chi2)
     return np.asarray((smallest < 1.0 / _CONDITION) | (usable != vary).any(axis=1) | unfinished)
 
 
@@ -151,6 +151,8 @@ class _Single:
         here = self._linearise(theta)
         for _ in range(_STEPS):
             step, _, tangent = _qr_step(here.jacobian, here.residual, self._vary(theta, here))
+            if tangent <= _FINISHED * here.chi2:
+                break
             for shorter in range(10):
                 trial = np.clip(theta + step * 0.5**shorter, self.lower, self.upper)
                 there = self._linearise(trial)

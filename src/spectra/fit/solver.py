@@ -21,7 +21,10 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 _DAMPING_MAX = 1e12
+_DAMPING_MIN = 1e-12
 _TINY = 1e-300
+# A cost this much below that of the start is the rounding of a model that fits exactly.
+_EXACT = 1e-26
 # A diagonal element of the inverse of a unit-diagonal matrix above this belongs to a parameter
 # that the others can imitate to about eight digits: such rows get their eigenvalues looked at.
 _INFLATION_MAX = 1e12
@@ -91,7 +94,7 @@ class Solution:
         OK, AT_BOUND or NOT_CONVERGED.
     iterations : int array (rows,)
     decrement : array (rows,)
-        What the quadratic model still promises: g·H⁻¹·g.
+        What the last step was to gain, g·H⁻¹·g; infinite where none was taken.
     """
 
     theta: FloatArray
@@ -176,6 +179,8 @@ class _State:
     lower: FloatArray
     upper: FloatArray
     free: BoolArray
+    floor: FloatArray
+    previous: FloatArray
     damping: FloatArray
     growth: FloatArray
 
@@ -186,7 +191,16 @@ class _State:
             here=self.here.take(keep),
             **{
                 name: getattr(self, name)[keep]
-                for name in ("rows", "lower", "upper", "free", "damping", "growth")
+                for name in (
+                    "rows",
+                    "lower",
+                    "upper",
+                    "free",
+                    "floor",
+                    "previous",
+                    "damping",
+                    "growth",
+                )
             },
         )
 
@@ -207,8 +221,8 @@ def minimize(
     Levenberg–Marquardt with the damping of Nielsen (IMM-REP-1999-05, eq. 2.21). A step that
     would leave the box is shortened to the bound and the other parameters are solved again
     with that one held there; a parameter on a bound is released as soon as the gradient
-    points inwards. A row has converged when the gradient projected on the box promises a
-    decrease below ``tolerance * cost`` and the last step brought no more.
+    points inwards. A row has converged when an undamped step, with the gradient projected on
+    the box, promises a decrease below ``tolerance * cost``; it takes that step and is done.
 
     Parameters
     ----------
@@ -220,7 +234,7 @@ def minimize(
     max_iterations : int
         Evaluations of the model at most, per row.
     tolerance : float
-        Relative decrease of the cost that is not worth another step.
+        Relative decrease of the cost that is not worth another evaluation.
     damping : float
         Of the first step; less is faster from a start close to the minimum.
 
@@ -245,7 +259,10 @@ def minimize(
     here = objective.evaluate(theta)
     first = np.full(n_rows, damping)
     every = np.arange(n_rows)
-    state = _State(every, objective, here, lower, upper, free, first, np.full(n_rows, 2.0))
+    growth = np.full(n_rows, 2.0)
+    floor = _EXACT * np.where(np.isfinite(here.cost), here.cost, 0.0) + _TINY
+    never = np.full(n_rows, np.inf)
+    state = _State(every, objective, here, lower, upper, free, floor, never, first, growth)
     out.chi2[:] = here.cost
     usable = np.isfinite(here.cost) & np.isfinite(here.hessian).all(axis=(1, 2))
     if not usable.all():
@@ -262,47 +279,64 @@ def minimize(
 
 def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> _State:
     """One damped step of every row; finished rows are written to `out` and dropped."""
-    here = state.here
     vary = state.free & ~_held(state)
-    step, promised = _bounded_step(state, vary)
     # What an undamped step would gain: zero at a minimum, whatever the damping has become.
-    flat = _newton_decrease(here, vary) <= tolerance * here.cost + _TINY
+    newton, decrement = _newton_step(state.here, vary)
+    arrived = decrement <= tolerance * state.here.cost + state.floor
+    # At the rounding of the cost, steps go on as long as each leaves much less to be gained.
+    stuck = decrement > 0.25 * state.previous
+    done = arrived | stuck
+    if done.any():
+        rows = np.flatnonzero(done)
+        last = state.take(rows)
+        last.here = _last_step(last, newton[rows], decrement[rows], arrived[rows])
+        _finish(last, out, iteration, np.True_)
+        out.decrement[last.rows] = decrement[rows]
+        left = np.flatnonzero(~done)
+        state, vary, decrement = state.take(left), vary[left], decrement[left]
+        if left.size == 0:
+            return state
+    here = state.here
+    step, promised = _bounded_step(state, vary)
     trial = np.clip(here.theta + step, state.lower, state.upper)
     there = state.objective.evaluate(np.where(state.free, trial, here.theta))
     gain = here.cost - there.cost
     better = (gain > 0) & np.isfinite(there.hessian).all(axis=(1, 2))
     ratio = np.where(promised > _TINY, gain / np.maximum(promised, _TINY), 0.0)
     ratio = np.where(np.isfinite(ratio), ratio, -1.0)
-    shrink = np.maximum(1.0 / 3.0, 1.0 - (2.0 * np.clip(ratio, -1, 2) - 1.0) ** 3)
+    shrink = np.maximum(0.1, 1.0 - (2.0 * np.clip(ratio, -1, 2) - 1.0) ** 3)
     damping = np.where(better, state.damping * shrink, state.damping * state.growth)
-    small = np.abs(gain) <= tolerance * here.cost + _TINY
+    small = np.abs(gain) <= tolerance * here.cost + state.floor
     stalled = ~better & ((damping > _DAMPING_MAX) | small)
-    settled = flat & (np.abs(gain) <= 1e3 * tolerance * here.cost + _TINY)
+    flat = decrement <= tolerance * here.cost + state.floor
+    settled = flat & (np.abs(gain) <= 1e3 * tolerance * here.cost + state.floor)
     # A row that cannot improve although the gradient is not flat has met the rounding of the
     # cost itself where the promise is tiny; elsewhere it has failed.
-    succeeded = settled | (stalled & (promised <= 1e-9 * here.cost + _TINY))
-    finished = succeeded | (damping > _DAMPING_MAX)
-    here.put(better, there)
-    state.damping = np.clip(damping, 1e-12, None)
+    rounding = stalled & small & (promised <= 1e-9 * here.cost + state.floor)
+    near = settled | rounding
+    here.put(better | rounding, there)
+    state.damping = np.where(near, _DAMPING_MIN, np.maximum(damping, _DAMPING_MIN))
     state.growth = np.where(better, 2.0, state.growth * 2.0)
-    if not finished.any():
+    state.previous = np.where(near, decrement, np.inf)
+    failed = ~near & (damping > _DAMPING_MAX)
+    if not failed.any():
         return state
-    done = np.flatnonzero(finished)
-    last = state.take(done)
-    _store(last, out)
-    out.iterations[last.rows] = iteration
-    code = np.where(out.at_bound[last.rows].any(axis=1), Status.AT_BOUND, Status.OK)
-    out.status[last.rows] = np.where(succeeded[done], code, Status.NOT_CONVERGED)
-    return state.take(np.flatnonzero(~finished))
+    _finish(state.take(np.flatnonzero(failed)), out, iteration, np.False_)
+    return state.take(np.flatnonzero(~failed))
+
+
+def _finish(state: _State, out: Solution, iteration: int, succeeded: BoolArray | np.bool_) -> None:
+    _store(state, out)
+    out.iterations[state.rows] = iteration
+    code = np.where(out.at_bound[state.rows].any(axis=1), Status.AT_BOUND, Status.OK)
+    out.status[state.rows] = np.where(succeeded, code, Status.NOT_CONVERGED)
 
 
 def _store(state: _State, out: Solution) -> None:
     out.theta[state.rows] = state.here.theta
     out.chi2[state.rows] = state.here.cost
     out.hessian[state.rows] = state.here.hessian
-    held = _held(state)
-    out.at_bound[state.rows] = held
-    out.decrement[state.rows] = _newton_decrease(state.here, state.free & ~held)
+    out.at_bound[state.rows] = _held(state)
 
 
 def _held(state: _State) -> BoolArray:
@@ -351,9 +385,24 @@ def _solve_one(matrix: FloatArray, right: FloatArray) -> FloatArray:
         return np.zeros_like(right)
 
 
-def _newton_decrease(here: Evaluation, vary: BoolArray) -> FloatArray:
-    step = solve_damped(here.hessian, here.gradient, vary, np.full(len(vary), 1e-10))
-    return np.asarray(np.einsum("rp,rp->r", step, np.where(vary, here.gradient, 0.0)))
+def _newton_step(here: Evaluation, vary: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Undamped step (rows, P), and the decrease of the cost that it promises (rows,)."""
+    step = solve_damped(here.hessian, here.gradient, vary, np.full(len(vary), 1e-12))
+    return step, np.einsum("rp,rp->r", step, np.where(vary, here.gradient, 0.0))
+
+
+def _last_step(
+    state: _State, step: FloatArray, decrement: FloatArray, arrived: BoolArray
+) -> Evaluation:
+    """Take a last step on trust where it promises next to nothing and stays in the box."""
+    here = state.here
+    theta = here.theta + step
+    inside = arrived & ((theta >= state.lower) & (theta <= state.upper) | (step == 0)).all(axis=1)
+    return replace(
+        here,
+        theta=np.where(inside[:, None], theta, here.theta),
+        cost=np.where(inside, np.maximum(here.cost - decrement, 0.0), here.cost),
+    )
 
 
 def _bounded_step(state: _State, vary: BoolArray) -> tuple[FloatArray, FloatArray]:
