@@ -194,7 +194,7 @@ def solve(problem: Certified) -> list[tuple[float, float, Status]]:
     params = model.make_params(**dict(zip(problem.parameter_names, problem.starts[1], strict=True)))
     starts = dict(zip(problem.parameter_names, problem.starts.T, strict=True))
     both = np.tile(problem.y, (2, 1))
-    fits = fit_stack(model, params, problem.x, both, starts=starts, tolerance=1e-16)
+    fits = fit_stack(model, params, problem.x, both, starts=starts, tolerance=1e-20)
     return [
         (
             digits(fits.values[i], problem.values),

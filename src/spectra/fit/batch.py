@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import SettingError
+from spectra.fit.coarse import bin_objective, bin_size
 from spectra.fit.expressions import parse_expression
 from spectra.fit.losses import SQUARES, Counts, Loss, Robust, RobustName
 from spectra.fit.model import Points
@@ -33,7 +34,7 @@ Errors = Literal["residual", "given", "counts"]
 
 # Spectra worked on together, so that memory stays flat; no answer depends on it.
 _TOGETHER = 512
-_ROUGH = 1e-4
+_ROUGH = 1e-2
 
 
 @dataclass(frozen=True)
@@ -325,12 +326,19 @@ class _Problem:
         free = np.tile(ties.free, (len(rows), 1))
         with np.errstate(all="ignore"):
             rough, n_points = self.objective(part, SQUARES)
+            rows = self._nearer(rough, rows, lower, upper, free)
             objective = rough
             if self.loss is not SQUARES:
-                first = minimize(rough, rows, lower, upper, free, tolerance=_ROUGH)
-                rows = np.where(np.isfinite(first.chi2)[:, None], first.theta, rows)
                 objective, _ = self.objective(part, self.loss)
-            solution = minimize(objective, rows, lower, upper, free, max_iterations=max_iterations)
+            solution = minimize(
+                objective,
+                rows,
+                lower,
+                upper,
+                free,
+                max_iterations=max_iterations,
+                tolerance=tolerance,
+            )
             cov = self._covariance(objective, solution, start[part], lower, upper, tolerance)
         dof = n_points - free.sum(axis=1)
         bad = dof < 0
@@ -341,6 +349,26 @@ class _Problem:
         covar = cov[:, varied[:, None], varied]
         covar[bad] = np.nan
         return values, stderr, covar, solution.status, solution.chi2, dof, solution.iterations
+
+    def _nearer(
+        self,
+        objective: TiedObjective,
+        start: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        free: BoolArray,
+    ) -> FloatArray:
+        """Starts nearer to the minimum, from binned spectra or a rough fit of least squares."""
+        own, _ = objective.expand(self.ties.start[None])
+        curve = self.translation.model.value(own, objective.inner.at)[0]
+        size = bin_size(self.x, curve, int(self.ties.free.sum()))
+        if size == 1 and self.loss is SQUARES:
+            return start
+        binned = replace(objective, inner=bin_objective(objective.inner, size))
+        rough = minimize(binned, start, lower, upper, free, tolerance=_ROUGH)
+        # What went astray on fewer points starts from where it was told to.
+        good = np.isin(rough.status, (Status.OK, Status.AT_BOUND))
+        return np.where(good[:, None], rough.theta, start)
 
     def _covariance(
         self,

@@ -25,6 +25,8 @@ _DAMPING_MIN = 1e-12
 _TINY = 1e-300
 # A cost this much below that of the start is the rounding of a model that fits exactly.
 _EXACT = 1e-26
+# A step that promises less than this part of the cost may be taken without a look.
+_TRUSTED = 1e-5
 # A diagonal element of the inverse of a unit-diagonal matrix above this belongs to a parameter
 # that the others can imitate to about eight digits: such rows get their eigenvalues looked at.
 _INFLATION_MAX = 1e12
@@ -94,7 +96,8 @@ class Solution:
         OK, AT_BOUND or NOT_CONVERGED.
     iterations : int array (rows,)
     decrement : array (rows,)
-        What the last step was to gain, g·H⁻¹·g; infinite where none was taken.
+        What a further step would gain, g·H⁻¹·g, as far as the last steps let foresee; infinite
+        where the solver gave up.
     """
 
     theta: FloatArray
@@ -181,27 +184,15 @@ class _State:
     free: BoolArray
     floor: FloatArray
     previous: FloatArray
+    promised: FloatArray
     damping: FloatArray
     growth: FloatArray
 
     def take(self, keep: IntArray) -> _State:
+        parts = vars(self).items()
+        arrays = {k: v[keep] for k, v in parts if isinstance(v, np.ndarray)}
         return replace(
-            self,
-            objective=self.objective.take(keep),
-            here=self.here.take(keep),
-            **{
-                name: getattr(self, name)[keep]
-                for name in (
-                    "rows",
-                    "lower",
-                    "upper",
-                    "free",
-                    "floor",
-                    "previous",
-                    "damping",
-                    "growth",
-                )
-            },
+            self, objective=self.objective.take(keep), here=self.here.take(keep), **arrays
         )
 
 
@@ -221,8 +212,9 @@ def minimize(
     Levenberg–Marquardt with the damping of Nielsen (IMM-REP-1999-05, eq. 2.21). A step that
     would leave the box is shortened to the bound and the other parameters are solved again
     with that one held there; a parameter on a bound is released as soon as the gradient
-    points inwards. A row has converged when an undamped step, with the gradient projected on
-    the box, promises a decrease below ``tolerance * cost``; it takes that step and is done.
+    points inwards. An undamped step, with the gradient projected on the box, promises a
+    decrease of the cost; a row takes it and is done when it, or what will be left after it if
+    it gains as the step before did, is below ``tolerance * cost``.
 
     Parameters
     ----------
@@ -262,7 +254,10 @@ def minimize(
     growth = np.full(n_rows, 2.0)
     floor = _EXACT * np.where(np.isfinite(here.cost), here.cost, 0.0) + _TINY
     never = np.full(n_rows, np.inf)
-    state = _State(every, objective, here, lower, upper, free, floor, never, first, growth)
+    nothing = np.full(n_rows, _TINY)
+    state = _State(
+        *(every, objective, here, lower, upper, free, floor, never, nothing, first, growth)
+    )
     out.chi2[:] = here.cost
     usable = np.isfinite(here.cost) & np.isfinite(here.hessian).all(axis=(1, 2))
     if not usable.all():
@@ -282,7 +277,10 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     vary = state.free & ~_held(state)
     # What an undamped step would gain: zero at a minimum, whatever the damping has become.
     newton, decrement = _newton_step(state.here, vary)
-    arrived = decrement <= tolerance * state.here.cost + state.floor
+    # What will be left after another step, if it gains on the minimum as the last one did.
+    contraction = np.minimum(decrement / state.promised, 1.0)
+    left = np.where(decrement <= _TRUSTED * state.here.cost, contraction, 1.0) * decrement
+    arrived = left <= tolerance * state.here.cost + state.floor
     # At the rounding of the cost, steps go on as long as each leaves much less to be gained.
     stuck = decrement > 0.25 * state.previous
     done = arrived | stuck
@@ -291,10 +289,10 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
         last = state.take(rows)
         last.here = _last_step(last, newton[rows], decrement[rows], arrived[rows])
         _finish(last, out, iteration, np.True_)
-        out.decrement[last.rows] = decrement[rows]
-        left = np.flatnonzero(~done)
-        state, vary, decrement = state.take(left), vary[left], decrement[left]
-        if left.size == 0:
+        out.decrement[last.rows] = left[rows]
+        rest = np.flatnonzero(~done)
+        state, vary, decrement = state.take(rest), vary[rest], decrement[rest]
+        if rest.size == 0:
             return state
     here = state.here
     step, promised = _bounded_step(state, vary)
@@ -318,6 +316,7 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     state.damping = np.where(near, _DAMPING_MIN, np.maximum(damping, _DAMPING_MIN))
     state.growth = np.where(better, 2.0, state.growth * 2.0)
     state.previous = np.where(near, decrement, np.inf)
+    state.promised = np.where(better | near, decrement + _TINY, _TINY)
     failed = ~near & (damping > _DAMPING_MAX)
     if not failed.any():
         return state
