@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from benchmarks.nist_strd import NAMES, read_problem, solve
+
 from spectra import Status
 
 pytestmark = pytest.mark.realdata

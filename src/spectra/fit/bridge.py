@@ -105,7 +105,10 @@ def as_model_result(
     """
     from lmfit.model import ModelResult
 
+    from spectra.fit.translate import independent_variable
+
     use = np.isfinite(y) & np.isfinite(weights) & (weights != 0)
+    variable = independent_variable(model)
     start, found = params.copy(), params.copy()
     for q, name in enumerate(fits.names):
         if not found[name].expr:
@@ -113,7 +116,7 @@ def as_model_result(
     found.update_constraints()
     result = ModelResult(
         *(model, start, y[use], weights[use]),
-        fcn_kws={model.independent_vars[0]: x[use]},
+        fcn_kws={variable: x[use]},
         scale_covar=errors == "residual",
     )
     status = Status(int(fits.status[index]))
@@ -122,6 +125,7 @@ def as_model_result(
     for q, name in enumerate(fits.names):
         error = fits.stderr[index, q]
         found[name].stderr = float(error) if np.isfinite(error) else None
+    result.userargs = (result.data, result.weights)
     result.params = found
     result.nfev = int(fits.iterations[index])
     result.success = status in (Status.OK, Status.AT_BOUND)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 from scipy.optimize import least_squares
 
-from spectra.fit.solver import Objective, Solution
+from spectra.fit.solver import Objective, Solution, inflation
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
@@ -68,16 +68,10 @@ def needs_polish(solution: Solution, tolerance: float) -> BoolArray:
     Those with a condition number (of the matrix scaled to unit diagonal) above 1e7, and those
     that converge so slowly that there is still something to gain.
     """
-    diagonal = np.einsum("rii->ri", solution.hessian)
     vary = solution.free & ~solution.at_bound
-    usable = vary & (diagonal > 0)
-    inverse = np.where(usable, 1.0 / np.sqrt(np.where(usable, diagonal, 1.0)), 0.0)
-    scaled = solution.hessian * inverse[:, :, None] * inverse[:, None, :]
-    np.einsum("rii->ri", scaled)[...] = 1.0
-    scaled = np.where(np.isfinite(scaled), scaled, 0.0)
-    smallest = np.linalg.eigvalsh(scaled)[:, 0]
+    worst = inflation(solution.hessian, vary)
     unfinished = ~(solution.decrement <= tolerance * solution.chi2)
-    return np.asarray((smallest < 1.0 / _CONDITION) | (usable != vary).any(axis=1) | unfinished)
+    return np.asarray(~(worst < _CONDITION) | unfinished)
 
 
 def polish(

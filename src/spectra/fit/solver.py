@@ -27,6 +27,8 @@ _TINY = 1e-300
 _EXACT = 1e-26
 # A step that promises less than this part of the cost may be taken without a look.
 _TRUSTED = 1e-5
+# The first steps gain more than the later ones: no more than this is expected of the next.
+_CONTRACTION = 1e-2
 # A diagonal element of the inverse of a unit-diagonal matrix above this belongs to a parameter
 # that the others can imitate to about eight digits: such rows get their eigenvalues looked at.
 _INFLATION_MAX = 1e12
@@ -129,16 +131,10 @@ def covariance(hessian: FloatArray, free: BoolArray) -> FloatArray:
     Works on the matrix scaled to unit diagonal. A parameter with a share in a direction whose
     eigenvalue is below 1e-14 of the largest is not determined: its entries are NaN.
     """
-    diagonal = np.einsum("rii->ri", hessian)
-    usable = free & (diagonal > 0) & np.isfinite(diagonal)
-    scale = np.where(usable, np.sqrt(np.where(usable, diagonal, 1.0)), 1.0)
-    both = usable[:, :, None] & usable[:, None, :]
-    scaled = np.where(both, hessian / scale[:, :, None] / scale[:, None, :], 0.0)
-    scaled = np.where(np.isfinite(scaled), scaled, 0.0)
-    np.einsum("rii->ri", scaled)[...] = 1.0
+    scaled, scale, usable = _to_unit_diagonal(hessian, free)
     inverse, singular = _invert(scaled)
-    inflation = np.einsum("rii->ri", inverse)
-    doubtful = singular | ~((inflation >= 0.5) & (inflation < _INFLATION_MAX)).all(axis=1)
+    swollen = np.einsum("rii->ri", inverse)
+    doubtful = singular | ~((swollen >= 0.5) & (swollen < _INFLATION_MAX)).all(axis=1)
     known = usable.copy()
     rows = np.flatnonzero(doubtful)
     if rows.size:
@@ -146,6 +142,32 @@ def covariance(hessian: FloatArray, free: BoolArray) -> FloatArray:
         known[rows] &= ~undetermined
     cov = inverse / scale[:, :, None] / scale[:, None, :]
     return np.where(known[:, :, None] & known[:, None, :], cov, np.nan)
+
+
+def inflation(hessian: FloatArray, free: BoolArray) -> FloatArray:
+    """Largest variance inflation of any parameter (rows,): how well others can imitate it.
+
+    1 for independent parameters; NaN or infinite where one is not determined at all.
+    """
+    scaled, _, usable = _to_unit_diagonal(hessian, free)
+    inverse, singular = _invert(scaled)
+    swollen = np.einsum("rii->ri", inverse)
+    worst = np.where(swollen >= 0.5, swollen, np.inf).max(axis=1, initial=1.0)
+    return np.where(singular | (usable != free).any(axis=1), np.inf, worst)
+
+
+def _to_unit_diagonal(
+    hessian: FloatArray, free: BoolArray
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Scaled matrices (rows, P, P), the scales (rows, P), and which parameters have one."""
+    diagonal = np.einsum("rii->ri", hessian)
+    usable = free & (diagonal > 0) & np.isfinite(diagonal)
+    scale = np.where(usable, np.sqrt(np.where(usable, diagonal, 1.0)), 1.0)
+    both = usable[:, :, None] & usable[:, None, :]
+    scaled = np.where(both, hessian / scale[:, :, None] / scale[:, None, :], 0.0)
+    scaled = np.where(np.isfinite(scaled), scaled, 0.0)
+    np.einsum("rii->ri", scaled)[...] = 1.0
+    return scaled, scale, usable
 
 
 def _invert(matrix: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -278,7 +300,7 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     # What an undamped step would gain: zero at a minimum, whatever the damping has become.
     newton, decrement = _newton_step(state.here, vary)
     # What will be left after another step, if it gains on the minimum as the last one did.
-    contraction = np.minimum(decrement / state.promised, 1.0)
+    contraction = np.clip(decrement / state.promised, _CONTRACTION, 1.0)
     left = np.where(decrement <= _TRUSTED * state.here.cost, contraction, 1.0) * decrement
     arrived = left <= tolerance * state.here.cost + state.floor
     # At the rounding of the cost, steps go on as long as each leaves much less to be gained.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -125,29 +126,27 @@ class _Builder:
         return Sum(terms, len(self.sources))
 
     def _leaf(self, model: lmfit.Model, families: dict[str, list[list[int]]]) -> list[Term]:
-        if len(model.independent_vars) != 1:
-            raise SettingError(
-                f"the model {model.name} has the independent variables "
-                f"{', '.join(model.independent_vars)}; fit_stack takes models of one"
-            )
+        variable, options = independent_variable(model), _options(model)
         kind = model.func.__name__ if _is_from_lmfit(model.func) else ""
-        names = {root: model.prefix + root for root in _roots(model)}
-        if kind in _PROFILES and not model.opts:
+        names = _arguments(model, self.example)
+        if kind in _PROFILES:
             profile, widths = _PROFILES[kind]
             texts = ["center", "amplitude"]
-            texts += [widths[name] for name in PROFILES[profile].shape_names]
+            texts += [widths.get(name, name) for name in PROFILES[profile].shape_names]
+            if kind == "voigt" and "gamma" not in names:
+                names = names | {"gamma": names["sigma"]}
             families.setdefault(profile, []).append([self._add(t, names) for t in texts])
             return []
         if kind in _POLYNOMIALS:
             roots = [root for root in _POLYNOMIALS[kind] if root in names]
             return [Polynomial(self._columns(roots, names))]
-        form = model.opts.get("form", "linear")
+        form = options.get("form", "linear")
         if kind == "step" and form in functions.step_forms():
             roots = ["amplitude", "center", "sigma"]
             return [FunctionTerm(functions.step(form), self._columns(roots, names))]
         if kind in _KNOWN:
             return [FunctionTerm(_KNOWN[kind], self._columns(list(names), names))]
-        values = self._vectorised(model, list(names))
+        values = self._vectorised(model, names, variable, options)
         return [FunctionTerm(functions.by_differences(values), self._columns(list(names), names))]
 
     def _add(self, text: str, names: Mapping[str, str]) -> int:
@@ -157,16 +156,22 @@ class _Builder:
     def _columns(self, roots: list[str], names: Mapping[str, str]) -> NDArray[np.intp]:
         return np.array([self._add(root, names) for root in roots], dtype=np.intp)
 
-    def _vectorised(self, model: lmfit.Model, roots: list[str]) -> functions.Values:
+    def _vectorised(
+        self,
+        model: lmfit.Model,
+        names: Mapping[str, str],
+        variable: str,
+        options: Mapping[str, Any],
+    ) -> functions.Values:
         """Return the model's function for columns of parameters, tried out on two spectra."""
-        variable = model.independent_vars[0]
-        first = [float(self.example[model.prefix + root]) for root in roots]
+        roots = list(names)
+        first = [float(self.example[name]) for name in names.values()]
         second = [value * 1.001 + 1e-9 for value in first]
 
         def bind(function: Callable[..., Any]) -> functions.Values:
             def values(x: FloatArray, *parameters: Any) -> Any:
                 arguments = dict(zip(roots, parameters, strict=True))
-                return function(**{variable: x}, **arguments, **model.opts)
+                return function(**{variable: x}, **arguments, **options)
 
             return values
 
@@ -196,7 +201,7 @@ class _Builder:
         for shift in (1.0, 1.001):
             example = {k: v * shift for k, v in self.example.items()}
             parameters = {k: example[k] for k in model.param_names}
-            expected.append(model.eval(**{model.independent_vars[0]: self.x}, **parameters))
+            expected.append(model.eval(**{independent_variable(model): self.x}, **parameters))
             tried.append(example)
         columns_tried = [
             np.array([[_value(self.sources[c], e)] for e in tried]) for c in columns.tolist()
@@ -246,6 +251,34 @@ def _is_from_lmfit(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("lmfit.")
 
 
-def _roots(model: lmfit.Model) -> list[str]:
-    """Parameters as the function calls them."""
-    return [name[len(model.prefix) :] for name in model.param_names]
+def _options(model: lmfit.Model) -> dict[str, Any]:
+    """Arguments of the function that are neither the variable nor parameters."""
+    given = model.independent_vars_defvals.items()
+    defaults = {name: value for name, value in given if value is not inspect.Parameter.empty}
+    return {**defaults, **model.opts}
+
+
+def independent_variable(model: lmfit.Model) -> str:
+    """Name of the one independent variable."""
+    from lmfit import CompositeModel
+
+    if isinstance(model, CompositeModel):
+        return independent_variable(model.left)
+    options = _options(model)
+    variables = [name for name in model.independent_vars if name not in options]
+    if len(variables) != 1:
+        raise SettingError(
+            f"the model {model.name} has the independent variables {', '.join(variables)}; "
+            "fit_stack takes models of one"
+        )
+    return str(variables[0])
+
+
+def _arguments(model: lmfit.Model, known: Mapping[str, float]) -> dict[str, str]:
+    """Parameters as the function calls them, and as the whole model does."""
+    own = {name[len(model.prefix) :]: name for name in model.param_names}
+    # A Voigt's gamma is an argument of its function but not among its parameter names.
+    for root in inspect.signature(model.func).parameters:
+        if model.prefix + root in known and root not in model.independent_vars:
+            own.setdefault(root, model.prefix + root)
+    return own
