@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 # Derivatives worked on at once: 1.5 MB, which stays in the caches. No answer depends on it.
-_CHUNK_VALUES = 320_000
+_CHUNK_VALUES = 220_000
 _BLOCK = 8
 
 
