@@ -9,7 +9,6 @@ from typing import ClassVar
 import h5py
 import numpy as np
 import pytest
-from toy_methods import BAD, OK, Narrow, Toy, assert_same, toy_stack, with_first_points
 
 import spectra
 from spectra import InputFile, Stack, Variable, blocks
@@ -17,6 +16,7 @@ from spectra.engine import find_method, method_from_provenance
 from spectra.errors import ReaderError, SettingError, StackError
 from spectra.results import Record
 from spectra.xrd import Cell, Peaks
+from toy_methods import BAD, OK, Narrow, Toy, assert_same, toy_stack, with_first_points
 
 
 @pytest.mark.parametrize("method", [Toy(), Narrow()])

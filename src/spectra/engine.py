@@ -18,7 +18,7 @@ from spectra.nexus import open_file
 from spectra.progress import Progress, end_progress, make_progress
 from spectra.provenance import describe_run, digest_plain, digest_table, run_identity
 from spectra.results import Record, Results
-from spectra.store import Store
+from spectra.store import Store, remove_remains
 
 _TECHNIQUES = ("xrd",)
 
@@ -134,6 +134,7 @@ class _Run:
         check_target(output)
         identity = run_identity(self.data, self.method)
         if resume and (before := _finished(output, digest_plain(identity))) is not None:
+            remove_remains(output, identity)
             self.show(len(self.data), len(self.data))
             return before
         job = self._plan()

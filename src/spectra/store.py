@@ -56,7 +56,7 @@ class Store:
     ) -> None:
         self.output = Path(output)
         place = check_target(self.output, expected_bytes)
-        self.folder = place.with_name(place.name + ".partial")
+        self.folder = _folder_of(self.output)
         self._identity = identity
         self._run = digest_plain(identity)
         try:
@@ -166,7 +166,7 @@ class Store:
 
     def _open(self, resume: bool) -> None:
         """Make sure that the folder is of this run: keep it, or clear it."""
-        before = self._read_header() if resume else None
+        before = _read_header(self.folder) if resume else None
         if before is not None and (odd := _differences(before, self._identity)):
             raise StoreError(
                 f"{self.folder}: was left by another run ({'; '.join(odd)}); run with the same "
@@ -179,13 +179,6 @@ class Store:
         if before is None:
             self._write_header()
 
-    def _read_header(self) -> dict[str, Any] | None:
-        try:
-            header = json.loads((self.folder / _HEADER).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
-        return header if isinstance(header, dict) else None
-
     def _write_header(self) -> None:
         path = self.folder / _HEADER
         temporary = path.with_suffix(".tmp")
@@ -195,6 +188,42 @@ class Store:
             os.fsync(file.fileno())
         temporary.replace(path)
         sync_folder(self.folder)
+
+
+def remove_remains(output: str | Path, identity: dict[str, Any]) -> None:
+    """Remove the folder of a run that was killed after its results were complete.
+
+    Parameters
+    ----------
+    output : path
+    identity : dict
+        Of the run, or a part of it; the folder of another run is left alone.
+
+    Raises
+    ------
+    StoreError
+        If the folder is in use.
+    """
+    folder = _folder_of(output)
+    if not folder.is_dir():
+        return
+    header = _read_header(folder)
+    if header is None or not _differences({k: header.get(k) for k in identity}, identity):
+        FolderLock(folder).claim()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_of(output: str | Path) -> Path:
+    place = Path(os.path.realpath(output))
+    return place.with_name(place.name + ".partial")
+
+
+def _read_header(folder: Path) -> dict[str, Any] | None:
+    try:
+        header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return header if isinstance(header, dict) else None
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
