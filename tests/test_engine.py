@@ -1,207 +1,206 @@
-"""Running: the same bits however it is cut, and nothing lost when it is killed."""
+"""Running: the same bits however it is cut, and no frame or worker sinks the ship."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import ClassVar
 
+import h5py
 import numpy as np
 import pytest
 
 import spectra
-from spectra import Stack, Status, store
+from spectra import InputFile, Stack, Variable, blocks
 from spectra.engine import find_method, method_from_provenance
-from spectra.errors import SettingError, StackError, StoreError
-from spectra.method import Method
-from spectra.results import Column, Results, Table
-from spectra.xrd import Peaks
+from spectra.errors import ReaderError, SettingError, StackError
+from spectra.results import Record
+from spectra.xrd import Cell, Peaks
+from toy_methods import BAD, OK, Narrow, Toy, assert_same, toy_stack, with_first_points
 
 
-@dataclass(frozen=True, kw_only=True)
-class Toy(Method):
-    """Sums of squares; raises for frames whose first point is negative."""
-
-    name: ClassVar[str] = "test.Toy"
-    power: float = 2.0
-
-    def prepare(self, source):
-        return float(np.nanmean(np.asarray(source.signal[:1])))
-
-    def table(self, plan):
-        return Table("toy", (Column("value", "", "a value"),))
-
-    def fit(self, block, plan):
-        y = np.asarray(block.signal)
-        if (y[:, 0] < 0).any():
-            raise ValueError("negative first point")
-        value = np.exp(np.matmul(y[:, None, :], y[:, :, None])[:, 0, 0] / 1e3) + plan
-        return Results(
-            self.table(plan), {"value": value}, block.status, block.messages, block.names
-        )
-
-
-def stack(n=50):
-    y = np.random.default_rng(0).random((n, 64))
-    return Stack.from_arrays(np.arange(64.0), y)
-
-
-def test_blocks_and_disk_do_not_change_a_bit(tmp_path):
-    data = stack()
-    expected = Toy()(data)["value"]
+@pytest.mark.parametrize("method", [Toy(), Narrow()])
+def test_blocks_and_disk_do_not_change_a_bit(tmp_path, method):
+    data = toy_stack()
+    expected = method(data)
     spectra.write(tmp_path / "s.h5", data)
     for size in (1, 7, 64):
-        np.testing.assert_array_equal(spectra.run(data, Toy(), block_size=size)["value"], expected)
-        from_disk = spectra.run(tmp_path / "s.h5", Toy(), tmp_path / "r.h5", block_size=size)
-        np.testing.assert_array_equal(from_disk["value"], expected)
-    assert not (tmp_path / "r.h5.partial").exists()
-    np.testing.assert_array_equal(spectra.open(tmp_path / "r.h5")["value"], expected)
+        assert_same(spectra.run(data, method, block_size=size), expected)
+        from_disk = spectra.run(tmp_path / "s.h5", method, tmp_path / "r.h5", block_size=size)
+        assert_same(from_disk, expected)
+        assert_same(spectra.open(tmp_path / "r.h5"), expected)
+    assert {p.name for p in tmp_path.iterdir()} == {"s.h5", "r.h5"}
 
 
-def test_workers_do_not_change_a_bit():
+@pytest.mark.parametrize(("workers", "size", "method"), [(2, 7, Toy()), (4, 1, Narrow())])
+def test_workers_do_not_change_a_bit(tmp_path, workers, size, method):
+    data = toy_stack(20)
+    spectra.write(tmp_path / "s.h5", data)
+    results = spectra.run(tmp_path / "s.h5", method, workers=workers, block_size=size)
+    assert_same(results, method(data))
+
+
+def test_a_real_method_in_workers():
     x = np.arange(20, 40, 0.02)
     y = 50 + 900 * np.exp(-(((x - 30) / 0.1) ** 2))
-    counts = np.random.default_rng(1).poisson(np.tile(y, (12, 1)))
+    counts = np.random.default_rng(1).poisson(np.tile(y, (8, 1)))
     data = Stack.from_arrays(x, counts, noise="counts")
-    one = spectra.run(data, Peaks(), block_size=3)
+    one = spectra.run(data, Peaks(), block_size=8)
+    assert one["n_peaks"].tolist() == [1] * 8
     two = spectra.run(data, Peaks(), block_size=3, workers=2)
     for name in one.columns:
         np.testing.assert_array_equal(one.columns[name], two.columns[name])
 
 
-def test_a_raising_frame_fails_alone():
-    data = stack(20)
-    y = data.signal.copy()
-    y[4, 0] = -1
-    results = spectra.run(replace(data, signal=y), Toy(), block_size=8)
-    assert results.status[4] == Status.NOT_CONVERGED
-    assert "negative first point" in results.messages[4]
+@pytest.mark.parametrize("size", [1, 8, 64])
+def test_a_raising_frame_fails_alone(size):
+    data = with_first_points(toy_stack(20), {0: -1.0, 4: -1.0})
+    results = spectra.run(data, Toy(), block_size=size)
+    assert results.status.tolist() == [BAD, OK, OK, OK, BAD] + [OK] * 15
+    assert results.messages[4] == "ValueError: first point is -1"
     assert np.isnan(results["value"][4])
-    good = np.arange(20) != 4
-    np.testing.assert_array_equal(results["value"][good], Toy()(data)["value"][good])
+    assert results["n"][4] == -1
+    # What the first frame cannot state, the others do.
+    assert dict(results.attrs) == {"total": 1.5}
+    good = results.status == OK
+    expected = Toy().fit(data[good].load(), Toy().prepare(data))
+    np.testing.assert_array_equal(results["value"][good], expected["value"])
 
 
-def test_every_moment_of_a_kill_can_be_resumed(tmp_path, monkeypatch):
-    """Stop the run at each of its writes; resuming gives the undisturbed answer."""
-    data, expected = stack(30), Toy()(stack(30))["value"]
-
-    class Killed(BaseException):
-        pass
-
-    write = store.write_file
-    for moment in range(8):
-        output = tmp_path / f"r{moment}.h5"
-        left = [moment]
-
-        def dying(path, content, left=left):
-            if left[0] == 0:
-                raise Killed
-            left[0] -= 1
-            return write(path, content)
-
-        monkeypatch.setattr(store, "write_file", dying)
-        if moment < 6:
-            with pytest.raises(Killed):
-                spectra.run(data, Toy(), output, block_size=5)
-            assert not output.exists()
-            assert len(list((tmp_path / f"r{moment}.h5.partial").glob("block-*"))) == moment
-        monkeypatch.setattr(store, "write_file", write)
-        results = spectra.run(data, Toy(), output, block_size=5, resume=True)
-        np.testing.assert_array_equal(results["value"], expected)
-        assert not (tmp_path / f"r{moment}.h5.partial").exists()
+def test_a_setting_concerns_the_whole_run():
+    with pytest.raises(SettingError, match="no such setting"):
+        spectra.run(with_first_points(toy_stack(4), {2: -3.0}), Toy())
 
 
-def test_a_damaged_block_is_done_again(tmp_path):
-    data = stack(30)
-    partial = store.Store(tmp_path / "r.h5", spectra.engine._identity(data, Toy(), 5), resume=False)
-    partial.put(0, Toy()(data[:5]))
-    partial.put(5, Toy()(data[5:10]))
-    partial.release()
-    block = tmp_path / "r.h5.partial" / "block-000000005.h5"
-    block.write_bytes(block.read_bytes()[:-7])
-    results = spectra.run(data, Toy(), tmp_path / "r.h5", block_size=5, resume=True)
-    np.testing.assert_array_equal(results["value"], Toy()(data)["value"])
+def test_bad_input_stays_bad():
+    data = toy_stack(6)
+    status = np.array([OK, OK, BAD, OK, OK, OK], np.int8)
+    data = replace(data, status=status, messages=("", "", "file cut short", "", "", ""))
+    results = spectra.run(data, Toy(), block_size=4)
+    assert results.status.tolist() == status.tolist()
+    assert results.messages == ("", "", "file cut short", "", "", "")
 
 
-def test_another_run_is_not_resumed_into(tmp_path):
-    data = stack(10)
-    other = store.Store(tmp_path / "r.h5", spectra.engine._identity(data, Toy(), 5), resume=False)
-    other.release()
-    with pytest.raises(StoreError, match="settings differ"):
-        spectra.run(data, Toy(power=3.0), tmp_path / "r.h5", block_size=5, resume=True)
-    holder = store.Store(tmp_path / "q.h5", {}, resume=False)
-    (holder.folder / "lock").write_text(f"{os.uname().nodename} 1")
-    with pytest.raises(StoreError, match="in use by process 1"):
-        store.Store(tmp_path / "q.h5", {}, resume=True)
+def test_wrong_number_of_rows_is_no_result():
+    class Short(Toy):
+        def fit(self, block, plan):
+            return super().fit(block[1:], plan)
+
+    results = spectra.run(toy_stack(3), Short())
+    assert results.status.tolist() == [BAD] * 3
+    assert "the method gave 0 rows for 1 frames" in results.messages[0]
 
 
-@pytest.mark.slow
-def test_kill_minus_nine_and_resume(tmp_path):
-    script = tmp_path / "job.py"
-    script.write_text(
-        textwrap.dedent(
-            """
-            import sys
-            import numpy as np
-            import spectra
-            from spectra.xrd import Peaks
-
-            def job(resume):
-                x = np.arange(20, 40, 0.02)
-                y = 50 + 900 * np.exp(-(((x - 30) / 0.1) ** 2))
-                counts = np.random.default_rng(1).poisson(np.tile(y, (400, 1)))
-                stack = spectra.Stack.from_arrays(x, counts, noise="counts")
-                spectra.run(stack, Peaks(), "r.h5", block_size=4, resume=resume)
-
-            if __name__ == "__main__":
-                job(sys.argv[1] == "resume")
-            """
-        )
-    )
-    command = [sys.executable, str(script)]
-    process = subprocess.Popen([*command, "start"], cwd=tmp_path)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and process.poll() is None:
-        if len(list(tmp_path.glob("r.h5.partial/block-*"))) >= 5:
-            break
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "r.h5").exists()
-    subprocess.run([*command, "resume"], cwd=tmp_path, check=True)
-    killed = spectra.open(tmp_path / "r.h5")
-    (tmp_path / "r.h5").unlink()
-    subprocess.run([*command, "start"], cwd=tmp_path, check=True)
-    undisturbed = spectra.open(tmp_path / "r.h5")
-    for name in killed.columns:
-        np.testing.assert_array_equal(killed.columns[name], undisturbed.columns[name])
+def test_the_block_that_kills_its_worker_is_given_up(tmp_path):
+    data = with_first_points(toy_stack(24), {9: -2.0})
+    results = spectra.run(data, Toy(), tmp_path / "r.h5", block_size=4, workers=2)
+    assert results.status.tolist() == [OK] * 8 + [BAD] * 4 + [OK] * 12
+    assert "the worker process died twice on this block" in results.messages[9]
+    good = results.status == OK
+    expected = Toy().fit(data[good].load(), Toy().prepare(data))
+    np.testing.assert_array_equal(results["value"][good], expected["value"])
 
 
-def test_provenance_replays():
-    results = spectra.run(stack(4), Toy(power=3.0))
-    assert results.provenance["settings"] == {"power": 3.0}
-    assert results.provenance["method"] == "test.Toy"
+def test_methods_that_workers_cannot_know_are_refused():
+    @dataclass(frozen=True, kw_only=True)
+    class Local(Toy):
+        name: ClassVar[str] = "test.Local"
+
+    with pytest.raises(SettingError, match=r"test\.Local cannot be sent to worker processes"):
+        spectra.run(toy_stack(8), Local(), workers=2, block_size=2)
+
+
+def test_workers_that_cannot_start_are_explained(monkeypatch):
+    monkeypatch.setattr(blocks, "_start_worker", print)
+    monkeypatch.setattr(blocks, "_is_ready", _die)
+    with pytest.raises(SettingError, match=r"worker processes cannot start.*__main__"):
+        spectra.run(toy_stack(8), Toy(), workers=2, block_size=2)
+
+
+def _die():
+    import os
+
+    os._exit(3)
+
+
+def test_damage_that_appears_during_the_run_costs_only_its_frames(tmp_path):
+    path = spectra.write(tmp_path / "s.h5", toy_stack(64, 8192))
+    data = spectra.open(path)
+    expected = Toy().fit(data[:16].load(), Toy().prepare(data))
+    with h5py.File(path) as file:
+        chunk = file["entry/data/intensity"].id.get_chunk_info(3)
+    content = bytearray(path.read_bytes())
+    content[chunk.byte_offset + chunk.size // 2] ^= 4
+    path.write_bytes(content)
+    results = spectra.run(data, Toy(), block_size=16)
+    first, stop = chunk.chunk_offset[0], chunk.chunk_offset[0] + 8
+    assert np.flatnonzero(results.status == BAD).tolist() == list(range(first, stop))
+    assert "/entry/data/intensity" in results.messages[first]
+    np.testing.assert_array_equal(results["value"][:16], expected["value"])
+    path.unlink()
+    with pytest.raises(ReaderError, match="no such file"):
+        spectra.run(data, Toy())
+
+
+def test_provenance_states_what_was_done():
+    inputs = (InputFile("a.xy", "0" * 64, 12),)
+    data = replace(toy_stack(4), inputs=inputs)
+    results = spectra.run(data, Toy(power=3.0), block_size=3)
+    facts = dict(results.provenance)
+    assert datetime.fromisoformat(facts.pop("date")).utcoffset().total_seconds() == 0
+    assert facts.pop("duration_s") >= 0
+    assert facts["method"] == "test.Toy"
+    assert facts["settings"] == {"power": 3.0, "seconds": 0.0}
+    assert facts["inputs"] == [{"path": "a.xy", "sha256": "0" * 64, "size": 12}]
+    assert (facts["n_frames"], facts["block_size"], facts["workers"]) == (4, 3, 1)
+    assert facts["packages"]["numpy"] == np.__version__
+    again = dict(spectra.run(data, Toy(power=3.0), block_size=3).provenance)
+    assert {k: again[k] for k in facts} == facts
+
+
+def test_methods_are_made_again_from_provenance():
     peaks = {"method": "xrd.Peaks", "settings": Peaks(low=3.0).settings()}
     assert method_from_provenance(peaks) == Peaks(low=3.0)
-    with pytest.raises(SettingError, match=r"no method 'xrd\.Peks'; there are"):
+    assert find_method("xrd.Cell") is Cell
+    with pytest.raises(SettingError, match=r"no method 'xrd\.Peks'; there are .*xrd\.Peaks"):
         find_method("xrd.Peks")
+    with pytest.raises(SettingError, match=r"no method 'os\.system'"):
+        find_method("os.system")
+    with pytest.raises(SettingError, match="do not say which method"):
+        method_from_provenance({})
+
+
+def test_sources_on_disk(tmp_path):
+    data = toy_stack(5)
+    results = spectra.run(data, Toy())
+    record = spectra.write(tmp_path / "record.h5", Record({"a": results}, data))
+    assert_same(spectra.run(record, Toy()), results)
+    two = spectra.write(tmp_path / "two.h5", Record({"a": results, "b": results}))
+    with pytest.raises(StackError, match=r"2 steps of results \(a, b\)"):
+        spectra.run(two, Toy())
+
+
+def test_variables_come_through_in_order(tmp_path):
+    rows = np.arange(6.0)
+    data = toy_stack(6).with_variables(
+        voltage=Variable(rows, "V", stderr=rows / 9), current=Variable(-rows, "A", "I")
+    )
+    results = spectra.run(data, Toy(), tmp_path / "r.h5", block_size=4)
+    assert list(results.variables) == ["voltage", "current"]
+    assert results.variables["current"].long_name == "I"
+    np.testing.assert_array_equal(results.variables["voltage"].stderr, rows / 9)
 
 
 def test_wrong_use_is_answered():
     with pytest.raises(StackError, match="no frames"):
-        spectra.run(stack(0), Toy())
+        spectra.run(toy_stack(0), Toy())
     with pytest.raises(SettingError, match="workers = 0"):
-        spectra.run(stack(2), Toy(), workers=0)
-    with pytest.raises(SettingError, match="block_size = -1"):
-        spectra.run(stack(2), Toy(), block_size=-1)
+        spectra.run(toy_stack(2), Toy(), workers=0)
+    with pytest.raises(SettingError, match="block_size = 0"):
+        spectra.run(toy_stack(2), Toy(), block_size=0)
 
 
 def test_progress_is_told():
     seen = []
-    spectra.run(stack(10), Toy(), block_size=4, progress=lambda d, t: seen.append((d, t)))
+    spectra.run(toy_stack(10), Toy(), block_size=4, progress=lambda d, t: seen.append((d, t)))
     assert seen == [(4, 10), (8, 10), (10, 10)]

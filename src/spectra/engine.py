@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import platform
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-import spectra
-from spectra.errors import SettingError, SpectraError, StackError
+from spectra.blocks import Finished, Job, Source, one_thread, work_here, work_in_processes
+from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError
+from spectra.integrity import check_target
 from spectra.method import Method
-from spectra.nexus import open_file, write_file
-from spectra.progress import Progress, make_progress
+from spectra.nexus import open_file
+from spectra.progress import Progress, end_progress, make_progress
+from spectra.provenance import describe_run, digest_plain, digest_table, run_identity
 from spectra.results import Record, Results
-from spectra.stack import Stack
-from spectra.status import Status
-from spectra.store import Store
+from spectra.store import Store, remove_remains
 
-Source = Stack | Results
-
-_PACKAGES = ("numpy", "scipy", "h5py")
 _TECHNIQUES = ("xrd",)
 
 
@@ -39,7 +30,7 @@ def run(
     *,
     workers: int = 1,
     block_size: int | None = None,
-    progress: bool | Progress | None = None,
+    progress: bool | Callable[[int, int], None] | None = None,
     resume: bool = False,
 ) -> Results:
     """Work through all frames and return the results.
@@ -49,61 +40,46 @@ def run(
     source : Stack, Results, or path of a file that holds one
     method : Method
     output : path, optional
-        Where the results are written. Finished blocks are kept beside it while the run
-        lasts, so that a killed run can go on.
+        Where the results are written. Finished blocks are kept in ``<output>.partial`` while
+        the run lasts, so that a killed run can go on.
     workers : int
         Processes; the results are the same for any number of them.
     block_size : int, optional
         Frames worked through at once; the results do not depend on it.
     progress : bool or callable, optional
-        See `spectra.progress.make_progress`.
+        None shows a bar if stderr is a terminal; a callable is given (done, total).
     resume : bool
-        Go on with what an earlier run left behind.
+        Go on with what an earlier run left behind; if that had finished, its results are
+        returned. Without it, what was left behind is done anew.
 
     Returns
     -------
     Results
+        One row per frame. Frames on which the method raised, or the worker died twice, have
+        the status ``bad_input`` and the reason as their message.
 
     Raises
     ------
     StackError, SettingError
         If the source does not suit the method.
     StoreError
-        If the output cannot be written.
+        If the output cannot be written, is in use, or was left by another run.
     """
     data = _load_source(source)
+    size = method.block_size if block_size is None else block_size
     if len(data) == 0:
         raise StackError(f"{method.name}: there are no frames")
     if workers < 1:
         raise SettingError(f"workers = {workers}; expected 1 or more")
-    size = block_size or method.block_size
     if size < 1:
         raise SettingError(f"block_size = {size}; expected 1 or more")
-    started = datetime.now(UTC)
     show = make_progress(progress, method.name)
-    with _one_thread():
-        plan = method.prepare(data)
-        blocks = _blocks(data, method, plan, size)
-        if output is None:
-            parts = dict(_work(blocks, method, workers, show, len(data), 0))
-            joined = Results.concatenate([parts[k] for k in sorted(parts)])
-            return method.conclude(_with_provenance(joined, data, method, started, size, workers))
-        store = Store(output, _identity(data, method, size), resume=resume)
-        try:
-            done = store.done() if resume else {}
-            todo = [b for b in blocks if b[0] not in done]
-            before = len(data) - sum(len(b[1]) for b in todo)
-            show(before, len(data))
-            for start, results in _work(todo, method, workers, show, len(data), before):
-                store.put(start, results)
-            joined = _with_provenance(store.collect(), data, method, started, size, workers)
-            results = method.conclude(joined)
-            write_file(output, results)
-            store.finish()
-        finally:
-            if store.folder.exists():
-                store.release()
-    return results
+    task = _Run(data, method, size, workers, show, datetime.now(UTC))
+    try:
+        with one_thread():
+            return task.in_memory() if output is None else task.stored(Path(output), resume)
+    finally:
+        end_progress(show)
 
 
 def find_method(name: str) -> type[Method]:
@@ -115,9 +91,7 @@ def find_method(name: str) -> type[Method]:
         If there is none, naming those there are.
     """
     technique, _, attribute = name.partition(".")
-    known = [
-        f"{t}.{a}" for t in _TECHNIQUES for a in importlib.import_module(f"spectra.{t}").__all__
-    ]
+    known = _known_methods()
     if name not in known:
         raise SettingError(f"no method {name!r}; there are {', '.join(known)}")
     method: type[Method] = getattr(importlib.import_module(f"spectra.{technique}"), attribute)
@@ -125,171 +99,137 @@ def find_method(name: str) -> type[Method]:
 
 
 def method_from_provenance(provenance: dict[str, Any]) -> Method:
-    """Make the method again that some results came from."""
-    if "method" not in provenance:
-        raise SettingError("the results do not say which method made them")
+    """Make the method again that some results came from.
+
+    Raises
+    ------
+    SettingError
+        If the provenance names no method, or one that does not exist or has other settings.
+    """
+    if "method" not in provenance or "settings" not in provenance:
+        raise SettingError("the results do not say which method made them; run it again by hand")
     return find_method(provenance["method"]).from_settings(provenance["settings"])
 
 
+@dataclass(frozen=True)
+class _Run:
+    """One call of `run`, after its arguments were checked."""
+
+    data: Source
+    method: Method
+    size: int
+    workers: int
+    show: Progress
+    started: datetime
+
+    def in_memory(self) -> Results:
+        """Work through all blocks and keep them in memory."""
+        job = self._plan()
+        with closing(self._work(job, {})) as finished:
+            parts = dict(finished)
+        return self._conclude(Results.concatenate([parts[k] for k in sorted(parts)]))
+
+    def stored(self, output: Path, resume: bool) -> Results:
+        """Work through the blocks that are not in the store, and write the results."""
+        check_target(output)
+        identity = run_identity(self.data, self.method)
+        if resume and (before := _finished(output, digest_plain(identity))) is not None:
+            remove_remains(output, identity)
+            self.show(len(self.data), len(self.data))
+            return before
+        job = self._plan()
+        table = self.method.table(job.plan)
+        row = sum(c.nbytes for c in table.empty(1).values())
+        whole = {**identity, "block_size": self.size, "table": digest_table(table)}
+        # Blocks and the joined results stand side by side for a moment.
+        room = 2 * row * len(self.data)
+        with Store(output, whole, resume=resume, expected_bytes=room) as store:
+            self._fill(store, job)
+
+            def conclude(joined: Results) -> Results:
+                results = self._conclude(joined)
+                return replace(
+                    results, provenance={**results.provenance, "run": digest_plain(identity)}
+                )
+
+            return store.finish(job.starts(), conclude)
+
+    def _fill(self, store: Store, job: Job) -> None:
+        done = store.done()
+        try:
+            with closing(self._work(job, done)) as finished:
+                for start, results in finished:
+                    store.put(start, results)
+                    done[start] = len(results)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"stopped; {sum(done.values())} of {len(self.data)} frames are safe in "
+                f"{store.folder}: run again with resume=True to go on"
+            ) from None
+
+    def _plan(self) -> Job:
+        return Job(self.data, self.method, self.method.prepare(self.data), self.size)
+
+    def _work(self, job: Job, without: dict[int, int]) -> Finished:
+        """Yield (start, results) of the blocks not done before, and show the progress."""
+        done, total = sum(without.values()), len(self.data)
+        left = len(job.starts()) - len(without)
+        if done:
+            self.show(done, total)
+        here = self.workers == 1 or left <= 1
+        skip = dict(without)
+        finished = work_here(job, skip) if here else work_in_processes(job, skip, self.workers)
+        with closing(finished):
+            for start, results in finished:
+                yield start, results
+                done += len(results)
+                self.show(done, total)
+
+    def _conclude(self, joined: Results) -> Results:
+        described = describe_run(
+            self.data,
+            self.method,
+            started=self.started,
+            block_size=self.size,
+            workers=self.workers,
+        )
+        return self.method.conclude(replace(joined, provenance=described))
+
+
+def _finished(output: Path, run: str) -> Results | None:
+    """The results of the same run, if they are complete already."""
+    try:
+        content = open_file(output)
+    except (DamagedFileError, ReaderError):
+        return None
+    same = isinstance(content, Results) and content.provenance.get("run") == run
+    return content if isinstance(content, Results) and same else None
+
+
+def _known_methods() -> list[str]:
+    """Names of all methods, as recipes call them."""
+    known = []
+    for technique in _TECHNIQUES:
+        package = importlib.import_module(f"spectra.{technique}")
+        for attribute in package.__all__:
+            value = getattr(package, attribute)
+            if isinstance(value, type) and issubclass(value, Method):
+                known.append(f"{technique}.{attribute}")
+    return known
+
+
 def _load_source(source: Source | str | Path) -> Source:
+    """The source itself, or what a file holds: its patterns, else its only results."""
     if not isinstance(source, str | Path):
         return source
     content = open_file(source)
-    if isinstance(content, Record):
-        if content.stack is None:
-            raise StackError(f"{source}: holds no patterns")
+    if not isinstance(content, Record):
+        return content
+    if content.stack is not None:
         return content.stack
-    return content
-
-
-def _blocks(data: Source, method: Method, plan: Any, size: int) -> list[tuple[int, Source, Any]]:
-    """Start, frames (still on disk where they were) and plan of every block."""
-    return [
-        (start, block, method.narrow(plan, start, start + len(block)))
-        for start, block in data.blocks(size)
-    ]
-
-
-def _work(
-    blocks: list[tuple[int, Source, Any]],
-    method: Method,
-    workers: int,
-    show: Progress,
-    total: int,
-    done: int,
-) -> Iterator[tuple[int, Results]]:
-    """Yield (start, results) of the blocks as they are finished."""
-    if workers == 1 or len(blocks) <= 1:
-        for start, block, plan in blocks:
-            results = fit_block(method, block, plan)
-            done += len(block)
-            show(done, total)
-            yield start, results
-        return
-    failures: dict[int, int] = {}
-    finished = False
-    todo = {b[0]: b for b in blocks}
-    while todo:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            futures: dict[Future[Results], int] = {
-                pool.submit(fit_block, method, block, plan): start
-                for start, block, plan in todo.values()
-            }
-            broken = False
-            for future in as_completed(futures):
-                start = futures[future]
-                try:
-                    results = future.result()
-                except BrokenProcessPool:
-                    # A killed worker takes the whole pool with it, and does not say which
-                    # block it was: count for all that were not finished.
-                    broken = True
-                    failures[start] = failures.get(start, 0) + 1
-                    continue
-                finished = True
-                done += len(todo.pop(start)[1])
-                show(done, total)
-                yield start, results
-        if broken and not finished:
-            raise SettingError(
-                f"{workers} worker processes died before they finished anything; in a script, "
-                'call spectra.run below `if __name__ == "__main__":`, or use workers=1'
-            )
-        if broken:
-            for start in [s for s in todo if failures.get(s, 0) >= 3]:
-                block, plan = todo.pop(start)[1:]
-                yield start, _given_up(method, block, plan, "the worker died three times here")
-
-
-def fit_block(method: Method, block: Source, plan: Any) -> Results:
-    """Fit a block; if that raises, its frames one by one, so that only the culprits fail."""
-    loaded = block.load()
-    with _one_thread():
-        try:
-            return method.fit(loaded, plan)
-        except SpectraError:
-            raise
-        except (ArithmeticError, ValueError, IndexError, np.linalg.LinAlgError) as error:
-            if len(loaded) == 1:
-                return _given_up(method, loaded, plan, f"{type(error).__name__}: {error}")
-        return Results.concatenate(
-            [
-                fit_block(method, loaded[i], method.narrow_block(plan, i, i + 1))
-                for i in range(len(loaded))
-            ]
-        )
-
-
-def _given_up(method: Method, block: Source, plan: Any, why: str) -> Results:
-    """Rows without numbers for frames that could not be worked on."""
-    table = method.table(plan)
-    n = len(block)
-    return Results(
-        table=table,
-        columns=table.empty(n),
-        status=np.full(n, Status.NOT_CONVERGED, np.int8),
-        messages=(why,) * n,
-        names=block.names,
-        variables=block.variables,
-        attrs=getattr(plan, "attrs", {}),
+    if len(content.steps) == 1:
+        return next(iter(content.steps.values()))
+    raise StackError(
+        f"{source}: holds no patterns but {len(content.steps)} steps of results "
+        f"({', '.join(content.steps)}); open it and give the step that is meant"
     )
-
-
-def _with_provenance(
-    results: Results, data: Source, method: Method, started: datetime, size: int, workers: int
-) -> Results:
-    now = datetime.now(UTC)
-    provenance = {
-        "program": "spectra",
-        "version": spectra.__version__,
-        "python": platform.python_version(),
-        "packages": {n: importlib.import_module(n).__version__ for n in _PACKAGES},
-        "date": started.isoformat(timespec="seconds"),
-        "duration_s": round((now - started).total_seconds(), 3),
-        "method": method.name,
-        "settings": method.settings(),
-        "n_frames": len(data),
-        "block_size": size,
-        "workers": workers,
-        "inputs": [
-            {"path": i.path, "sha256": i.sha256, "size": i.size}
-            for i in getattr(data, "inputs", ())
-        ],
-    }
-    return replace(results, provenance=provenance)
-
-
-def _identity(data: Source, method: Method, size: int) -> dict[str, Any]:
-    """What must be the same for a run to be the same run."""
-    return {
-        "version": spectra.__version__,
-        "method": method.name,
-        "settings": method.settings(),
-        "frames": len(data),
-        "block_size": size,
-        "source": _digest(data),
-    }
-
-
-def _digest(data: Source) -> str:
-    """SHA-256 of the numbers of a source."""
-    digest = hashlib.sha256()
-    if isinstance(data, Stack):
-        digest.update(data.x.tobytes())
-        for source in (data.signal, data.errors):
-            if source is None:
-                continue
-            for start in range(0, data.n_frames, 256):
-                digest.update(np.ascontiguousarray(source[start : start + 256]).tobytes())
-    else:
-        for name in sorted(data.columns):
-            digest.update(np.ascontiguousarray(data.columns[name]).tobytes())
-    digest.update(data.status.tobytes())
-    return digest.hexdigest()
-
-
-def _one_thread() -> Any:
-    """Linear algebra in one thread: the same bits however many workers there are."""
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1)

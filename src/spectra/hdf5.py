@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import DamagedFileError, ReaderError
+from spectra.errors import DamagedFileError, ReaderError, StoreError
 
 _MAX_INFLATION = 2000
 _LARGE = 1 << 30
@@ -175,10 +175,13 @@ def write_json(group: Any, name: str, value: Any) -> None:
 
     Raises
     ------
-    TypeError
+    StoreError
         If something in it is neither number, text, list, dict nor array.
     """
-    text = json.dumps(value, default=to_plain).encode("ascii")
+    try:
+        text = json.dumps(value, default=to_plain).encode("ascii")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"{group.name}/{name}: {error}") from None
     data = group.create_dataset(name, data=np.array(text, dtype=f"S{len(text)}"))
     data.attrs["content"] = "JSON"
 

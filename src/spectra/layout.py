@@ -152,9 +152,10 @@ def write_plot(entry: Any, name: str, title: str, results: Results) -> bool:
     """
     table = results.table
     column = table.column(table.default or table.columns[0].name)
-    curves = results.columns[column.name].reshape(results.n_frames, -1)
-    if curves.size == 0:
+    values = results.columns[column.name]
+    if values.size == 0:
         return False
+    curves = values.reshape(results.n_frames, -1)
     errors = results.columns.get(f"{column.name}_stderr")
     group = entry.create_group(name)
     group.attrs["NX_class"] = "NXdata"

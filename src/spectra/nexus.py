@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra.diskfile import DiskFile
-from spectra.errors import DamagedFileError, ReaderError, StoreError
+from spectra.errors import DamagedFileError, ReaderError
 from spectra.hdf5 import H5Array, check_links, open_hdf5, read_json, write_json
 from spectra.integrity import USERBLOCK, is_own, kind_of, verify, write_safely
 from spectra.layout import (
@@ -68,10 +68,7 @@ def write_file(path: str | Path, content: Stack | Results | Record) -> Path:
             entry.attrs["spectra_format"] = _FORMAT
             _write_entry(entry, record, disk)
 
-    try:
-        return write_safely(path, write, _size_of(record), kind)
-    except TypeError as error:
-        raise StoreError(f"{path}: {error}") from None
+    return write_safely(path, write, _size_of(record), kind)
 
 
 def open_file(path: str | Path) -> Stack | Results | Record:

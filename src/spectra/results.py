@@ -225,7 +225,11 @@ class Results:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Results]) -> Results:
-        """Join blocks of the same table in the order given."""
+        """Join blocks of the same table in the order given.
+
+        What holds for the whole sequence comes from the first block that states anything:
+        blocks whose frames all failed may not.
+        """
         if not parts:
             raise ResultsError("nothing to join")
         first = parts[0]
@@ -249,7 +253,7 @@ class Results:
             messages=tuple(m for p in parts for m in p.messages),
             names=tuple(n for p in parts for n in p.names),
             variables=variables,
-            attrs=first.attrs,
+            attrs=next((p.attrs for p in parts if p.attrs), first.attrs),
             provenance=first.provenance,
         )
 

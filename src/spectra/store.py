@@ -10,29 +10,35 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from spectra.errors import DamagedFileError, ReaderError, StoreError
+from spectra.integrity import check_target, reason, remove_leftovers, sync_folder
+from spectra.lock import FolderLock
 from spectra.nexus import open_file, write_file
+from spectra.provenance import digest_plain, plain_text
 from spectra.results import Results
 
 _HEADER = "header.json"
-_LOCK = "lock"
 
 
 class Store:
-    """Blocks of a run in progress.
+    """Blocks of a run in progress; a context manager that gives its lock back.
 
     Parameters
     ----------
     output : path
         Where the results will stand; the blocks are kept in ``<output>.partial``.
     identity : dict
-        What makes this run this run: method, settings, inputs, blocks (JSON-able).
+        What makes this run this run: version, method, settings, inputs, blocks (JSON-able).
     resume : bool
-        Go on with what an earlier run left behind.
+        Go on with what an earlier run left behind; else that is removed.
+    expected_bytes : int
+        Room that the blocks and the results will need.
 
     Raises
     ------
@@ -40,103 +46,197 @@ class Store:
         If the folder belongs to another run, is in use, or cannot be written.
     """
 
-    def __init__(self, output: str | Path, identity: dict[str, Any], *, resume: bool) -> None:
+    def __init__(
+        self,
+        output: str | Path,
+        identity: dict[str, Any],
+        *,
+        resume: bool,
+        expected_bytes: int = 0,
+    ) -> None:
         self.output = Path(output)
-        self.folder = self.output.with_name(self.output.name + ".partial")
-        self._identity = json.loads(json.dumps(identity))
-        if self.folder.exists() and not resume:
-            self._claim()
-            shutil.rmtree(self.folder)
+        place = check_target(self.output, expected_bytes)
+        self.folder = _folder_of(self.output)
+        self._identity = identity
+        self._run = digest_plain(identity)
         try:
-            self.folder.mkdir(parents=False, exist_ok=True)
+            self.folder.mkdir(exist_ok=True)
         except OSError as error:
-            raise StoreError(f"{self.folder}: cannot be made ({error.strerror})") from None
-        self._claim()
-        self._check_header()
+            raise StoreError(f"{self.folder}: {reason(error)}") from None
+        self._lock = FolderLock(self.folder)
+        self._lock.claim()
+        try:
+            self._open(resume)
+            remove_leftovers(place)
+        except OSError as error:
+            self._lock.release()
+            if isinstance(error, StoreError):
+                raise
+            raise StoreError(f"{self.folder}: {reason(error)}") from None
 
-    def done(self) -> dict[int, Path]:
-        """First frames of the finished blocks, and their files; damaged ones are dropped."""
-        blocks = {}
-        for path in sorted(self.folder.glob("block-*.h5")):
-            try:
-                open_file(path)
-            except (DamagedFileError, ReaderError):
-                path.unlink()
-                continue
-            blocks[int(path.stem.split("-")[1])] = path
-        return blocks
+    def __enter__(self) -> Self:
+        return self
 
-    def put(self, start: int, results: Results) -> None:
-        """Keep a finished block."""
-        write_file(self.folder / f"block-{start:09d}.h5", results)
-
-    def collect(self) -> Results:
-        """Join all finished blocks in the order of their frames."""
-        parts = [open_file(path) for _, path in sorted(self.done().items())]
-        return Results.concatenate([p for p in parts if isinstance(p, Results)])
-
-    def finish(self) -> None:
-        """Remove the folder once the results are safe elsewhere."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
 
     def release(self) -> None:
         """Let others go on with the folder."""
-        (self.folder / _LOCK).unlink(missing_ok=True)
+        self._lock.release()
 
-    def _claim(self) -> None:
-        """Take the folder's lock, or say who has it; the lock of a dead process is void."""
-        lock = self.folder / _LOCK
-        mine = f"{socket.gethostname()} {os.getpid()}"
-        try:
-            with lock.open("x") as file:
-                file.write(mine)
-            return
-        except FileExistsError:
-            owner = lock.read_text()
-        except OSError as error:
-            raise StoreError(f"{self.folder}: cannot be written ({error.strerror})") from None
-        host, _, process = owner.partition(" ")
-        if owner == mine or (host == socket.gethostname() and not _alive(process)):
-            lock.write_text(mine)
-            return
-        raise StoreError(
-            f"{self.folder}: in use by process {process} on {host}; "
-            f"wait for it, or delete {lock} if it is gone"
-        )
+    def done(self) -> dict[int, int]:
+        """First frames of the finished blocks and their numbers of frames.
 
-    def _check_header(self) -> None:
-        path = self.folder / _HEADER
-        if path.exists():
-            try:
-                before = json.loads(path.read_text())
-            except ValueError:
-                before = None
-            if before == self._identity:
-                return
-            if before is not None:
-                self.release()
-                odd = sorted(
-                    k
-                    for k in self._identity.keys() | before.keys()
-                    if self._identity.get(k) != before.get(k)
-                )
+        Damaged and foreign files are removed: their blocks are to be done again.
+        """
+        blocks = {}
+        for path in sorted(self.folder.glob("block-*.h5")):
+            results = self._load(path)
+            if results is None:
+                path.unlink()
+                continue
+            blocks[int(results.provenance["start"])] = len(results)
+        return blocks
+
+    def put(self, start: int, results: Results) -> None:
+        """Keep a finished block whose first frame is `start`.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written; the blocks before it are safe.
+        """
+        marked = replace(results, provenance={"run": self._run, "start": start})
+        write_file(self._path(start), marked)
+
+    def finish(self, starts: Sequence[int], conclude: Callable[[Results], Results]) -> Results:
+        """Join the blocks in order, write the results and remove the folder.
+
+        Parameters
+        ----------
+        starts : sequence of int
+            First frames of all blocks.
+        conclude : callable
+            What is done to the joined blocks before they are written.
+
+        Returns
+        -------
+        Results
+            As written.
+
+        Raises
+        ------
+        StoreError
+            If a block is missing or damaged, or the results cannot be written.
+        """
+        parts = []
+        for start in starts:
+            part = self._load(self._path(start))
+            if part is None:
                 raise StoreError(
-                    f"{self.folder}: was left by another run ({', '.join(odd)} differ); "
-                    "run with the same settings and inputs, or start afresh without resuming"
+                    f"{self._path(start)}: missing or damaged; run again with resume=True, "
+                    "which makes it anew"
                 )
+            parts.append(part)
+        results = conclude(Results.concatenate(parts))
+        write_file(self.output, results)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return results
+
+    def _path(self, start: int) -> Path:
+        return self.folder / f"block-{start:09d}.h5"
+
+    def _load(self, path: Path) -> Results | None:
+        """A block of this run, or None if the file is missing, damaged or of another run."""
+        try:
+            content = open_file(path)
+        except (DamagedFileError, ReaderError):
+            return None
+        if not isinstance(content, Results):
+            return None
+        mark = content.provenance
+        if mark.get("run") != self._run or self._path(mark.get("start", -1)).name != path.name:
+            return None
+        return content
+
+    def _open(self, resume: bool) -> None:
+        """Make sure that the folder is of this run: keep it, or clear it."""
+        before = _read_header(self.folder) if resume else None
+        if before is not None and (odd := _differences(before, self._identity)):
+            raise StoreError(
+                f"{self.folder}: was left by another run ({'; '.join(odd)}); run with the same "
+                "settings, inputs and versions, or start afresh without resuming"
+            )
+        for path in self.folder.iterdir():
+            unfinished = not path.name.endswith(".h5") and path.name != _HEADER
+            if path != self._lock.path and (before is None or unfinished):
+                path.unlink()
+        if before is None:
+            self._write_header()
+
+    def _write_header(self) -> None:
+        path = self.folder / _HEADER
         temporary = path.with_suffix(".tmp")
-        with temporary.open("w") as file:
-            json.dump(self._identity, file)
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(plain_text(self._identity))
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(self.folder)
 
 
-def _alive(process: str) -> bool:
+def remove_remains(output: str | Path, identity: dict[str, Any]) -> None:
+    """Remove the folder of a run that was killed after its results were complete.
+
+    Parameters
+    ----------
+    output : path
+    identity : dict
+        Of the run, or a part of it; the folder of another run is left alone.
+
+    Raises
+    ------
+    StoreError
+        If the folder is in use.
+    """
+    folder = _folder_of(output)
+    if not folder.is_dir():
+        return
+    header = _read_header(folder)
+    if header is None or not _differences({k: header.get(k) for k in identity}, identity):
+        FolderLock(folder).claim()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folder_of(output: str | Path) -> Path:
+    place = Path(os.path.realpath(output))
+    return place.with_name(place.name + ".partial")
+
+
+def _read_header(folder: Path) -> dict[str, Any] | None:
     try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        header = json.loads((folder / _HEADER).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return header if isinstance(header, dict) else None
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs, with its values where they are short."""
+    found = []
+    for key in sorted(before.keys() | now.keys()):
+        old, new = before.get(key), now.get(key)
+        if plain_text(old) == plain_text(new):
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += [f"{key}: {inner}" for inner in _differences(old, new)]
+            continue
+        texts = [plain_text(v) for v in (old, new)]
+        short = all(len(t) <= 60 for t in texts)
+        found.append(f"{key} was {texts[0]}, now {texts[1]}" if short else f"{key} differs")
+    return found

@@ -90,4 +90,6 @@ def misfit_scale(chi2: FloatArray, dof: NDArray[np.intp], *, absolute: bool) -> 
 
 def propagate(gradient: FloatArray, cov: FloatArray) -> FloatArray:
     """Variance gᵀ·C·g of a function with gradient g (..., P) of parameters with C (..., P, P)."""
-    return np.asarray(np.einsum("...p,...pq,...q->...", gradient, cov, gradient))
+    # Not einsum: the order of its sums, and so the last bit, hangs on how many rows there are.
+    spread = np.matmul(cov, gradient[..., :, None])
+    return np.asarray(np.matmul(gradient[..., None, :], spread)[..., 0, 0])

@@ -1,60 +1,131 @@
-"""Figures a journal would take: small, plain, with error bars."""
+"""Figures a journal would take: one or two columns wide, plain, with error bars."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra.report.select import abscissae, example_frames, is_simulated, pattern_map, step_of
+from spectra.errors import SettingError, StoreError
+from spectra.report.labels import axis_label, slug
+from spectra.report.plotdata import BLUE, CYAN, GREY, RED
+from spectra.report.select import (
+    Abscissa,
+    abscissae,
+    beside,
+    can_evaluate,
+    example_frames,
+    fit_example,
+    is_simulated,
+    pattern_map,
+    same_frames,
+    step_of,
+    thin,
+)
+from spectra.report.series import Group, PeakPanel, Series, groups, peak_panels
 from spectra.results import Record, Results
-from spectra.xrd.curves import evaluate
 from spectra.xrd.tracks import found
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+SINGLE, DOUBLE = 85.0, 170.0
+"""Widths of one and of two columns, mm."""
+
 _MM = 1.0 / 25.4
-_BLUE, _RED, _GREY = "#0072B2", "#D55E00", "#555555"
+_MOST_POINTS = 2000
+_MOST_ROWS = 6
+_PEAK_PANELS = 4
+_FAINT = "#8fc1de"
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
+    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
     "font.size": 7.5,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "legend.fontsize": 7.0,
     "axes.linewidth": 0.6,
     "xtick.direction": "in",
     "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
     "lines.linewidth": 0.8,
     "legend.frameon": False,
+    "axes.formatter.useoffset": False,
+    "axes.unicode_minus": True,
+    "mathtext.default": "regular",
+    # Letters as letters, which journals ask for.
     "pdf.fonttype": 42,
-    "savefig.dpi": 300,
+    "ps.fonttype": 42,
+    "svg.fonttype": "none",
 }
 
 
 def write_all(record: Record, folder: Path, formats: tuple[str, ...]) -> list[Path]:
-    """Write every figure the record has data for."""
-    import matplotlib as mpl
+    """Write every figure the record has data for.
 
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = []
-    with mpl.rc_context(_STYLE):
-        for name, figure in _figures(record):
-            for form in formats:
-                path = folder / f"{name}.{form}"
-                figure.savefig(path, bbox_inches="tight")
-                paths.append(path)
+    Raises
+    ------
+    SettingError
+        For a format that cannot be written.
+    StoreError
+        If a file cannot be written.
+    """
+    import matplotlib as mpl
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    if unknown := [f for f in formats if f not in known]:
+        raise SettingError(
+            f"figures cannot be written as {', '.join(unknown)}; "
+            f"expected some of {', '.join(sorted(known))}"
+        )
+    paths: list[Path] = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with mpl.rc_context(_STYLE):
+            for name, figure in _figures(record):
+                for form in formats:
+                    path = folder / f"{name}.{form}"
+                    _save(figure, path, form)
+                    paths.append(path)
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: figures cannot be written ({error.strerror}); "
+            "give another folder or make room"
+        ) from error
     return paths
 
 
+def _save(figure: Figure, path: Path, form: str) -> None:
+    # Without the date, the same results give the same file.
+    dated = {"pdf": "CreationDate", "svg": "Date"}
+    metadata = {dated[form]: None} if form in dated else None
+    figure.savefig(path, dpi=400, metadata=metadata)
+
+
 def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
+    simulated = is_simulated(record)
     if (figure := map_figure(record)) is not None:
         yield "patterns", figure
-    cell, peaks = step_of(record, "cell"), step_of(record, "peaks")
-    if cell is not None:
-        yield from cell_figures(cell)
-    if peaks is not None and record.stack is not None:
+    for group in groups(record):
+        parts = [group.series[i : i + _MOST_ROWS] for i in range(0, len(group.series), _MOST_ROWS)]
+        for number, part in enumerate(parts):
+            name = slug(group.key) + (f"-{number + 1}" if len(parts) > 1 else "")
+            yield name, group_figure(group, part, simulated)
+    if panels := peak_panels(record, _PEAK_PANELS):
+        yield "peaks", peaks_figure(panels, simulated)
+    peaks = step_of(record, "peaks")
+    if peaks is not None and same_frames(record, peaks) is not None and can_evaluate(peaks):
         for name, i in example_frames(peaks):
             yield f"fit_{name}", fit_figure(record, peaks, i, name)
 
@@ -63,97 +134,147 @@ def _new(width: float, height: float, rows: int = 1, columns: int = 1, **options
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width * _MM, height * _MM), layout="constrained")
-    return figure, figure.subplots(rows, columns, **options)
+    return figure, figure.subplots(rows, columns, squeeze=False, **options)
+
+
+def _title(text: str, simulated: bool) -> str:
+    # A $ in a file's name is no mathematics.
+    return (text + (" (simulated data)" if simulated else "")).replace("$", r"\$")
 
 
 def map_figure(record: Record) -> Figure | None:
     """Pattern map with the tracked peaks, beside the voltage where there is one."""
-    reduced = pattern_map(record, 800, 1200)
-    if reduced is None or record.stack is None:
+    from matplotlib import colormaps
+    from matplotlib.colors import PowerNorm
+
+    reduced, stack = pattern_map(record, 800, 1200), record.stack
+    if reduced is None or stack is None:
         return None
-    frames, axis, rows = reduced
-    voltage = record.stack.variables.get("voltage")
-    ratios = [4, 1] if voltage is not None else [1]
+    side = beside(stack)
+    ratios = [4, 1] if side is not None else [1]
     figure: Figure
     figure, axes = _new(
-        170, 95, 1, len(ratios), sharey=True, squeeze=False, gridspec_kw={"width_ratios": ratios}
+        DOUBLE, 95, 1, len(ratios), sharey=True, gridspec_kw={"width_ratios": ratios}
     )
     ax = axes[0, 0]
-    ax.pcolormesh(
-        axis, frames, np.sqrt(np.maximum(rows, 0)), cmap="magma", shading="nearest", rasterized=True
+    known = reduced.rows[np.isfinite(reduced.rows)]
+    top = float(np.quantile(known, 0.999)) if known.size else 1.0
+    image = ax.imshow(
+        np.maximum(reduced.rows, 0.0),
+        norm=PowerNorm(0.5, vmin=0.0, vmax=top if top > 0 else 1.0),
+        cmap=colormaps["magma"].with_extremes(bad="0.6"),
+        aspect="auto",
+        origin="lower",
+        interpolation="none",
+        extent=reduced.edges,
     )
-    peaks = step_of(record, "peaks")
-    if peaks is not None:
-        there = found(peaks["peak_status"])
-        for t in range(there.shape[1]):
-            centers = np.where(there[:, t], peaks["center"][:, t], np.nan)
-            ax.plot(centers, np.arange(len(centers)), color="#7FDBFF", lw=0.5, alpha=0.8)
-    ax.set_xlabel(record.stack.axis.label)
-    ax.set_ylabel("frame")
-    ax.set_xlim(axis[0], axis[-1])
+    _draw_tracks(ax, record)
+    ax.set(xlabel=axis_label(stack.axis), ylabel="frame")
+    ax.set(xlim=reduced.edges[:2], ylim=reduced.edges[2:])
+    ax.tick_params(color="0.8")
     if is_simulated(record):
-        ax.set_title("simulated data", fontsize=7.5)
-    if voltage is not None:
-        axes[0, 1].plot(voltage.values, np.arange(len(voltage.values)), color=_BLUE)
-        axes[0, 1].set_xlabel(f"voltage ({voltage.unit})")
+        ax.set_title("simulated data")
+    bar = figure.colorbar(image, ax=axes[0, -1], pad=0.03, aspect=32, extend="max")
+    bar.set_label("intensity (square-root scale)")
+    bar.outline.set_linewidth(0.5)
+    if side is not None:
+        use = thin(stack.n_frames, _MOST_POINTS)
+        axes[0, 1].plot(side.values[use], use, color=BLUE, marker="." if use.size == 1 else "")
+        axes[0, 1].set_xlabel(side.label)
+        axes[0, 1].locator_params(axis="x", nbins=4)
     return figure
 
 
-def cell_figures(cell: Results) -> Iterator[tuple[str, Figure]]:
-    """Lattice parameters and volume of every refined phase against the first abscissa."""
-    names = cell.table.coords["phase"]["name"].tolist()
-    against = abscissae(cell)[0]
-    for p, name in enumerate(names):
-        if name in cell.attrs.get("standards", []):
-            continue
-        shown = varying_columns(cell, p)
-        if not shown:
-            continue
-        figure, axes = _new(85, 32 * len(shown), len(shown), 1, sharex=True, squeeze=False)
-        for ax, column in zip(axes[:, 0], shown, strict=True):
-            value, error = cell[column][:, p], cell[f"{column}_stderr"][:, p]
+def _draw_tracks(ax: Axes, record: Record) -> None:
+    peaks = step_of(record, "peaks")
+    if peaks is None or same_frames(record, peaks) is None or "peak_status" not in peaks.columns:
+        return
+    use = thin(len(peaks), _MOST_POINTS)
+    there = found(peaks["peak_status"])[use]
+    centers = np.where(there, peaks["center"][use], np.nan)
+    ax.plot(centers, use, color=CYAN, lw=0.4, alpha=0.9)
+
+
+def group_figure(group: Group, series: Sequence[Series], simulated: bool) -> Figure:
+    """One column of panels on a common abscissa."""
+    against = abscissae(series[0].results)[0]
+    figure: Figure
+    figure, axes = _new(SINGLE, 12 + 30 * len(series), len(series), 1, sharex=True)
+    for ax, one in zip(axes[:, 0], series, strict=True):
+        _errorbars(ax, one, against)
+        ax.set_ylabel(one.label.replace("$", r"\$"))
+    axes[-1, 0].set_xlabel(against.label)
+    axes[0, 0].set_title(_title(group.heading, simulated))
+    figure.align_ylabels()
+    return figure
+
+
+def peaks_figure(panels: Sequence[PeakPanel], simulated: bool) -> Figure:
+    """Position, width and area of a few strong peaks, one column for each."""
+    against = abscissae(panels[0].series[0].results)[0]
+    figure: Figure
+    figure, axes = _new(DOUBLE, 90, 3, len(panels), sharex=True)
+    for column, panel in enumerate(panels):
+        axes[0, column].set_title(panel.title.replace("$", r"\$"), fontsize=7.0)
+        for ax, one in zip(axes[:, column], panel.series, strict=True):
+            _errorbars(ax, one, against)
+            ax.locator_params(axis="y", nbins=5)
+            if column == 0:
+                ax.set_ylabel(one.label)
+        axes[-1, column].set_xlabel(against.label)
+        axes[-1, column].locator_params(axis="x", nbins=5)
+    if simulated:
+        figure.suptitle("simulated data", fontsize=7.5)
+    figure.align_ylabels()
+    return figure
+
+
+def _errorbars(ax: Axes, series: Series, against: Abscissa) -> None:
+    use = thin(len(series.values), _MOST_POINTS)
+    x, y = against.values[use], series.values[use]
+    error = None if series.stderr is None else np.abs(series.stderr[use])
+    size = 2.6 if use.size < 60 else (1.8 if use.size < 200 else 1.1)
+    if series.zero:
+        ax.axhline(0.0, color=GREY, lw=0.5, ls=(0, (4, 3)))
+    weak = np.zeros(use.size, bool) if series.weak is None else series.weak[use]
+    for part, face in ((~weak, BLUE), (weak, "white")):
+        if part.any():
             ax.errorbar(
-                against.values, value, yerr=error, fmt="o", ms=1.8, lw=0.5, color=_BLUE, capsize=0
+                x[part],
+                y[part],
+                yerr=None if error is None else error[part],
+                fmt="o",
+                ms=size,
+                mfc=face,
+                mec=BLUE,
+                mew=0.4,
+                ecolor=_FAINT,
+                elinewidth=0.6,
+                capsize=0,
             )
-            unit = cell.table.column(column).unit.replace("angstrom^3", "Å³")
-            unit = unit.replace("angstrom", "Å").replace("deg", "°")
-            ax.set_ylabel(f"{column} ({unit})" if unit else column)
-            ax.ticklabel_format(useOffset=False)
-        axes[-1, 0].set_xlabel(against.label)
-        axes[0, 0].set_title(name, fontsize=7.5)
-        yield f"cell_{name}", figure
-
-
-def varying_columns(cell: Results, p: int) -> list[str]:
-    """Volume and those cell parameters of a phase that are refined on their own."""
-    shown: list[str] = []
-    for column in ("volume", "a", "b", "c", "alpha", "beta", "gamma"):
-        value, error = cell[column][:, p], cell[f"{column}_stderr"][:, p]
-        known = np.isfinite(value)
-        twin = any(np.array_equal(value, cell[s][:, p], equal_nan=True) for s in shown)
-        if known.any() and (error[known] > 0).any() and not twin:
-            shown.append(column)
-    return shown
+    ax.margins(x=0.02)
 
 
 def fit_figure(record: Record, peaks: Results, i: int, name: str) -> Figure:
     """One frame: data, fitted curve and the difference in units of its uncertainty."""
-    assert record.stack is not None
-    frame = record.stack[i].load()
-    y, x = np.asarray(frame.signal)[0], frame.x
-    model = evaluate(frame, peaks[i])[0]
+    stack = record.stack
+    if stack is None:
+        raise SettingError("a fit can only be drawn beside the patterns; this record has none")
+    example = fit_example(stack, peaks, i)
     figure: Figure
-    figure, (ax, low) = _new(170, 80, 2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
-    ax.plot(x, y, ".", ms=1.2, color=_GREY, label="measured")
-    ax.plot(x, model, color=_RED, label="fitted")
+    figure, axes = _new(DOUBLE, 80, 2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
+    ax, low = axes[:, 0]
+    ax.plot(example.x, example.y, ".", ms=1.4, mew=0, color=GREY, label="measured")
+    ax.plot(example.x, example.model, color=RED, lw=0.7, label="fitted")
     ax.set_ylabel("intensity")
-    ax.legend(loc="upper right")
+    ax.legend(loc="best", markerscale=4)
     chi2 = peaks["chi2_reduced"][i]
-    ax.set_title(f"{name} frame: {frame.names[0]} (reduced χ² {chi2:.2f})", fontsize=7.5)
-    sigma = np.sqrt(np.maximum(model, 1.0)) if frame.errors is None else np.asarray(frame.errors)[0]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low.plot(x, (y - model) / sigma, lw=0.4, color=_BLUE)
-    low.axhline(0, color=_GREY, lw=0.4)
-    low.set_ylabel("difference / σ")
-    low.set_xlabel(frame.axis.label)
+    heading = f"{name} frame: {example.name}, reduced χ² = {chi2:.3g}"
+    ax.set_title(_title(heading, is_simulated(record)))
+    low.axhline(0, color=GREY, lw=0.4)
+    low.plot(example.x, example.difference, lw=0.4, color=BLUE)
+    low.set_ylabel("difference / σ" if example.scaled else "difference")
+    low.set_xlabel(axis_label(stack.axis))
+    low.set_xlim(example.x[0], example.x[-1])
+    figure.align_ylabels()
     return figure

@@ -1,25 +1,23 @@
-"""The report as one HTML page."""
+"""The report as one HTML page that loads nothing from anywhere."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spectra.errors import StoreError
-from spectra.report.plots import fit_plots, pattern_plot, series_plots, status_rows
+from spectra.report import summary
+from spectra.report.plots import make_plots
 from spectra.report.select import is_simulated
-from spectra.report.tables import csv_text
-from spectra.results import Record, Results
+from spectra.results import Record
 from spectra.status import Status
 
-_MOST_LISTED = 200
-_MOST_ROWS = 25
-_MOST_CSV = 3_000_000
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_page(
@@ -30,136 +28,94 @@ def write_page(
     Raises
     ------
     StoreError
-        If it cannot be written.
+        If it cannot be written; a page that stood there before stays as it was.
+    """
+    text = page_text(record, title=title, extra_sections=extra_sections)
+    # Whole or not at all: a browser may be looking at the page of the last run.
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StoreError(
+            f"{path}: the report cannot be written ({error.strerror}); "
+            "give another path or make room"
+        ) from error
+    return path
+
+
+def page_text(
+    record: Record, *, title: str | None = None, extra_sections: Sequence[tuple[str, str]] = ()
+) -> str:
+    """Render the page.
+
+    Everything that comes from files is escaped. A content security policy forbids the page
+    every network access and every script but its own two, which it names by their hashes.
     """
     import jinja2
     from plotly.offline import get_plotlyjs
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     stack = record.stack
-    heading = title or str(record.recipe.get("title", "")) or (stack.title if stack else "")
-    patterns = pattern_plot(record)
-    series, fits = series_plots(record), fit_plots(record)
-    plots = [p for p in (patterns, *series, *fits) if p is not None]
-    text = environment.get_template("report.html").render(
-        title=heading or "Report",
+    titles = [r.attrs.get("title", "") for r in record.steps.values()]
+    heading = title or record.recipe.get("title") or (stack.title if stack else "")
+    bad, n_bad = summary.bad_frames(record)
+    plots = make_plots(record)
+    library, script = get_plotlyjs(), (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    return environment.get_template("report.html").render(
+        title=str(heading or next(filter(None, titles), "") or "Report"),
         simulated=is_simulated(record),
-        summary=_summary(record),
-        verdicts=_verdicts(record),
+        verdicts=summary.verdicts(record),
+        facts=summary.facts(record),
+        cautions=summary.cautions(record),
         extra_sections=extra_sections,
-        patterns=patterns,
-        series=series,
-        fits=fits,
-        choices=series[0]["choices"] if series else [],
+        plots=plots,
+        choices=plots.choices(),
+        no_examples=_no_examples(record),
+        uncertainties=summary.uncertainties(record),
+        widened=summary.widened(record),
         statuses=[s.label for s in Status],
-        status_rows=status_rows(record),
-        bad_frames=_bad_frames(record),
-        tables=[_table(name, r) for name, r in record.steps.items()],
-        errors=_errors(record),
-        provenance=_provenance(record),
-        recipe=json.dumps(dict(record.recipe), indent=2, default=str),
-        inputs=list(stack.inputs[:_MOST_LISTED]) if stack else [],
+        status_rows=summary.status_rows(record),
+        part_rows=summary.part_rows(record),
+        bad_frames=bad,
+        n_bad=n_bad,
+        reflections=summary.reflection_table(record),
+        tables=summary.tables(record),
+        columns_told=summary.columns_told(record),
+        provenance=summary.provenance(record),
+        recipe=json.dumps(dict(record.recipe), indent=2, default=str, ensure_ascii=False),
+        inputs=list(stack.inputs[: summary.MOST_LISTED]) if stack else [],
         n_inputs=len(stack.inputs) if stack else 0,
-        plotly=get_plotlyjs(),
-        plots=_json(plots),
+        style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
+        library=library,
+        script=script,
+        hashes=[_hash(library), _hash(script)],
+        data=embedded_json(plots.data()),
     )
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
-    return path
 
 
-def _json(value: Any) -> str:
+def _no_examples(record: Record) -> str:
+    """Why there are no fit examples."""
+    if record.stack is None:
+        return "The patterns are not part of this record."
+    return "No frame has fitted curves that could be compared with its pattern."
+
+
+def _hash(script: str) -> str:
+    """What a content security policy calls a script by."""
+    digest = hashlib.sha256(script.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def embedded_json(value: Any) -> str:
     """JSON that may stand inside a script element, whatever names it holds."""
-    text = json.dumps(value, default=float)
+    text = json.dumps(value, default=float, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _summary(record: Record) -> list[tuple[str, str]]:
-    rows = []
-    if record.stack is not None:
-        stack = record.stack
-        rows.append(("patterns", f"{stack.n_frames} frames × {stack.n_points} points"))
-        rows.append((stack.axis.label, f"{stack.x[0]:g} … {stack.x[-1]:g}"))
-        if "wavelength" in stack.metadata:
-            rows.append(("wavelength", f"{stack.metadata['wavelength']} Å"))
-    for name, results in record.steps.items():
-        rows.append((name, f"{int(results.ok().sum())} of {len(results)} frames with results"))
-    return rows
-
-
-def _verdicts(record: Record) -> list[str]:
-    return [
-        str(v["sentence"])
-        for results in record.steps.values()
-        for v in results.attrs.get("verdict", {}).values()
-    ]
-
-
-def _errors(record: Record) -> str:
-    kinds = {str(r.attrs.get("errors", "")) for r in record.steps.values()} - {""}
-    meanings = {
-        "counts": "Poisson statistics of the counts",
-        "given": "the uncertainties that came with the data",
-        "residual": "the scatter of the residuals",
-    }
-    return " and ".join(meanings.get(k, k) for k in sorted(kinds))
-
-
-def _bad_frames(record: Record) -> list[dict[str, str]]:
-    rows = []
-    for step, results in record.steps.items():
-        for i in np.flatnonzero(results.status != Status.OK).tolist():
-            rows.append(
-                {
-                    "step": step,
-                    "frame": str(i),
-                    "name": results.names[i],
-                    "status": Status(int(results.status[i])).label,
-                    "message": results.messages[i],
-                }
-            )
-    return rows[:_MOST_LISTED]
-
-
-def _table(name: str, results: Results) -> dict[str, Any]:
-    frame = results.to_dataframe()
-    wide = [c for c in frame.columns if not c.startswith(("message", "parameters"))][:14]
-    rows = [[_cell(v) for v in row] for row in frame[wide].head(_MOST_ROWS).itertuples(index=False)]
-    csv = csv_text(results)
-    link = ""
-    if len(csv) < _MOST_CSV:
-        link = "data:text/csv;base64," + base64.b64encode(csv.encode()).decode()
-    return {
-        "name": name,
-        "columns": wide,
-        "rows": rows,
-        "total": len(results),
-        "n_columns": len(frame.columns),
-        "link": link,
-    }
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.7g}" if np.isfinite(value) else "–"
-    return str(value)
-
-
-def _provenance(record: Record) -> list[tuple[str, str]]:
-    rows = [(k, str(v)) for k, v in record.provenance.items()]
-    for name, results in record.steps.items():
-        p = results.provenance
-        if p:
-            rows.append((f"{name}: method", f"{p.get('method')}, {p.get('duration_s')} s"))
-            rows.append((f"{name}: settings", json.dumps(p.get("settings", {}), default=str)))
-    for results in list(record.steps.values())[:1]:
-        packages = results.provenance.get("packages", {})
-        rows.append(("packages", ", ".join(f"{k} {v}" for k, v in packages.items())))
-    return rows

@@ -1,258 +1,229 @@
-"""Interactive plots of the page, as plain data for plotly."""
+"""Interactive plots of the page, as plain data for plotly.
+
+Everything is drawn as SVG, never WebGL: it prints, and it opens where WebGL does not. Long
+sequences are therefore thinned before they are drawn.
+"""
 
 from __future__ import annotations
 
-import base64
-import io
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.report.figures import varying_columns
+from spectra.report.labels import axis_label, slug
+from spectra.report.mapplot import pattern_plot
+from spectra.report.plotdata import BLUE, FAINT, GREY, MOST_POINTS, RED, numbers, plain_text
 from spectra.report.select import (
-    Abscissa,
+    FitExample,
     abscissae,
+    can_evaluate,
+    envelope,
     example_frames,
-    pattern_map,
+    fit_example,
+    same_frames,
     step_of,
     thin,
 )
+from spectra.report.series import Group, Series, groups, peak_panels
 from spectra.results import Record, Results
-from spectra.status import Status
-from spectra.xrd.curves import evaluate
-from spectra.xrd.tracks import found
 
 FloatArray = NDArray[np.float64]
 
-_MOST = 1500
-_BLUE, _RED, _CYAN = "#0072B2", "#D55E00", "#7FDBFF"
-_UNITS = {"angstrom^3": "Å³", "angstrom": "Å", "deg": "°"}
+_MOST_FIT = 5000
+_MOST_PEAKS = 24
+_MOST_PEAK_POINTS = 500
 
 
-def _numbers(values: Any, digits: int = 8) -> list[float | None]:
-    """Numbers for JSON: NaN becomes null, digits are cut to what is seen."""
-    return [float(f"{v:.{digits}g}") if np.isfinite(v) else None for v in np.asarray(values)]
+@dataclass
+class Plots:
+    """All plots of a page.
+
+    ``abscissae`` holds what frames can be plotted against, once for all plots that share it.
+    """
+
+    map: dict[str, Any] | None = None
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    peaks: dict[str, Any] | None = None
+    fits: list[dict[str, Any]] = field(default_factory=list)
+    abscissae: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    step: int = 1
+
+    def data(self) -> dict[str, Any]:
+        """What the page's script reads."""
+        drawn = [p for g in self.groups for p in g["plots"]]
+        peaks = self.peaks["plots"] if self.peaks else []
+        first = [] if self.map is None else [self.map]
+        return {
+            "plots": [*first, *drawn, *peaks, *self.fits],
+            "abscissae": self.abscissae,
+            "panels": self.peaks["panels"] if self.peaks else [],
+        }
+
+    def choices(self) -> list[dict[str, str]]:
+        """Name and label of every abscissa, for the selector."""
+        union = {c["name"]: c["label"] for choices in self.abscissae.values() for c in choices}
+        frame = union.pop("frame", None)
+        rows = [{"name": n, "label": lb} for n, lb in union.items()]
+        return rows + ([{"name": "frame", "label": frame}] if frame else [])
 
 
-def pattern_plot(record: Record) -> dict[str, Any] | None:
-    """Pattern map as a picture with the tracked peaks over it, and the voltage beside."""
-    reduced = pattern_map(record, 700, 1100)
-    if reduced is None or record.stack is None:
-        return None
-    _, axis, rows = reduced
-    low, high = -0.5, record.stack.n_frames - 0.5
-    traces: list[dict[str, Any]] = []
-    peaks = step_of(record, "peaks")
-    if peaks is not None:
-        use = thin(len(peaks), 400)
-        there = found(peaks["peak_status"])[use]
-        labels = peaks.table.coords["peak"]["label"].tolist()
-        for t, label in enumerate(labels):
-            centers = np.where(there[:, t], peaks["center"][use, t], np.nan)
-            if np.isfinite(centers).any():
-                traces.append(
-                    {
-                        "x": _numbers(centers, 7),
-                        "y": use.tolist(),
-                        "name": label,
-                        "mode": "lines",
-                        "line": {"color": _CYAN, "width": 1},
-                        "hovertemplate": f"{label}: %{{x}}, frame %{{y}}<extra></extra>",
-                    }
-                )
-    if not traces:
-        traces = [{"x": [float(axis[0])], "y": [0], "mode": "markers", "marker": {"opacity": 0}}]
-    layout: dict[str, Any] = {
-        "xaxis": {
-            "title": {"text": record.stack.axis.label},
-            "range": [axis[0], axis[-1]],
-            "showgrid": False,
-        },
-        "yaxis": {"title": {"text": "frame"}, "range": [low, high], "showgrid": False},
-        "images": [
-            {
-                "source": _picture(rows),
-                "xref": "x",
-                "yref": "y",
-                "x": float(axis[0]),
-                "y": high,
-                "sizex": float(axis[-1] - axis[0]),
-                "sizey": high - low,
-                "sizing": "stretch",
-                "layer": "below",
-            }
-        ],
-        "height": 480,
-    }
-    voltage = record.stack.variables.get("voltage")
-    if voltage is not None and np.isfinite(voltage.values).any():
-        use = thin(len(voltage.values), _MOST)
-        traces.append(
-            {
-                "x": _numbers(voltage.values[use], 6),
-                "y": use.tolist(),
-                "xaxis": "x2",
-                "mode": "lines",
-                "line": {"color": _BLUE},
-                "name": "voltage",
-            }
-        )
-        layout["xaxis"]["domain"] = [0.0, 0.78]
-        layout["xaxis2"] = {"domain": [0.82, 1.0], "title": {"text": f"voltage ({voltage.unit})"}}
-    return {
-        "id": "map",
-        "alt": "Map of all patterns, frames upwards, with the tracked peaks as lines",
-        "data": traces,
-        "layout": layout,
-    }
-
-
-def _picture(rows: FloatArray) -> str:
-    """Intensities as a PNG in a data URI, on a square-root scale."""
-    from matplotlib import colormaps
-    from matplotlib.image import imsave
-
-    root = np.sqrt(np.maximum(np.nan_to_num(rows), 0.0))
-    top = float(np.quantile(root, 0.999)) or 1.0
-    buffer = io.BytesIO()
-    imsave(buffer, colormaps["magma"](np.clip(root / top, 0, 1))[::-1], format="png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def series_plots(record: Record) -> list[dict[str, Any]]:
-    """Cells, strains and the default columns of other steps against every abscissa."""
-    plots = []
-    for name, results in record.steps.items():
-        if results.table.name == "cell":
-            plots += _cell_plots(name, results)
-        elif results.table.name != "peaks":
-            plots += _default_plots(name, results)
+def make_plots(record: Record) -> Plots:
+    """Draw everything that the record has data for."""
+    plots = Plots(map=pattern_plot(record))
+    for number, group in enumerate(groups(record)):
+        plots.groups.append(_group(plots, number, group))
+    plots.peaks = _peaks(plots, record)
+    plots.fits = fit_plots(record)
     return plots
 
 
-def _cell_plots(step: str, cell: Results) -> list[dict[str, Any]]:
-    plots = []
-    for p, phase in enumerate(cell.table.coords["phase"]["name"].tolist()):
-        if phase in cell.attrs.get("standards", []):
-            continue
-        for column in varying_columns(cell, p):
-            value, error = cell[column][:, p], cell[f"{column}_stderr"][:, p]
-            unit = cell.table.column(column).unit
-            plots.append(_series(step, cell, f"{phase} {column}", value, error, unit))
-    return plots
-
-
-def _default_plots(step: str, results: Results) -> list[dict[str, Any]]:
-    column = results.table.column(results.table.default or results.table.columns[0].name)
-    values = results[column.name].reshape(len(results), -1)
-    errors = results.columns.get(f"{column.name}_stderr")
-    labels = [""]
-    if column.dims:
-        labels = [str(v) for v in next(iter(results.table.coords[column.dims[0]].values()))]
-    plots = []
-    for i, label in enumerate(labels[: values.shape[1]][:12]):
-        error = None if errors is None else errors.reshape(len(results), -1)[:, i]
-        if np.isfinite(values[:, i]).any():
-            title = f"{label} {column.name}".strip()
-            plots.append(_series(step, results, title, values[:, i], error, column.unit))
-    return plots
+def _group(plots: Plots, number: int, group: Group) -> dict[str, Any]:
+    drawn = []
+    for k, series in enumerate(group.series):
+        use = thin(len(series.values), MOST_POINTS)
+        if use.size:
+            plots.step = max(plots.step, round(len(series.values) / use.size))
+        title = f"{group.heading}: {series.label}"
+        drawn.append(_series(plots, f"g{number}-{k}-{slug(group.key)}", title, series, use))
+    return {"heading": group.heading, "note": group.note, "plots": drawn, "key": f"g{number}"}
 
 
 def _series(
-    step: str,
-    results: Results,
-    title: str,
-    value: FloatArray,
-    error: FloatArray | None,
-    unit: str,
+    plots: Plots, key: str, title: str, series: Series, use: NDArray[np.intp]
 ) -> dict[str, Any]:
-    use = thin(len(value), _MOST)
-    trace: dict[str, Any] = {
-        "y": _numbers(value[use], 9),
+    against = _share(plots, series.results, use)
+    trace = {
+        **_values(series, use),
+        "x": plots.abscissae[against][0]["x"],
         "mode": "markers",
-        "marker": {"color": _BLUE, "size": 4},
+        "marker": _marker(series, use),
         "hovertemplate": "%{x}<br>%{y}<extra></extra>",
     }
-    if error is not None:
-        trace["error_y"] = {
-            "array": _numbers(error[use], 4),
-            "thickness": 0.8,
-            "width": 0,
-            "color": "rgba(0,114,178,0.45)",
-        }
-    choices = abscissae(results)
-    trace["x"] = _numbers(choices[0].values[use], 7)
-    label = f"{title} ({_UNITS.get(unit, unit)})" if unit else title
-    return {
-        "id": f"{step}-{title}".replace(" ", "-"),
-        "alt": f"{title} with standard uncertainties against {choices[0].label}",
-        "data": [trace],
-        "layout": {
-            "xaxis": {"title": {"text": choices[0].label}},
-            "yaxis": {"title": {"text": label}, "exponentformat": "none"},
-            "height": 300,
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": plain_text(plots.abscissae[against][0]["label"])}},
+        "yaxis": {
+            "title": {"text": plain_text(series.label)},
+            "exponentformat": "power",
+            "zeroline": series.zero,
         },
-        "choices": [_choice(c, use) for c in choices],
+        "height": 300,
     }
+    bars = "" if series.stderr is None else " with standard uncertainties"
+    alt = f"{title}{bars} along the sequence"
+    return {"id": key, "alt": alt, "data": [trace], "layout": layout, "against": against}
 
 
-def _choice(choice: Abscissa, use: NDArray[np.intp]) -> dict[str, Any]:
-    return {"name": choice.name, "label": choice.label, "x": _numbers(choice.values[use], 7)}
+def _values(series: Series, use: NDArray[np.intp]) -> dict[str, Any]:
+    values: dict[str, Any] = {"y": numbers(series.values[use], 9)}
+    if series.stderr is not None and np.isfinite(series.stderr).any():
+        values["error_y"] = {
+            "array": numbers(series.stderr[use], 4),
+            "thickness": 0.9,
+            "width": 0,
+            "color": FAINT,
+        }
+    return values
+
+
+def _marker(series: Series, use: NDArray[np.intp]) -> dict[str, Any]:
+    marker: dict[str, Any] = {"color": BLUE, "size": 5 if use.size < 150 else 3.5}
+    if series.weak is not None and series.weak[use].any():
+        marker["symbol"] = ["circle-open" if w else "circle" for w in series.weak[use].tolist()]
+    return marker
+
+
+def _share(plots: Plots, results: Results, use: NDArray[np.intp]) -> str:
+    """Key of the abscissae of some results; equal ones are stored once."""
+    choices = [
+        {"name": a.name, "label": a.label, "x": numbers(a.values[use], 7)}
+        for a in abscissae(results)
+    ]
+    for key, known in plots.abscissae.items():
+        if known == choices:
+            return key
+    key = f"a{len(plots.abscissae)}"
+    plots.abscissae[key] = choices
+    return key
+
+
+def _peaks(plots: Plots, record: Record) -> dict[str, Any] | None:
+    """Position, width and area of one peak at a time, chosen on the page."""
+    panels = peak_panels(record, _MOST_PEAKS)
+    if not panels:
+        return None
+    use = thin(len(panels[0].series[0].values), _MOST_PEAK_POINTS)
+    first = max(range(len(panels)), key=lambda i: float(np.nansum(panels[i].series[-1].values)))
+    drawn = [
+        _series(plots, f"peak-{k}", f"Peak {panels[first].title}", s, use)
+        for k, s in enumerate(panels[first].series)
+    ]
+    data = [{"title": p.title, "series": [_values(s, use) for s in p.series]} for p in panels]
+    steps = round(len(panels[0].series[0].values) / max(use.size, 1))
+    return {"plots": drawn, "panels": data, "chosen": first, "step": max(steps, 1)}
 
 
 def fit_plots(record: Record) -> list[dict[str, Any]]:
-    """Best, median and worst frame: data, fitted curve, difference over uncertainty."""
+    """Best, median and worst frame: data, fitted curve, difference."""
     peaks = step_of(record, "peaks")
-    if peaks is None or record.stack is None:
+    stack = None if peaks is None else same_frames(record, peaks)
+    if peaks is None or stack is None or not can_evaluate(peaks):
         return []
     plots = []
     for name, i in example_frames(peaks):
-        frame = record.stack[i].load()
-        y, x = np.asarray(frame.signal)[0], frame.x
-        model = evaluate(frame, peaks[i])[0]
-        use = np.arange(len(x)) if len(x) <= 8000 else thin(len(x), 8000)
-        chi2 = peaks["chi2_reduced"][i]
+        example = fit_example(stack, peaks, i)
+        chi2 = f"reduced χ² = {peaks['chi2_reduced'][i]:.3g}"
         plots.append(
             {
                 "id": f"fit-{name}",
-                "alt": f"Measured and fitted pattern of the {name} frame",
-                "data": [
-                    {
-                        "x": _numbers(x[use], 7),
-                        "y": _numbers(y[use], 6),
-                        "mode": "markers",
-                        "marker": {"size": 2, "color": "#555"},
-                        "name": "measured",
-                    },
-                    {
-                        "x": _numbers(x[use], 7),
-                        "y": _numbers(model[use], 6),
-                        "mode": "lines",
-                        "line": {"color": _RED, "width": 1.2},
-                        "name": "fitted",
-                    },
-                ],
-                "layout": {
-                    "title": {
-                        "text": f"{name}: {frame.names[0]}, reduced χ² {chi2:.2f}",
-                        "font": {"size": 13},
-                    },
-                    "xaxis": {"title": {"text": frame.axis.label}},
-                    "yaxis": {"title": {"text": "intensity"}},
-                    "height": 320,
-                    "showlegend": True,
-                    "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1.02},
-                },
+                "heading": f"{name.capitalize()} frame: {example.name} (frame {i}, {chi2})",
+                "alt": f"Measured and fitted pattern of the {name} frame and their difference",
+                **_fit(example, axis_label(stack.axis)),
             }
         )
     return plots
 
 
-def status_rows(record: Record) -> list[dict[str, Any]]:
-    """Counts of statuses of each step."""
-    rows = []
-    for name, results in record.steps.items():
-        counts = [int(np.count_nonzero(results.status == s)) for s in Status]
-        rows.append({"step": name, "counts": counts, "total": len(results)})
-    return rows
+def _fit(example: FitExample, label: str) -> dict[str, Any]:
+    use = envelope(example.y, _MOST_FIT)
+    x = numbers(example.x[use], 7)
+    data: list[dict[str, Any]] = [
+        {
+            "x": x,
+            "y": numbers(example.y[use], 6),
+            "mode": "markers",
+            "marker": {"size": 2.5, "color": GREY},
+            "name": "measured",
+        },
+        {
+            "x": x,
+            "y": numbers(example.model[use], 6),
+            "mode": "lines",
+            "line": {"color": RED, "width": 1.3},
+            "name": "fitted",
+        },
+        {
+            "x": x,
+            "y": numbers(example.difference[use], 4),
+            "yaxis": "y2",
+            "mode": "lines",
+            "line": {"color": BLUE, "width": 0.9},
+            "name": "difference",
+            "showlegend": False,
+        },
+    ]
+    layout = {
+        "xaxis": {"title": {"text": plain_text(label)}, "anchor": "y2", "mirror": "all"},
+        "yaxis": {"title": {"text": "intensity"}, "domain": [0.34, 1.0]},
+        "yaxis2": {
+            "title": {"text": "difference / σ" if example.scaled else "difference"},
+            "domain": [0.0, 0.28],
+            "nticks": 4,
+            "zeroline": True,
+        },
+        "height": 380,
+        "showlegend": True,
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+    }
+    return {"data": data, "layout": layout}

@@ -108,10 +108,12 @@ def inverse_d2(hkl: ArrayLike, cell: ArrayLike) -> tuple[FloatArray, FloatArray]
     h = np.asarray(hkl, dtype=float)
     tensor, gradient = metric(cell)
     inverse = np.linalg.inv(tensor)
-    u = np.einsum("...ij,rj->...ri", inverse, h)
-    value = np.einsum("...ri,ri->...r", u, h)
-    slope = -np.einsum("...ri,...kij,...rj->...rk", u, gradient, u)
-    return value, slope
+    # Not einsum: the order of its sums, and so the last bit, hangs on how many cells there are.
+    u = np.matmul(h, inverse)
+    value = (u * h).sum(axis=-1)
+    turned = np.matmul(u[..., None, :, :], gradient)
+    slope = -(turned * u[..., None, :, :]).sum(axis=-1)
+    return value, np.swapaxes(slope, -1, -2)
 
 
 def d_spacing(hkl: ArrayLike, cell: ArrayLike) -> FloatArray:
@@ -130,7 +132,7 @@ def volume(cell: ArrayLike) -> tuple[FloatArray, FloatArray]:
     tensor, gradient = metric(cell)
     value = np.sqrt(np.linalg.det(tensor))
     inverse = np.linalg.inv(tensor)
-    trace = np.einsum("...ij,...kji->...k", inverse, gradient)
+    trace = (inverse[..., None, :, :] * gradient).sum(axis=(-2, -1))
     return value, 0.5 * value[..., None] * trace
 
 

@@ -1,0 +1,124 @@
+"""A lock that says who holds it, and that the death of its holder opens."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import time
+from pathlib import Path
+
+from spectra.errors import StoreError
+
+_NEWBORN_SECONDS = 10.0
+
+
+class FolderLock:
+    """The right to write into a folder, as a file ``lock`` in it.
+
+    The file names host, process and the process's start. Where the process is dead, or its
+    number belongs to a later one, the lock is void.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
+
+    def claim(self) -> None:
+        """Take the lock.
+
+        Raises
+        ------
+        StoreError
+            If another run holds it, or the folder cannot be written.
+        """
+        mine = json.dumps(_describe(os.getpid()))
+        for _ in range(5):
+            try:
+                with self.path.open("x") as file:
+                    file.write(mine)
+                return
+            except FileExistsError:
+                self._void_or_raise()
+            except OSError as error:
+                raise StoreError(f"{self.path}: cannot be made ({error.strerror})") from None
+        raise StoreError(f"{self.path}: others are quicker; try again")
+
+    def release(self) -> None:
+        """Give the lock back."""
+        self.path.unlink(missing_ok=True)
+
+    def _void_or_raise(self) -> None:
+        """Remove a dead holder's lock; say who holds a living one."""
+        try:
+            text = self.path.read_text()
+            age = time.time() - self.path.stat().st_mtime
+        except FileNotFoundError:
+            return
+        owner = _parse(text)
+        # Without content it is either being written just now, or its writer was killed.
+        held = age < _NEWBORN_SECONDS if owner is None else _is_alive(owner)
+        if not held and self._take_away(text):
+            return
+        owner = owner or {"host": "?", "process": "?"}
+        raise StoreError(
+            f"{self.path.parent}: in use by process {owner['process']} on {owner['host']}; "
+            f"wait for it, or delete {self.path} if that process is gone"
+        )
+
+    def _take_away(self, text: str) -> bool:
+        """Remove the void lock, unless somebody else has replaced it in the meantime."""
+        moved = self.path.with_name(f"lock.void-{os.getpid()}-{secrets.token_hex(4)}")
+        try:
+            self.path.rename(moved)
+        except FileNotFoundError:
+            return True
+        if moved.read_text() == text:
+            moved.unlink()
+            return True
+        moved.rename(self.path)
+        return False
+
+
+def _describe(process: int) -> dict[str, str | int]:
+    return {"host": socket.gethostname(), "process": process, "started": _start_of(process)}
+
+
+def _parse(text: str) -> dict[str, str | int] | None:
+    try:
+        owner = json.loads(text)
+        return {
+            "host": owner["host"],
+            "process": int(owner["process"]),
+            "started": owner["started"],
+        }
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_alive(owner: dict[str, str | int]) -> bool:
+    """Whether the process may still run; of other computers nothing is known."""
+    if owner["host"] != socket.gethostname() or os.name == "nt":
+        return True
+    process = int(owner["process"])
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass
+    now = _start_of(process)
+    return not (owner["started"] and now) or owner["started"] == now
+
+
+def _start_of(process: int) -> str:
+    """When a process started, in ticks since the boot, or "" where the system does not say.
+
+    Tells a process from a later one that got the same number.
+    """
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+    return f"{boot} {stat.rpartition(')')[2].split()[19]}"

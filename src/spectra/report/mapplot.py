@@ -1,0 +1,187 @@
+"""The interactive map of all patterns, with the tracked peaks over it."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import numpy as np
+
+from spectra.report.labels import axis_label
+from spectra.report.plotdata import BLUE, CYAN, MOST_POINTS, RED, numbers, plain_text
+from spectra.report.select import Abscissa, PatternMap, abscissa, beside, pattern_map, step_of, thin
+from spectra.results import Record
+from spectra.stack import Stack
+from spectra.status import Status
+from spectra.xrd.tracks import found
+
+_MOST_TRACK = 400
+_MISSING = (150, 150, 150)
+
+
+def pattern_plot(record: Record) -> dict[str, Any] | None:
+    """Pattern map as a picture with the tracked peaks over it, and the voltage beside."""
+    reduced, stack = pattern_map(record, 800, 1200), record.stack
+    if reduced is None or stack is None:
+        return None
+    left, right, low, high = reduced.edges
+    picture, top = _picture(reduced)
+    scale = {
+        "x": [left],
+        "y": [low],
+        "mode": "markers",
+        "hoverinfo": "skip",
+        "marker": {"opacity": 0, "color": [0.0], "size": 1, **_colour_bar(top)},
+    }
+    traces = [scale, *_tracks(record, stack), *_failed(record, stack, left)]
+    label = axis_label(stack.axis)
+    layout: dict[str, Any] = {
+        "xaxis": {"title": {"text": plain_text(label)}, "range": [left, right], "showgrid": False},
+        "yaxis": {"title": {"text": "frame"}, "range": [low, high], "showgrid": False},
+        "images": [
+            {
+                "source": picture,
+                "xref": "x",
+                "yref": "y",
+                "x": left,
+                "y": high,
+                "sizex": right - left,
+                "sizey": high - low,
+                "sizing": "stretch",
+                "layer": "below",
+            }
+        ],
+        "height": 520,
+        "margin": {"l": 60, "r": 12, "t": 62, "b": 48},
+    }
+    side = beside(stack)
+    alt = f"Map of all patterns: {label} to the right, frames upwards, tracked peaks as lines"
+    if side is not None:
+        traces.append(_beside(stack, side))
+        layout["xaxis"]["domain"] = [0.0, 0.76]
+        layout["xaxis2"] = {
+            "domain": [0.8, 1.0],
+            "title": {"text": plain_text(side.label)},
+            "nticks": 4,
+        }
+        alt += f"; beside it the {side.name} on the same frames"
+    return {"id": "map", "alt": alt, "data": traces, "layout": layout}
+
+
+def _magma(n: int) -> list[tuple[float, tuple[int, int, int]]]:
+    """The perceptually uniform map in n steps: place from 0 to 1, and red, green, blue."""
+    from matplotlib import colormaps
+
+    places = np.linspace(0.0, 1.0, n)
+    colours = np.round(colormaps["magma"](places)[:, :3] * 255).astype(int).tolist()
+    return [(f, (c[0], c[1], c[2])) for f, c in zip(places.tolist(), colours, strict=True)]
+
+
+def _colour_bar(top: float) -> dict[str, Any]:
+    """Scale of a picture of square roots, labelled with the intensities themselves."""
+    ticks = np.array([0.0, 0.1, 0.4, 1.0]) * top**2
+    return {
+        "colorscale": [[float(f"{f:.4g}"), f"rgb({r},{g},{b})"] for f, (r, g, b) in _magma(17)],
+        "cmin": 0.0,
+        "cmax": top,
+        "showscale": True,
+        "colorbar": {
+            "orientation": "h",
+            "x": 0.0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "len": 0.6,
+            "thickness": 9,
+            "outlinewidth": 0,
+            "tickvals": np.sqrt(ticks).tolist(),
+            "ticktext": [f"{t:.2g}" if t < 100 else f"{round(t):d}" for t in ticks.tolist()],
+            "title": {"text": "intensity", "side": "top", "font": {"size": 11}},
+        },
+    }
+
+
+def _tracks(record: Record, stack: Stack) -> list[dict[str, Any]]:
+    peaks = step_of(record, "peaks")
+    if peaks is None or len(peaks) != stack.n_frames or "peak_status" not in peaks.columns:
+        return []
+    use = thin(len(peaks), _MOST_TRACK)
+    there = found(peaks["peak_status"])[use]
+    labels = [str(v) for v in peaks.table.coords["peak"]["label"].tolist()]
+    traces = []
+    for t, label in enumerate(labels):
+        centers = np.where(there[:, t], peaks["center"][use, t], np.nan)
+        if not np.isfinite(centers).any():
+            continue
+        traces.append(
+            {
+                "x": numbers(centers, 7),
+                "y": use.tolist(),
+                "mode": "lines",
+                "line": {"color": CYAN, "width": 1},
+                "hovertemplate": f"{plain_text(label)}: %{{x}}<br>frame %{{y}}<extra></extra>",
+            }
+        )
+    return traces
+
+
+def _failed(record: Record, stack: Stack, left: float) -> list[dict[str, Any]]:
+    """Marks at the edge of the map for frames without results."""
+    bad = ~np.isin(stack.status, (Status.OK, Status.AT_BOUND))
+    peaks = step_of(record, "peaks")
+    if peaks is not None and len(peaks) == stack.n_frames:
+        bad |= ~peaks.ok()
+    where = np.flatnonzero(bad)
+    where = where[thin(where.size, _MOST_TRACK)]
+    if where.size == 0:
+        return []
+    return [
+        {
+            "x": [left] * where.size,
+            "y": where.tolist(),
+            "mode": "markers",
+            "cliponaxis": False,
+            "marker": {"symbol": "triangle-right", "size": 9, "color": RED},
+            "hovertemplate": "frame %{y}: no result<extra></extra>",
+        }
+    ]
+
+
+def _beside(stack: Stack, side: Abscissa) -> dict[str, Any]:
+    use = thin(stack.n_frames, MOST_POINTS)
+    note = [""] * use.size
+    if "time" in stack.variables:
+        time = abscissa("time", stack.variables["time"])
+        unit = time.label[time.label.find("(") + 1 : -1]
+        note = [f"{v:.4g} {unit}" for v in time.values[use].tolist()]
+    return {
+        "x": numbers(side.values[use], 6),
+        "y": use.tolist(),
+        "text": note,
+        "xaxis": "x2",
+        "mode": "lines" if use.size > 1 else "markers",
+        "line": {"color": BLUE, "width": 1.6},
+        "hovertemplate": "%{x}<br>frame %{y}<br>%{text}<extra></extra>",
+    }
+
+
+def _picture(reduced: PatternMap) -> tuple[str, float]:
+    """Intensities as a PNG in a data URI on a square-root scale, and the scale's top.
+
+    A palette of 254 colours is a quarter of the size of true colours; the last entry is grey,
+    for what was not measured.
+    """
+    from PIL import Image
+
+    root = np.sqrt(np.maximum(np.nan_to_num(reduced.rows), 0.0))
+    top = float(np.quantile(root, 0.999)) or float(root.max()) or 1.0
+    index = np.round(np.clip(root / top, 0.0, 1.0) * 253).astype(np.uint8)
+    index[~np.isfinite(reduced.rows)] = 255
+    colours = [colour for _, colour in _magma(254)]
+    palette = np.array([*colours, colours[-1], _MISSING], dtype=np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(index[::-1]))
+    image.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(), top

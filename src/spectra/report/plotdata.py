@@ -1,0 +1,28 @@
+"""Data as plotly reads them: plain numbers, escaped text."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+
+MOST_POINTS = 1500
+"""Most frames drawn in one plot; longer sequences are thinned."""
+
+# Okabe and Ito's colours, which the colour-blind tell apart.
+BLUE, RED, CYAN, GREY = "#0072B2", "#D55E00", "#7FDBFF", "#555555"
+FAINT = "rgba(0,114,178,0.4)"
+
+
+def plain_text(text: str) -> str:
+    """Text for plotly, which reads tags and entities in what it is given."""
+    return escape(text, quote=False)
+
+
+def numbers(values: Any, digits: int = 8) -> list[float | None]:
+    """Numbers for JSON: NaN becomes null, digits are cut to what is seen."""
+    return [
+        float(f"{v:.{digits}g}") if np.isfinite(v) else None
+        for v in np.asarray(values, dtype=float).tolist()
+    ]

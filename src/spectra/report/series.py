@@ -1,0 +1,239 @@
+"""What is worth plotting along a sequence: one list, read by the page and by the figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.report.labels import quantity, unit_symbol, with_unit
+from spectra.report.select import step_of
+from spectra.results import Column, Record, Results
+from spectra.xrd.phases import PhaseStatus
+from spectra.xrd.tracks import found
+
+FloatArray = NDArray[np.float64]
+
+MOST_SERIES = 12
+_CELL = ("volume", "a", "b", "c", "alpha", "beta", "gamma")
+_STRAIN = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c")
+_PEAK = ("center", "fwhm", "area")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One quantity along a sequence.
+
+    Parameters
+    ----------
+    results : Results
+        Where it comes from; its variables are what it can be plotted against.
+    label : str
+        Of its axis, with unit.
+    values, stderr : array (frames,)
+        NaN where there is no result; `stderr` is None for what has no uncertainty.
+    weak : array of bool (frames,), optional
+        Values known in part only (a degenerate cell), drawn with open symbols.
+    zero : bool
+        Whether zero means "no change" and deserves a line.
+    """
+
+    results: Results
+    label: str
+    values: FloatArray
+    stderr: FloatArray | None = None
+    weak: NDArray[np.bool_] | None = None
+    zero: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Series that belong together, under one heading."""
+
+    heading: str
+    series: tuple[Series, ...]
+    note: str = ""
+    key: str = ""
+
+
+def groups(record: Record) -> list[Group]:
+    """Every group of a record that has a finite value to show, in the order of its steps."""
+    out: list[Group] = []
+    for step, results in record.steps.items():
+        if results.table.name == "cell" and _has(results, "volume"):
+            out += _cell_groups(results)
+        elif results.table.name == "strain" and _has(results, "dv_over_v"):
+            out += _strain_groups(results)
+        elif results.table.name != "peaks":
+            out.append(_default_group(step, results))
+    quality = tuple(
+        Series(r, f"reduced χ² of {step}", r["chi2_reduced"])
+        for step, r in record.steps.items()
+        if _has(r, "chi2_reduced") and r.table.column("chi2_reduced").dims == ()
+    )
+    out.append(Group("Quality of the fits", quality, key="quality"))
+    shown = [replace(g, series=tuple(s for s in g.series if _any(s.values))) for g in out]
+    return [g for g in shown if g.series]
+
+
+def _has(results: Results, *names: str) -> bool:
+    return all(name in results.columns for name in names)
+
+
+def _any(values: FloatArray) -> bool:
+    return bool(np.isfinite(values).any())
+
+
+def _of_phase(results: Results, name: str, p: int) -> tuple[FloatArray, FloatArray | None]:
+    errors = results.columns.get(f"{name}_stderr")
+    return results[name][:, p], None if errors is None else errors[:, p]
+
+
+def _phases(results: Results) -> list[tuple[int, str]]:
+    """Phases whose cell is a result: standards are held fixed."""
+    names = [str(n) for n in results.table.coords["phase"]["name"].tolist()]
+    standards = results.attrs.get("standards", [])
+    return [(p, name) for p, name in enumerate(names) if name not in standards]
+
+
+def _cell_groups(cell: Results) -> list[Group]:
+    out = []
+    for p, phase in _phases(cell):
+        weak = None
+        if _has(cell, "phase_status"):
+            weak = cell["phase_status"][:, p] == PhaseStatus.DEGENERATE
+        series = []
+        for name in varying_columns(cell, p):
+            value, error = _of_phase(cell, name, p)
+            label = with_unit(quantity(name), cell.table.column(name).unit)
+            series.append(Series(cell, label, value, error, weak))
+        note = ""
+        if weak is not None and weak.any():
+            note = (
+                f"Open symbols: {int(weak.sum())} frames in which a direction of the cell is "
+                "known only from lines being seen unsplit."
+            )
+        out.append(Group(f"Cell of {phase}", tuple(series), note, f"cell_{phase}"))
+    corrections = [
+        Series(cell, with_unit(quantity(c.name), c.unit), cell[c.name], cell[f"{c.name}_stderr"])
+        for c in cell.table.columns
+        if not c.dims and c.stderr
+    ]
+    out.append(Group("Corrections of the positions", tuple(corrections), key="corrections"))
+    return out
+
+
+def varying_columns(cell: Results, p: int) -> list[str]:
+    """Volume and those cell parameters of a phase that are refined on their own."""
+    shown: list[str] = []
+    for name in _CELL:
+        if not _has(cell, name, f"{name}_stderr"):
+            continue
+        value, error = cell[name][:, p], cell[f"{name}_stderr"][:, p]
+        known = np.isfinite(value)
+        twin = any(np.array_equal(value, cell[s][:, p], equal_nan=True) for s in shown)
+        if known.any() and (error[known] > 0).any() and not twin:
+            shown.append(name)
+    return shown
+
+
+def _strain_groups(strain: Results) -> list[Group]:
+    out = []
+    reference = strain.attrs.get("reference", "first")
+    words = {"first": "the first frame in which the phase is found", "literature": "the literature"}
+    against = words.get(str(reference), f"frame {reference}")
+    for p, phase in _phases(strain):
+        series: list[Series] = []
+        for name in _STRAIN:
+            if not _has(strain, name):
+                continue
+            value, error = _of_phase(strain, name, p)
+            if any(np.array_equal(100.0 * value, s.values, equal_nan=True) for s in series):
+                continue
+            percent = None if error is None else 100.0 * error
+            label = f"{quantity(name)} (%)"
+            series.append(Series(strain, label, 100.0 * value, percent, zero=True))
+        note = f"Relative to {against}, whose own uncertainty is included."
+        out.append(Group(f"Strain of {phase}", tuple(series), note, f"strain_{phase}"))
+    return out
+
+
+def _default_group(step: str, results: Results) -> Group:
+    """Small multiples of the default column of any step."""
+    spec = results.table.column(results.table.default or results.table.columns[0].name)
+    n = len(results)
+    values = np.asarray(results[spec.name], dtype=float).reshape(n, -1)
+    errors = results.columns.get(f"{spec.name}_stderr")
+    flat = None if errors is None else np.asarray(errors, dtype=float).reshape(n, -1)
+    labels = _entries(results, spec, values.shape[1])
+    there = [i for i in range(values.shape[1]) if _any(values[:, i])]
+    series = [
+        Series(
+            results,
+            with_unit(f"{quantity(spec.name)} {labels[i]}".strip(), spec.unit),
+            values[:, i],
+            None if flat is None else flat[:, i],
+        )
+        for i in there[:MOST_SERIES]
+    ]
+    note = f"{spec.meaning[:1].upper()}{spec.meaning[1:]}." if spec.meaning else ""
+    if len(there) > MOST_SERIES:
+        note += f" The first {MOST_SERIES} of {len(there)} are shown."
+    return Group(f"Step {step}", tuple(series), note.strip(), step)
+
+
+def _entries(results: Results, spec: Column, size: int) -> list[str]:
+    """What the entries of a column are called."""
+    if not spec.dims:
+        return [""]
+    if len(spec.dims) == 1:
+        return [str(v) for v in next(iter(results.table.coords[spec.dims[0]].values()))]
+    return [str(i) for i in range(size)]
+
+
+@dataclass(frozen=True)
+class PeakPanel:
+    """Position, width and area of one tracked peak."""
+
+    label: str
+    title: str
+    series: tuple[Series, ...]
+
+
+def peak_panels(record: Record, most: int) -> list[PeakPanel]:
+    """Panels of the `most` most significant peaks, in the order of their position."""
+    peaks = step_of(record, "peaks")
+    if peaks is None or not _has(peaks, "peak_status", *_PEAK):
+        return []
+    there = found(peaks["peak_status"])
+    weight = np.where(there, np.nan_to_num(peaks["area"]), 0.0).sum(axis=0)
+    chosen = np.sort(np.argsort(-weight, kind="stable")[:most])
+    names = peaks.table.coords["peak"]["label"].tolist()
+    meant = reflections(record)
+    panels = []
+    for t in chosen.tolist():
+        if not there[:, t].any():
+            continue
+        series = []
+        for name in _PEAK:
+            value = np.where(there[:, t], peaks[name][:, t], np.nan)
+            label = with_unit(quantity(name), peaks.table.column(name).unit)
+            series.append(Series(peaks, label, value, peaks[f"{name}_stderr"][:, t]))
+        unit = unit_symbol(peaks.table.column("center").unit)
+        place = f"{np.nanmedian(series[0].values):.2f}{'' if unit == '°' else ' '}{unit}"
+        title = " · ".join(filter(None, (str(names[t]), place, meant.get(str(names[t]), ""))))
+        panels.append(PeakPanel(str(names[t]), title, tuple(series)))
+    return panels
+
+
+def reflections(record: Record) -> dict[str, str]:
+    """Phase and indices by the label of a peak, where a cell was refined."""
+    cell = step_of(record, "cell")
+    peak = {} if cell is None else cell.table.coords.get("peak", {})
+    if not {"label", "phase", "h", "k", "l"} <= set(peak):
+        return {}
+    rows = zip(
+        *(np.asarray(peak[k]).tolist() for k in ("label", "phase", "h", "k", "l")), strict=True
+    )
+    return {str(lb): f"{ph} {h} {k} {ll}".replace("-", "−") for lb, ph, h, k, ll in rows if ph}
