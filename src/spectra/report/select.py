@@ -192,7 +192,9 @@ def pattern_map(record: Record, most_frames: int, most_points: int) -> PatternMa
     stack = record.stack
     if stack is None or stack.n_frames == 0 or stack.n_points == 0:
         return None
-    frames = np.array_split(np.arange(stack.n_frames), min(stack.n_frames, most_frames))
+    # Groups of one size (the last may be smaller): a picture has equal pixels.
+    size = -(-stack.n_frames // most_frames)
+    frames = np.split(np.arange(stack.n_frames), range(size, stack.n_frames, size))
     n = min(stack.n_points, most_points)
     grid = np.linspace(stack.x[0], stack.x[-1], n)
     half = 0.5 * (grid[1] - grid[0]) if n > 1 else 0.5
