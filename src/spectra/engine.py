@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra.blocks import Finished, Job, Source, one_thread, work_here, work_in_processes
+from spectra.cluster import Workers, check_workers, describe_workers, work_on_cluster
 from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError
 from spectra.integrity import check_target
 from spectra.method import Method
@@ -28,7 +29,7 @@ def run(
     method: Method,
     output: str | Path | None = None,
     *,
-    workers: int = 1,
+    workers: Workers = 1,
     block_size: int | None = None,
     progress: bool | Callable[[int, int], None] | None = None,
     resume: bool = False,
@@ -42,8 +43,10 @@ def run(
     output : path, optional
         Where the results are written. Finished blocks are kept in ``<output>.partial`` while
         the run lasts, so that a killed run can go on.
-    workers : int
-        Processes; the results are the same for any number of them.
+    workers : int, str or distributed.Client
+        Processes; or a Dask cluster: the address of its scheduler (``"tcp://host:8786"``), a
+        client, or ``"local"`` (``"local:4"``) to start one here. The results are the same bit
+        for bit, however they are worked out.
     block_size : int, optional
         Frames worked through at once; the results do not depend on it.
     progress : bool or callable, optional
@@ -69,8 +72,7 @@ def run(
     size = method.block_size if block_size is None else block_size
     if len(data) == 0:
         raise StackError(f"{method.name}: there are no frames")
-    if workers < 1:
-        raise SettingError(f"workers = {workers}; expected 1 or more")
+    check_workers(workers)
     if size < 1:
         raise SettingError(f"block_size = {size}; expected 1 or more")
     show = make_progress(progress, method.name)
@@ -118,7 +120,7 @@ class _Run:
     data: Source
     method: Method
     size: int
-    workers: int
+    workers: Workers
     show: Progress
     started: datetime
 
@@ -176,9 +178,13 @@ class _Run:
         left = len(job.starts()) - len(without)
         if done:
             self.show(done, total)
-        here = self.workers == 1 or left <= 1
         skip = dict(without)
-        finished = work_here(job, skip) if here else work_in_processes(job, skip, self.workers)
+        if not isinstance(self.workers, int):
+            finished = work_on_cluster(job, skip, self.workers)
+        elif self.workers == 1 or left <= 1:
+            finished = work_here(job, skip)
+        else:
+            finished = work_in_processes(job, skip, self.workers)
         with closing(finished):
             for start, results in finished:
                 yield start, results
@@ -191,7 +197,7 @@ class _Run:
             self.method,
             started=self.started,
             block_size=self.size,
-            workers=self.workers,
+            workers=describe_workers(self.workers),
         )
         return self.method.conclude(replace(joined, provenance=described))
 

@@ -26,7 +26,7 @@ _FRAMES_AT_ONCE = 256
 
 
 def describe_run(
-    data: Source, method: Method, *, started: datetime, block_size: int, workers: int
+    data: Source, method: Method, *, started: datetime, block_size: int, workers: int | str
 ) -> dict[str, Any]:
     """What is stored with the results: program, versions, date, method, settings, inputs.
 

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import spectra
+from spectra.cluster import Workers
 from spectra.engine import find_method, run
 from spectra.errors import ReaderError, SettingError
 from spectra.method import Method
@@ -178,7 +179,7 @@ def run_recipe(
     recipe: Recipe,
     *,
     output: str | Path | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
     progress: bool | None = None,
     resume: bool = False,
 ) -> Record:
@@ -189,7 +190,8 @@ def run_recipe(
     recipe : Recipe
     output : path, optional
         Instead of the recipe's own.
-    workers : int
+    workers : int, str or distributed.Client
+        As `spectra.run` takes them.
     progress : bool, optional
     resume : bool
         Go on with what a killed run left behind.

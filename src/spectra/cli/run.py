@@ -7,24 +7,33 @@ from typing import Annotated
 
 import typer
 
-Workers = Annotated[int, typer.Option("--workers", "-j", min=1, help="Worker processes.")]
+Workers = Annotated[
+    str,
+    typer.Option(
+        "--workers",
+        "-j",
+        help="Number of processes, the address of a Dask scheduler (tcp://…), or local.",
+    ),
+]
 Recipe_ = Annotated[Path, typer.Argument(help="A recipe (TOML), or results to replay.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Results file to write.")]
 
 
-def command(recipe: Recipe_, output: Output = None, workers: Workers = 1) -> int:
+def command(recipe: Recipe_, output: Output = None, workers: Workers = "1") -> int:
     """Run a recipe, from reading to the report."""
     return run_file(recipe, output, workers, resume=False)
 
 
-def run_file(path: Path, output: Path | None, workers: int, *, resume: bool) -> int:
+def run_file(path: Path, output: Path | None, workers: str, *, resume: bool) -> int:
     """Run a recipe file or replay results; return the exit code."""
     from spectra.cli.common import plain_warnings, report_outcome
+    from spectra.cluster import parse_workers
     from spectra.nexus import is_own, open_file
     from spectra.recipe import load_recipe, replay, run_recipe
     from spectra.report import write_outputs
     from spectra.results import Record
 
+    crew = parse_workers(workers)
     with plain_warnings():
         if is_own(path):
             content = open_file(path)
@@ -33,7 +42,7 @@ def run_file(path: Path, output: Path | None, workers: int, *, resume: bool) -> 
             recipe = replay(content, str(path))
         else:
             recipe = load_recipe(path)
-        record = run_recipe(recipe, output=output, workers=workers, resume=resume)
+        record = run_recipe(recipe, output=output, workers=crew, resume=resume)
         written = write_outputs(record, recipe)
     code = report_outcome(record)
     typer.echo(f"results: {output or recipe.output}")
