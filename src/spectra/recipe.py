@@ -49,7 +49,7 @@ class StackSettings(_Strict):
 class ElectrochemistrySettings(_Strict):
     """What `spectra.operando.align` takes."""
 
-    file: str
+    file: str | list[str]
     columns: dict[str, str] = Field(default_factory=dict)
     offset: float | None = None
     offset_stderr: float = 0.0
@@ -262,7 +262,8 @@ def read_stack(recipe: Recipe) -> Stack:
     chemistry = recipe.settings.electrochemistry
     if chemistry is not None:
         options = chemistry.model_dump(exclude={"file", "columns"})
-        cycler = read_cycler(recipe.path_of(chemistry.file), columns=chemistry.columns)
+        logs = [recipe.path_of(f) for f in _listed(chemistry.file)]
+        cycler = read_cycler(logs, columns=chemistry.columns)
         stack = align(stack, cycler, **options)
     return replace(stack, title=recipe.settings.title or stack.title)
 
