@@ -60,8 +60,8 @@ def align(
     -------
     Stack
         With voltage (V), current (A), charge (mAh since the start), capacity (mAh/g of the
-        half cycle), x, half_cycle and direction. Frames outside the record or in a gap get NaN: nothing
-        is extrapolated.
+        half cycle), x, half_cycle and direction. Frames outside the record or in a gap of it
+        get NaN: nothing is extrapolated.
 
     Raises
     ------

@@ -169,9 +169,9 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
         except TypeError as error:
             raise SettingError(f"{place}: a setting has the wrong type ({error})") from None
     if settings.electrochemistry is not None:
-        file = folder / settings.electrochemistry.file
-        if not file.is_file():
-            raise SettingError(f"{where}: electrochemistry file {file} does not exist")
+        for name in _listed(settings.electrochemistry.file):
+            if not (folder / name).is_file():
+                raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
     return Recipe(settings, folder, methods)
 
 

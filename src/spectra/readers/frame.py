@@ -76,6 +76,9 @@ class Reader:
 # In the order in which they are asked; text takes what nobody else wants.
 _OWN = (
     "spectra.readers.bruker",
+    "spectra.readers.panalytical",
+    "spectra.readers.rigaku",
+    "spectra.readers.rigaku_zip",
     "spectra.readers.nexus_foreign",
     "spectra.readers.gsas",
     "spectra.readers.fullprof",

@@ -1,0 +1,139 @@
+"""Rigaku RAS text files: every section of data a frame.
+
+Sections stand between ``*RAS_HEADER_START`` and ``*RAS_INT_END``; header lines are
+``*NAME "value"``, data lines 2θ, intensity and attenuation (SmartLab Guidance's export).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import ReaderError
+from spectra.readers.frame import Frame, Reader, noise_of
+
+FloatArray = NDArray[np.float64]
+
+_LINE = re.compile(r'\*(?P<name>\S+)\s+"?(?P<value>[^"]*)"?\s*$')
+_DATE = "%m/%d/%Y %H:%M:%S"
+
+
+def _sniff(head: bytes, path: Path) -> bool:
+    return head.lstrip().startswith((b"*RAS_DATA_START", b"*RAS_HEADER_START"))
+
+
+def read_ras(path: Path) -> list[Frame]:
+    """Read every section."""
+    lines = path.read_bytes().decode("latin-1").splitlines()
+    frames: list[Frame] = []
+    facts: dict[str, str] = {}
+    first: int | None = None
+    for number, line in enumerate(lines):
+        text = line.strip()
+        if text == "*RAS_HEADER_START":
+            facts = {}
+        elif text == "*RAS_INT_START":
+            first = number + 1
+        elif text == "*RAS_INT_END":
+            if first is None:
+                raise ReaderError(
+                    path, "an end of data without a beginning", where=f"line {number + 1}"
+                )
+            table = _table(path, lines[first:number], first)
+            frames.append(make_frame(table, facts, f"section {len(frames) + 1}"))
+            first = None
+        elif first is None and (found := _LINE.match(text)):
+            facts[found["name"]] = found["value"].strip()
+    if first is not None or not frames:
+        raise ReaderError(
+            path,
+            "the data break off" if first is not None else "no section with data",
+            where=f"line {len(lines)}",
+            expected="*RAS_INT_END",
+            remedy="the file is truncated: copy it again",
+        )
+    return frames
+
+
+def _table(path: Path, lines: list[str], first: int) -> FloatArray:
+    rows = []
+    for number, line in enumerate(lines, first + 1):
+        try:
+            row = [float(v) for v in line.split()]
+        except ValueError:
+            row = []
+        if not row:
+            if line.strip():
+                raise ReaderError(
+                    path, f"{line.strip()[:40]!r}", where=f"line {number}", expected="numbers"
+                )
+            continue
+        if len(row) < 2:
+            raise ReaderError(
+                path, f"{len(row)} columns", where=f"line {number}", expected="2θ and intensity"
+            )
+        rows.append((row[0], row[1], row[2] if len(row) > 2 else 1.0))
+    if len(rows) < 2:
+        raise ReaderError(path, f"{len(rows)} points", where=f"line {first}", expected="more")
+    return np.array(rows)
+
+
+def make_frame(table: FloatArray, facts: Mapping[str, str], name: str) -> Frame:
+    """Make a frame of columns 2θ, intensity, attenuation and of what the header says.
+
+    Parameters
+    ----------
+    table : array (points, 3)
+    facts : mapping
+        Header names without the star.
+    name : str
+    """
+    x, y, attenuation = table.T
+    attenuation = np.where(attenuation > 0, attenuation, 1.0)
+    errors = None
+    if (attenuation != 1).any():
+        # Counts n times a factor a scatter by a·√n, at least by one count.
+        errors = np.sqrt(np.maximum(y, 1.0)) * attenuation
+        y = y * attenuation
+    per_time = "cps" in facts.get("MEAS_SCAN_UNIT_Y", "counts").lower()
+    metadata: dict[str, float] = {}
+    alpha1, alpha2 = (_number(facts.get(f"HW_XG_WAVE_LENGTH_ALPHA{i}")) for i in (1, 2))
+    if alpha1 is not None and 0.1 < alpha1 < 10:
+        metadata["wavelength"] = alpha1
+        if alpha2 is not None and alpha1 < alpha2 < 1.05 * alpha1:
+            metadata |= {"wavelength2": alpha2, "ratio": 0.5}
+    variables: dict[str, tuple[float, str]] = {}
+    started = _moment(facts.get("MEAS_SCAN_START_TIME"))
+    ended = _moment(facts.get("MEAS_SCAN_END_TIME"))
+    if started is not None:
+        variables["time"] = (started, "s")
+        if ended is not None and ended > started:
+            variables["exposure"] = (ended - started, "s")
+    noise = "unknown" if per_time and errors is None else noise_of(y, errors)
+    return Frame(x, y, errors, noise, variables, metadata, name=name)
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError:
+        return None
+
+
+def _moment(text: str | None) -> float | None:
+    for parse in (lambda t: datetime.strptime(t, _DATE), datetime.fromisoformat):
+        try:
+            moment = parse((text or "").strip())
+        except ValueError:
+            continue
+        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return zoned.timestamp()
+    return None
+
+
+READER = Reader("rigaku_ras", (".ras",), _sniff, read_ras)

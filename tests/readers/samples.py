@@ -1,0 +1,134 @@
+"""Small files in the published layouts of formats, to be read as they are or damaged."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+
+import numpy as np
+
+TWO_THETA = 20.0 + 0.02 * np.arange(60)
+COUNTS = (100 + 50 * np.exp(-((TWO_THETA - 20.6) ** 2) / 0.01)).round()
+
+
+def xrdml() -> bytes:
+    scans = []
+    for number, factor in enumerate((1, 2)):
+        values = " ".join(f"{c * factor:.0f}" for c in COUNTS)
+        scans.append(
+            f'<scan appendNumber="{number}" mode="Continuous" scanAxis="Gonio" status="Completed">'
+            f"<header><startTimeStamp>2024-03-01T12:0{number}:00+01:00</startTimeStamp></header>"
+            '<nonAmbientPoints type="Temperature" unit="Celsius"><nonAmbientValues>25 27'
+            "</nonAmbientValues></nonAmbientPoints>"
+            '<dataPoints><positions axis="2Theta" unit="deg"><startPosition>20.0</startPosition>'
+            f"<endPosition>{TWO_THETA[-1]}</endPosition></positions>"
+            '<positions axis="Omega" unit="deg"><commonPosition>10</commonPosition></positions>'
+            '<commonCountingTime unit="seconds">0.5</commonCountingTime>'
+            f'<intensities unit="counts">{values}</intensities></dataPoints></scan>'
+        )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        '<xrdMeasurements xmlns="http://www.xrdml.com/XRDMeasurement/1.5"><xrdMeasurement>'
+        '<usedWavelength intended="K-Alpha"><kAlpha1 unit="Angstrom">1.5405980</kAlpha1>'
+        '<kAlpha2 unit="Angstrom">1.5444260</kAlpha2>'
+        "<ratioKAlpha2KAlpha1>0.5</ratioKAlpha2KAlpha1></usedWavelength>"
+        f"{''.join(scans)}</xrdMeasurement></xrdMeasurements>"
+    ).encode()
+
+
+def ras(attenuation: float = 1.0) -> bytes:
+    sections = []
+    for number in range(2):
+        table = "\n".join(
+            f"{x:.4f} {y:.4f} {attenuation:.4f}" for x, y in zip(TWO_THETA, COUNTS, strict=True)
+        )
+        sections.append(
+            "*RAS_HEADER_START\n"
+            '*HW_XG_WAVE_LENGTH_ALPHA1 "1.540593"\n*HW_XG_WAVE_LENGTH_ALPHA2 "1.544414"\n'
+            f'*MEAS_SCAN_START_TIME "03/01/2024 12:0{number}:00"\n'
+            f'*MEAS_SCAN_END_TIME "03/01/2024 12:0{number}:40"\n'
+            '*MEAS_SCAN_UNIT_Y "counts"\n*RAS_HEADER_END\n'
+            f"*RAS_INT_START\n{table}\n*RAS_INT_END\n"
+        )
+    return ("*RAS_DATA_START\n" + "".join(sections) + "*RAS_DATA_END\n").encode("latin-1")
+
+
+def rasx() -> bytes:
+    profile = "\n".join(f"{x:.4f}\t{y:.1f}\t1.0" for x, y in zip(TWO_THETA, COUNTS, strict=True))
+    conditions = (
+        "<MeasurementConditions><HWConfigurations><WavelengthKalpha1>1.540593</WavelengthKalpha1>"
+        "<WavelengthKalpha2>1.544414</WavelengthKalpha2></HWConfigurations><ScanInformation>"
+        "<StartTime>2024-03-01T12:00:00</StartTime></ScanInformation></MeasurementConditions>"
+    )
+    return zipped(
+        {
+            f"Data{i}/{name}": text
+            for i in range(2)
+            for name, text in (("Profile0.txt", profile), ("MesurementConditions0.xml", conditions))
+        }
+    )
+
+
+def raw1(n_ranges: int = 2) -> bytes:
+    head = bytearray(712)
+    head[:7] = b"RAW1.01"
+    struct.pack_into("<I", head, 12, n_ranges)
+    head[608:610] = b"Cu"
+    struct.pack_into("<dd", head, 624, 1.5406, 1.5444)
+    struct.pack_into("<d", head, 648, 0.5)
+    ranges = b""
+    for _ in range(n_ranges):
+        part = bytearray(304)
+        struct.pack_into("<II", part, 0, 304, len(COUNTS))
+        struct.pack_into("<d", part, 16, float(TWO_THETA[0]))
+        struct.pack_into("<d", part, 176, 0.02)
+        struct.pack_into("<f", part, 192, 1.0)
+        struct.pack_into("<f", part, 212, 298.0)
+        ranges += bytes(part) + COUNTS.astype("<f4").tobytes()
+    return bytes(head) + ranges
+
+
+def zipped(members: dict[str, str | bytes]) -> bytes:
+    """A zip file with dates that do not change."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (2024, 1, 1, 0, 0, 0)), content)
+    return buffer.getvalue()
+
+
+def inside_zip(data: bytes, change) -> bytes:
+    """The zip file with one of its members changed, packed again with right checksums."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = sorted(members)[len(data) % len(members)]
+    return zipped({**members, name: change(members[name])})
+
+
+SAMPLES = {".xrdml": xrdml, ".ras": ras, ".rasx": rasx, ".raw": raw1}
+
+
+def damage(data: bytes, rng: np.random.Generator) -> bytes:
+    """Flip bits, cut, insert, splice, or replace a number."""
+    out = bytearray(data)
+    for _ in range(int(rng.integers(1, 4))):
+        at = int(rng.integers(0, max(len(out), 1)))
+        kind = int(rng.integers(0, 6))
+        if kind == 0 and out:
+            out[min(at, len(out) - 1)] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 1:
+            del out[at:]
+        elif kind == 2:
+            out[at:at] = rng.integers(0, 256, int(rng.integers(1, 9)), dtype=np.uint8).tobytes()
+        elif kind == 3:
+            length = int(rng.integers(1, 64))
+            start = int(rng.integers(0, max(len(out), 1)))
+            out[at : at + length] = out[start : start + length]
+        elif kind == 4:
+            words = (b"1e999", b"-1", b"nan", b"99999999999", b"", b"<a>", b"\xff\xff\xff\xff")
+            word = words[int(rng.integers(0, len(words)))]
+            out[at : at + len(word)] = word
+        else:
+            del out[at : at + int(rng.integers(1, 64))]
+    return bytes(out)
