@@ -300,7 +300,7 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     # What an undamped step would gain: zero at a minimum, whatever the damping has become.
     newton, decrement = _newton_step(state.here, vary)
     # What will be left after another step, if it gains on the minimum as the last one did.
-    contraction = np.clip(decrement / state.promised, _CONTRACTION, 1.0)
+    contraction = np.clip(decrement / np.maximum(state.promised, decrement), _CONTRACTION, 1.0)
     left = np.where(decrement <= _TRUSTED * state.here.cost, contraction, 1.0) * decrement
     arrived = left <= tolerance * state.here.cost + state.floor
     # At the rounding of the cost, steps go on as long as each leaves much less to be gained.

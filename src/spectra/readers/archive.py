@@ -94,7 +94,7 @@ class Archive:
         for m in members:
             if m.file_size > 2**20 and m.file_size > _MOST_RATIO * max(m.compress_size, 1):
                 self._refuse(f"{m.filename[:60]!r} packed {m.file_size}:{m.compress_size}", "less")
-        self.names = tuple(m.filename for m in members if not m.is_dir())
+        self.names = tuple(m.filename for m in members if not m.filename.endswith("/"))
 
     def close(self) -> None:
         """Close the file."""

@@ -1,0 +1,200 @@
+"""What every method must do: inherit, say what to run, and the checks come free.
+
+    class TestMine(MethodConformance):
+        def make_method(self): return Mine(...)
+        def make_source(self): return a Stack (or Results) of some twenty good frames
+
+Each check takes nothing from the others, so that a fault shows in the one that names it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import pickle
+import warnings
+from dataclasses import FrozenInstanceError, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from spectra import Stack, Status
+from spectra.method import Method
+from spectra.results import Results
+
+GOOD = (Status.OK, Status.AT_BOUND)
+
+
+class MethodConformance:
+    """Base of the conformance tests of a method."""
+
+    blocks: ClassVar[tuple[int, ...]] = (1, 7, 64)
+    without_uncertainty: ClassVar[frozenset[str]] = frozenset()
+    """Columns of floats that rightly have none (counts, χ², what is not a measurement)."""
+    spoilt: ClassVar[tuple[int, ...]] = (3, 11)
+
+    def make_method(self) -> Method:
+        raise NotImplementedError
+
+    def make_source(self) -> Any:
+        raise NotImplementedError
+
+    def spoil(self, source: Any, frame: int, value: float) -> Any:
+        """The source with one frame that cannot give a result."""
+        assert isinstance(source, Stack)
+        signal = np.array(source.signal, dtype=float)
+        signal[frame] = value
+        return replace(source, signal=signal)
+
+    def run(self, method: Method, source: Any, size: int = 64, plan: Any = None) -> Results:
+        plan = method.prepare(source) if plan is None else plan
+        parts = [
+            method.fit(block.load(), method.narrow(plan, start, start + len(block)))
+            for start, block in source.blocks(size)
+        ]
+        return Results.concatenate(parts)
+
+    def test_settings_are_frozen_keywords(self):
+        method = self.make_method()
+        name = fields(method)[0].name
+        with pytest.raises(FrozenInstanceError):
+            setattr(method, name, getattr(method, name))
+        with pytest.raises(TypeError):
+            type(method)(getattr(method, name))
+        with pytest.raises(TypeError, match="no_such_setting"):
+            type(method)(no_such_setting=1)
+
+    def test_every_setting_says_what_it_means(self):
+        for field in fields(self.make_method()):
+            assert field.metadata.get("meaning"), field.name
+
+    def test_settings_come_back_from_plain_data(self):
+        method = self.make_method()
+        plain = json.loads(json.dumps(method.settings()))
+        assert type(method).from_settings(plain) == method
+
+    def test_can_be_sent_to_workers(self):
+        method, source = self.make_method(), self.make_source()
+        plan = method.prepare(source)
+        assert pickle.loads(pickle.dumps(method)) == method
+        again = pickle.loads(pickle.dumps(plan))
+        assert_same(self.run(method, source, plan=plan), self.run(method, source, plan=again))
+
+    def test_the_same_frames_give_the_same_bits(self):
+        method, source = self.make_method(), self.make_source()
+        assert_same(self.run(method, source), self.run(method, source))
+
+    def test_the_input_is_not_touched(self):
+        method, source = self.make_method(), self.make_source()
+        before = pickle.dumps(arrays_of(source))
+        self.run(method, source)
+        assert pickle.dumps(arrays_of(source)) == before
+
+    def test_nothing_is_printed_and_nobody_warned(self):
+        method, source = self.make_method(), self.make_source()
+        said = io.StringIO()
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(said),
+            contextlib.redirect_stderr(said),
+        ):
+            warnings.simplefilter("error")
+            self.run(method, source)
+        assert said.getvalue() == ""
+
+    def test_no_global_randomness_is_used(self):
+        method, source = self.make_method(), self.make_source()
+        before = pickle.dumps(np.random.get_state())  # noqa: NPY002 - it must stay as it is
+        self.run(method, source)
+        assert pickle.dumps(np.random.get_state()) == before  # noqa: NPY002
+
+    def test_blocks_do_not_change_a_bit(self):
+        method, source = self.make_method(), self.make_source()
+        plan = method.prepare(source)
+        whole = self.run(method, source, self.blocks[-1], plan)
+        for size in self.blocks[:-1]:
+            assert_same(whole, self.run(method, source, size, plan))
+
+    def test_a_bad_frame_is_marked_and_empty(self):
+        method, source = self.make_method(), self.make_source()
+        plan = method.prepare(source)
+        for value in (np.nan, 0.0):
+            for frame in self.spoilt:
+                results = self.run(method, self.spoil(source, frame, value), plan=plan)
+                assert results.status[frame] not in GOOD
+                for column in self.declared(method, plan):
+                    if column.stderr:
+                        assert np.isnan(np.asarray(results[column.name])[frame]).all(), column.name
+
+    def test_a_bad_frame_does_not_change_the_others(self):
+        method, source = self.make_method(), self.make_source()
+        plan = method.prepare(source)
+        whole = self.run(method, source, plan=plan)
+        others = np.setdiff1d(np.arange(len(source)), self.spoilt)
+        for value in (np.nan, 0.0, np.inf):
+            spoilt = source
+            for frame in self.spoilt:
+                spoilt = self.spoil(spoilt, frame, value)
+            with np.errstate(all="ignore"):
+                results = self.run(method, spoilt, plan=plan)
+            assert_same(whole, results, others)
+
+    def test_columns_are_declared_with_units(self):
+        method, source = self.make_method(), self.make_source()
+        plan = method.prepare(source)
+        results = self.run(method, source, plan=plan)
+        expanded = [c for column in self.declared(method, plan) for c in column.expand()]
+        assert {c.name for c in expanded} == set(results.columns)
+        for column in expanded:
+            values = np.asarray(results[column.name])
+            assert len(values) == len(source), column.name
+            assert values.ndim == 1 + len(column.dims), column.name
+            assert values.dtype == np.dtype(column.dtype), column.name
+            assert column.meaning, column.name
+            assert isinstance(column.unit, str), column.name
+
+    def test_values_carry_uncertainties(self):
+        method, source = self.make_method(), self.make_source()
+        plan = method.prepare(source)
+        results = self.run(method, source, plan=plan)
+        ok = results.status == Status.OK
+        assert ok.any()
+        for column in self.declared(method, plan):
+            if not column.stderr:
+                whole = not np.issubdtype(np.dtype(column.dtype), np.floating)
+                assert whole or column.name in self.without_uncertainty, column.name
+                continue
+            value = np.asarray(results[column.name])[ok]
+            error = np.asarray(results[f"{column.name}_stderr"])[ok]
+            known = np.isfinite(value) & np.isfinite(error)
+            assert known.any(), column.name
+            assert (error[known] >= 0).all(), column.name
+
+    def test_status_is_one_of_ours(self):
+        results = self.run(self.make_method(), self.make_source())
+        assert np.isin(results.status, [int(s) for s in Status]).all()
+
+    @staticmethod
+    def declared(method: Method, plan: Any) -> tuple[Any, ...]:
+        return tuple(method.table(plan).columns)
+
+
+def arrays_of(source: Any) -> list[Any]:
+    """All numbers of a source, in a fixed order."""
+    if isinstance(source, Stack):
+        variables = [(k, v.values, v.stderr) for k, v in sorted(source.variables.items())]
+        facts = sorted((k, repr(v)) for k, v in source.metadata.items())
+        return [source.x, np.asarray(source.signal), source.errors, variables, facts]
+    return [(name, np.asarray(source[name])) for name in sorted(source.columns)]
+
+
+def assert_same(one: Results, other: Results, rows: Any = slice(None)) -> None:
+    """Equal bit for bit, NaN where NaN is."""
+    assert set(one.columns) == set(other.columns)
+    assert (one.status[rows] == other.status[rows]).all()
+    for name in one.columns:
+        a, b = np.asarray(one[name])[rows], np.asarray(other[name])[rows]
+        equal = a.tobytes() == b.tobytes() or np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        assert equal, name
