@@ -97,10 +97,10 @@ def test_dates_and_wrong_tables(tmp_path):
     path.write_text("a,b\n1,2\n3,4\n")
     with pytest.raises(ReaderError, match="columns a, b"):
         read_cycler(path)
-    assert read_cycler(path, columns={"time": "a", "voltage": "b"}).voltage.tolist() == [2, 4]
+    assert read_cycler(path, columns={"time": "a [s]", "voltage": "b [V]"}).voltage.tolist() == [2, 4]
     path.write_text("time/s,Ewe/V\n5,3\n4,3\n6,3\n")
     with pytest.raises(ReaderError, match="the time falls"):
         read_cycler(path)
     path.write_text("time/s,Ewe/V\n5,3\n6,x\n")
-    with pytest.raises(ReaderError, match="row 3"):
+    with pytest.raises(ReaderError, match="line 3"):
         read_cycler(path)
