@@ -102,8 +102,9 @@ def align(
     unsure, _ = _average(cycler, cycler.charge_stderr(), begin, end, 0.0)
     absent = (begin < cycler.time[0]) | (end > cycler.time[-1])
     absent |= touches(cycler.gaps(), begin, end) | ~np.isfinite(begin)
-    _tell_missing(cycler, begin, end, absent, [voltage, current, passed])
-    _tell_bridged(cycler)
+    said = _missing(cycler, begin, end, absent, [voltage, current, passed]) + _unsure(cycler)
+    if said:
+        warnings.warn(f"{'; '.join(said)} ({cycler.source})", DataWarning, stacklevel=2)
     row = np.clip(np.searchsorted(cycler.time, begin), 0, len(cycler.time) - 1)
     half = cycler.half_cycle()
     made = {
@@ -128,14 +129,14 @@ def _kind(absolute: bool) -> str:
     return "absolute (a date)" if absolute else "relative (since a start)"
 
 
-def _tell_missing(
+def _missing(
     cycler: Cycler,
     begin: FloatArray,
     end: FloatArray,
     absent: BoolArray,
     averages: list[FloatArray],
-) -> None:
-    """Warn of frames that the record does not reach, wholly or in part."""
+) -> list[str]:
+    """Say how many frames the record does not reach, wholly or in part."""
     timed = np.isfinite(begin)
     outside = timed & ((begin < cycler.time[0]) | (end > cycler.time[-1]))
     in_gap = timed & absent & ~outside
@@ -156,15 +157,14 @@ def _tell_missing(
             f"it has {len(gaps)} gaps, the longest of {np.max(gaps[:, 1] - gaps[:, 0]):.3g} s "
             "(say otherwise with read_cycler(max_gap=...))"
         )
-    if said:
-        _warn(f"{'; '.join(said)} ({cycler.source})")
+    return said
 
 
-def _tell_bridged(cycler: Cycler) -> None:
-    """Warn of what the charge does not know: rows without a current, and gaps."""
+def _unsure(cycler: Cycler) -> list[str]:
+    """Say what the charge does not know: rows without a current, and gaps."""
     known = np.isfinite(cycler.current)
     if not known.any():
-        return
+        return []
     said = []
     lacking = int(np.sum(~known))
     if lacking:
@@ -179,13 +179,7 @@ def _tell_bridged(cycler: Cycler) -> None:
             f"what passed in {len(cycler.gaps(known))} gaps of the cycler's currents is not known "
             f"and not counted; it adds {unsure[-1]:.2g} mAh to the charge's uncertainty"
         )
-    if said:
-        _warn(f"{'; '.join(said)} ({cycler.source})")
-
-
-def _warn(text: str) -> None:
-    # Level 4: the caller of `align`.
-    warnings.warn(text, DataWarning, stacklevel=4)
+    return said
 
 
 def _average(

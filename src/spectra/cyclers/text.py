@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.cyclers.clock import is_date
 from spectra.errors import DataWarning, ReaderError
 
 FloatArray = NDArray[np.float64]
@@ -30,7 +31,11 @@ _BINARY = {
     b"NEWARE": "Neware's binary .nda",
 }
 _CHINESE = ("电压", "电流", "时间")
-_MISSING = frozenset(("", "nan", "-", "--", "---", "n/a", "na", "null", "none", "xxx", "inf"))
+# A number beyond this is damage: no time, voltage, current or charge comes near it.
+_LARGEST = 1e15
+_MISSING = frozenset(
+    ("", "nan", "-", "--", "---", "n/a", "na", "null", "none", "xxx", "inf", "-inf")
+)
 
 
 def read_text(path: Path) -> str:
@@ -126,10 +131,11 @@ class Table:
             If a row has more cells than the header, or fewer than two rows are left.
         """
         rows, lines = self.rows, self.lines
-        if len(rows) > 1 and len(rows[-1]) < min(len(rows[-2]), len(self.header)):
+        if len(rows) > 1 and _is_cut(rows[-1], rows[-2], len(self.header)):
             warnings.warn(
                 f"{self.path}, line {lines[-1]}: the last line is cut short and left out "
-                f"({len(rows[-1])} cells, {len(rows[-2])} in the line before)",
+                f"({len(rows[-1])} cells, {len(rows[-2])} in the line before; the last "
+                f"{rows[-1][-1]!r}, {rows[-2][-1]!r} in the line before)",
                 DataWarning,
                 stacklevel=2,
             )
@@ -163,22 +169,23 @@ class Table:
         Raises
         ------
         ReaderError
-            If a cell is not a number, or decimal points and commas are mixed.
+            If a cell is no number that a cycler could mean, or decimal points and commas are
+            mixed.
         """
         cells = self.cells(at)
-        if self.decimal_mark(at) == ",":
-            cells = [cell.replace(",", ".") for cell in cells]
+        comma = self.decimal_mark(at) == ","
         values = np.empty(len(cells))
         for i, cell in enumerate(cells):
             try:
-                values[i] = float(cell)
+                values[i] = float(cell.replace(",", ".") if comma else cell)
             except ValueError:
+                values[i] = np.inf
+            if abs(values[i]) > _LARGEST:
                 if cell.lower() not in _MISSING:
                     raise ReaderError(
                         self.path, repr(cell), where=self.where(i, at), expected="a number"
-                    ) from None
+                    )
                 values[i] = np.nan
-        values[~np.isfinite(values)] = np.nan
         return values
 
     def decimal_mark(self, at: int) -> str:
@@ -207,6 +214,14 @@ class Table:
                 remedy="export with semicolons or tabs, or with decimal points",
             )
         return next(iter(marks), "")
+
+
+def _is_cut(last: list[str], before: list[str], width: int) -> bool:
+    """Whether a last row ends early, with fewer cells than the row before or amid a date."""
+    if len(last) != len(before):
+        return len(last) < min(len(before), width)
+    whole = is_date(before[-1])
+    return whole and (not is_date(last[-1]) or last[-1].count(":") < before[-1].count(":"))
 
 
 def _decode(data: bytes) -> str | None:
