@@ -72,6 +72,38 @@ def align(
     SettingError
         If a clock is missing, or the kinds of clocks differ and no offset is given.
     """
+    begin = _on_cyclers_clock(stack, cycler, time, offset)
+    length = exposure
+    if length is None and "exposure" in stack.variables:
+        length = float(np.nanmedian(stack.variables["exposure"].values))
+    end = begin + (length or 0.0)
+    charge = cycler.charge()
+    voltage, voltage_u = _average(cycler, cycler.voltage, begin, end, offset_stderr)
+    current, _ = _average(cycler, cycler.current, begin, end, 0.0)
+    passed, by_offset = _average(cycler, charge, begin, end, offset_stderr)
+    by_gaps, _ = _average(cycler, cycler.charge_stderr(), begin, end, 0.0)
+    passed_u = np.hypot(by_offset, by_gaps)
+    absent = (begin < cycler.time[0]) | (end > cycler.time[-1])
+    absent |= touches(cycler.gaps(), begin, end) | ~np.isfinite(begin)
+    said = _missing(cycler, begin, end, absent, [voltage, current, passed]) + _unsure(cycler)
+    if said:
+        warnings.warn(f"{'; '.join(said)} ({cycler.source})", DataWarning, stacklevel=2)
+    made = {
+        "voltage": Variable(voltage, "V", "voltage", voltage_u),
+        "current": Variable(current, "A", "current"),
+        "charge": Variable(passed, "mAh", "charge", passed_u),
+        **_counted(cycler, begin, absent),
+    }
+    if mass is not None:
+        made["capacity"] = _specific(cycler, charge, begin, end, mass)
+        host = molar_mass or (_molar_mass(formula) if formula else None)
+        if host is not None:
+            made["x"] = _composition(passed, passed_u, mass, mass_stderr, host, x_start, electrons)
+    return stack.with_variables(**made)
+
+
+def _on_cyclers_clock(stack: Stack, cycler: Cycler, time: str, offset: float | None) -> FloatArray:
+    """Times of the frames by the cycler's clock (s)."""
     if time not in stack.variables:
         known = ", ".join(stack.variables) or "none"
         raise SettingError(
@@ -83,46 +115,24 @@ def align(
     if known_times.size == 0:
         raise SettingError(f"no frame has a {time!r}")
     absolute = bool(np.median(known_times) > 3e8)
-    if offset is None:
-        if absolute != cycler.absolute:
-            raise SettingError(
-                f"the patterns' clock is {_kind(absolute)}, the cycler's {_kind(cycler.absolute)}; "
-                "give offset= (cycler's clock minus the patterns', s)"
-            )
-        offset = 0.0
-    length = exposure
-    if length is None and "exposure" in stack.variables:
-        length = float(np.nanmedian(stack.variables["exposure"].values))
-    begin = start + offset
-    end = begin + (length or 0.0)
-    charge = cycler.charge()
-    voltage, voltage_u = _average(cycler, cycler.voltage, begin, end, offset_stderr)
-    current, _ = _average(cycler, cycler.current, begin, end, 0.0)
-    passed, passed_u = _average(cycler, charge, begin, end, offset_stderr)
-    unsure, _ = _average(cycler, cycler.charge_stderr(), begin, end, 0.0)
-    absent = (begin < cycler.time[0]) | (end > cycler.time[-1])
-    absent |= touches(cycler.gaps(), begin, end) | ~np.isfinite(begin)
-    said = _missing(cycler, begin, end, absent, [voltage, current, passed]) + _unsure(cycler)
-    if said:
-        warnings.warn(f"{'; '.join(said)} ({cycler.source})", DataWarning, stacklevel=2)
+    if offset is None and absolute != cycler.absolute:
+        raise SettingError(
+            f"the patterns' clock is {_kind(absolute)}, the cycler's {_kind(cycler.absolute)}; "
+            "give offset= (cycler's clock minus the patterns', s)"
+        )
+    return np.asarray(start + (offset or 0.0))
+
+
+def _counted(cycler: Cycler, begin: FloatArray, absent: BoolArray) -> dict[str, Variable]:
+    """What is a number of the row that follows a frame's beginning; NaN where absent."""
     row = np.clip(np.searchsorted(cycler.time, begin), 0, len(cycler.time) - 1)
-    half = cycler.half_cycle()
-    made = {
-        "voltage": Variable(voltage, "V", "voltage", voltage_u),
-        "current": Variable(current, "A", "current"),
-        "charge": Variable(passed, "mAh", "charge", np.hypot(passed_u, unsure)),
-        "half_cycle": Variable(np.where(absent, np.nan, half[row]), "", "half cycle"),
-        "direction": Variable(np.where(absent, np.nan, cycler.direction()[row]), "", "direction"),
-    }
+    rows = {"half_cycle": cycler.half_cycle(), "direction": cycler.direction()}
     if cycler.cycle is not None:
-        made["cycle"] = Variable(np.where(absent, np.nan, cycler.cycle[row]), "", "cycle")
-    if mass is not None:
-        made["capacity"] = _specific(cycler, charge, half, begin, end, mass)
-        host = molar_mass or (_molar_mass(formula) if formula else None)
-        if host is not None:
-            passed_u = np.hypot(passed_u, unsure)
-            made["x"] = _composition(passed, passed_u, mass, mass_stderr, host, x_start, electrons)
-    return stack.with_variables(**made)
+        rows["cycle"] = cycler.cycle
+    return {
+        name: Variable(np.where(absent, np.nan, values[row]), "", name.replace("_", " "))
+        for name, values in rows.items()
+    }
 
 
 def _kind(absolute: bool) -> str:
@@ -174,9 +184,10 @@ def _unsure(cycler: Cycler) -> list[str]:
         )
     unsure = cycler.charge_stderr()
     unsure = unsure[np.isfinite(unsure)]
-    if unsure.size and unsure[-1] > 0:
+    count = np.count_nonzero(np.diff(unsure))
+    if count:
         said.append(
-            f"what passed in {len(cycler.gaps(known))} gaps of the cycler's currents is not known "
+            f"what passed in {count} gaps of the cycler's currents is not known "
             f"and not counted; it adds {unsure[-1]:.2g} mAh to the charge's uncertainty"
         )
     return said
@@ -222,13 +233,12 @@ def _average(
 def _specific(
     cycler: Cycler,
     charge: FloatArray,
-    half: FloatArray,
     begin: FloatArray,
     end: FloatArray,
     mass: float,
 ) -> Variable:
     """Charge since the beginning of the half cycle per gram (mAh/g)."""
-    known = np.flatnonzero(np.isfinite(charge))
+    known, half = np.flatnonzero(np.isfinite(charge)), cycler.half_cycle()
     passed = np.full(len(charge), np.nan)
     if known.size:
         numbers, first = np.unique(half[known], return_index=True)

@@ -66,6 +66,24 @@ def test_specific_capacities_are_no_charge(tmp_path):
         read(tmp_path, text, columns={"capacity": "capacity/mAh/g"})
 
 
+def test_current_densities_yield_to_currents_and_are_refused_alone(tmp_path):
+    text = "time/s,Ewe/V vs. Li/Li+,I/mA/g{}\n0,3,5,1\n1,3,5,1\n"
+    record = read(tmp_path, text.format(",I/mA"))
+    assert record.current.tolist() == [1e-3, 1e-3]
+    assert record.voltage.tolist() == [3, 3]
+    with pytest.raises(ReaderError, match="column 'I/mA/g': unit 'mA/g'; expected one of A, mA"):
+        read(tmp_path, text.format(",I2"))
+
+
+def test_a_counter_with_holes_goes_on(tmp_path):
+    text = "DataPoint,Cycle ID,Step ID,Total Time(s),Current(mA),Voltage(V),Capacity(mAh)\n"
+    rows = [(0, 1, 0), (1, 1, 2), (2, 1, ""), (3, 1, 4), (4, -1, 0), (5, -1, 1)]
+    text += "".join(f"{t},1,1,{t},{i},3,{q}\n" for t, i, q in rows)
+    np.testing.assert_array_equal(read(tmp_path, text).capacity, [0, 2, np.nan, 4, 4, 3])
+    text = text.replace("Capacity", "Capacity-Chg").replace("Voltage(V)", "Capacity-DChg(mAh)")
+    np.testing.assert_array_equal(read(tmp_path, text).capacity, [0, 2, np.nan, 4, 4, 5])
+
+
 def test_every_unit_of_time_and_charge(tmp_path):
     text = "time/{},Ewe/mV,charge/{}\n0,3000,0\n1,3500,1\n"
     for unit, seconds in {"ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}.items():

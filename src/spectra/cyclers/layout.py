@@ -59,13 +59,22 @@ class Layout:
     started: float | None = field(default=None)
 
     def find(self, titles: list[Title], role: str) -> int | None:
-        """Index of the column of a role. Specific capacities and densities are passed over."""
+        """Index of the column of a role.
+
+        Charges per gram and currents per area yield to a plain column; without one, such a
+        current is taken, so that its unit is refused aloud, and such a charge is passed over.
+        """
         quantity = _QUANTITY.get(role, "")
-        for name in self.names.get(role, ()):
-            for i, title in enumerate(titles):
-                if title.is_called(name, quantity) and not (quantity and title.is_specific):
-                    return i
-        return None
+        called = [
+            i
+            for name in self.names.get(role, ())
+            for i, title in enumerate(titles)
+            if title.is_called(name, quantity)
+        ]
+        plain = [i for i in called if not (quantity and titles[i].is_specific)]
+        if quantity == "capacity":
+            called = []
+        return next(iter(plain + called), None)
 
     def recognises(self, header: list[str]) -> bool:
         """Whether a header has a time, and a voltage or a current."""
@@ -325,22 +334,27 @@ def _net_charge(
 ) -> FloatArray | None:
     """Net charge since the start (mAh), of counters that start anew in steps or cycles."""
     if "charged" in values and "discharged" in values:
-        return _unrolled(values["charged"]) - _unrolled(values["discharged"])
+        net = _unrolled(values["charged"]) - _unrolled(values["discharged"])
+        return net - net[np.isfinite(net)][0] if np.isfinite(net).any() else net
     if "capacity" not in values:
         return None
     if layout.net:
         return values["capacity"]
-    counts = np.abs(values["capacity"])
-    passed = np.diff(_unrolled(counts)) * np.sign(np.nan_to_num(current[1:]))
-    return np.concatenate([[0.0], np.cumsum(passed)])
+    total = _unrolled(values["capacity"])
+    known = np.isfinite(total)
+    passed = np.diff(total[known], prepend=total[known][:1])
+    total[known] = np.cumsum(passed * np.sign(np.nan_to_num(current[known])))
+    return total
 
 
 def _unrolled(counter: FloatArray) -> FloatArray:
     """A counter that is set back now and then, made to go on from where it was."""
-    counter = np.abs(counter)
-    step = np.diff(counter)
-    step = np.where(step < 0, counter[1:], step)
-    return np.concatenate([counter[:1], counter[0] + np.cumsum(step)])
+    known = np.isfinite(counter)
+    count = np.abs(counter[known])
+    step = np.diff(count, prepend=0.0)
+    total = np.full(len(counter), np.nan)
+    total[known] = np.cumsum(np.where(step < 0, count, step))
+    return total
 
 
 def _optional(table: Table, places: Places) -> FloatArray | None:

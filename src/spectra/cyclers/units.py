@@ -107,8 +107,8 @@ class Title:
 
     @property
     def is_specific(self) -> bool:
-        """Whether the unit is per gram or per area: such a column is no charge."""
-        return "/" in self.unit
+        """Whether the unit is per gram or per area."""
+        return "/" in _plain_unit(self.unit)
 
 
 def _plain_name(name: str) -> str:
@@ -116,4 +116,5 @@ def _plain_name(name: str) -> str:
 
 
 def _plain_unit(unit: str) -> str:
+    unit = re.sub(r"\s+vs\b.*", "", unit)  # "V vs. Li/Li+" is a voltage.
     return re.sub(r"[\s.·*]", "", unit.lower().replace("µ", "u").replace("μ", "u"))
