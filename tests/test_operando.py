@@ -97,10 +97,78 @@ def test_dates_and_wrong_tables(tmp_path):
     path.write_text("a,b\n1,2\n3,4\n")
     with pytest.raises(ReaderError, match="columns a, b"):
         read_cycler(path)
-    assert read_cycler(path, columns={"time": "a", "voltage": "b"}).voltage.tolist() == [2, 4]
+    named = read_cycler(path, columns={"time": "a [s]", "voltage": "b [V]"})
+    assert named.voltage.tolist() == [2, 4]
     path.write_text("time/s,Ewe/V\n5,3\n4,3\n6,3\n")
     with pytest.raises(ReaderError, match="the time falls"):
         read_cycler(path)
     path.write_text("time/s,Ewe/V\n5,3\n6,x\n")
-    with pytest.raises(ReaderError, match="row 3"):
+    with pytest.raises(ReaderError, match="line 3"):
         read_cycler(path)
+
+
+def test_frames_in_a_gap_get_nothing():
+    whole = cycler()
+    kept = (whole.time <= 3000) | (whole.time >= 4000)
+    record = Cycler(whole.time[kept], whole.voltage[kept], whole.current[kept], None, False, "log")
+    times = [2990.0, 2999.0, 3500.0, 3999.0, 4000.0, 7300.0]
+    with pytest.warns(DataWarning) as told:
+        frames = align(stack(times), record, exposure=5.0, mass=0.01)
+    expected = [False, True, True, True, False, True]
+    for name in ("voltage", "current", "charge", "half_cycle", "direction", "capacity"):
+        assert np.isnan(frames.variables[name].values).tolist() == expected, name
+    text = str(told[0].message)
+    assert "1 of 6 frames lie outside the cycler's record" in text
+    assert "3 of 6 frames lie in a gap of the cycler's record" in text
+    assert "the longest of 1e+03 s" in text
+
+
+def test_the_edges_of_a_gap_belong_to_the_record():
+    record = Cycler(
+        np.array([0.0, 10, 20, 30, 1000, 1010, 1020]), np.arange(7.0), np.zeros(7), None, False
+    )
+    frames = align(stack([30.0, 1000.0]), record)
+    assert frames.variables["voltage"].values.tolist() == [3.0, 4.0]
+
+
+def test_a_missing_sample_spoils_only_itself():
+    whole = cycler()
+    current, voltage = whole.current.copy(), whole.voltage.copy()
+    current[50], voltage[60] = np.nan, np.nan
+    record = Cycler(whole.time, voltage, current, None, False)
+    np.testing.assert_allclose(record.charge(), whole.charge(), rtol=1e-12)
+    with pytest.warns(DataWarning, match=r"1 of 721 rows .* have no current"):
+        frames = align(stack([500.0, 600.0, 5000.0], exposure=30.0), record)
+    same = align(stack([500.0, 600.0, 5000.0], exposure=30.0), whole)
+    for name in ("voltage", "current", "charge"):
+        np.testing.assert_allclose(
+            frames.variables[name].values, same.variables[name].values, rtol=1e-12
+        )
+
+
+def test_long_stretches_without_a_current_are_nan_and_add_uncertainty():
+    whole = cycler()
+    current = whole.current.copy()
+    current[100:200] = np.nan
+    record = Cycler(whole.time, whole.voltage, current, None, False)
+    charge, stderr = record.charge(), record.charge_stderr()
+    assert np.isnan(charge).tolist() == np.isnan(current).tolist()
+    # 1010 s at 1 mA are not counted, and may have passed or not.
+    missed = 1.01 / 3.6
+    assert charge[-1] == pytest.approx(whole.charge()[-1] - missed, abs=1e-9)
+    assert stderr[:100].tolist() == [0.0] * 100
+    np.testing.assert_allclose(stderr[200:], missed / np.sqrt(3))
+    with pytest.warns(DataWarning, match=r"100 of 721 rows.*; what passed in 1 gaps"):
+        frames = align(stack([500.0, 1500.0, 5000.0]), record, mass=0.01, formula="FePO4")
+    assert np.isnan(frames.variables["charge"].values).tolist() == [False, True, False]
+    assert np.isnan(frames.variables["voltage"].values).tolist() == [False, False, False]
+    np.testing.assert_allclose(
+        frames.variables["charge"].stderr[[0, 2]], [0.0, missed / np.sqrt(3)]
+    )
+    assert frames.variables["x"].stderr[2] > 0
+
+
+def test_capacity_begins_where_the_last_half_cycle_ended():
+    frames = align(stack([3590.0, 3610.0, 7190.0]), cycler(), mass=1e-3)
+    # 1 mA for 1 h into 1 mg: 1000 mAh/g, less half a step at the turn.
+    np.testing.assert_allclose(frames.variables["capacity"].values, [997.2, 2.8, 995.8], atol=1.5)

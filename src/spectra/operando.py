@@ -7,11 +7,13 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.cyclers import Cycler, find_gaps, read_cycler
+from spectra.cyclers import Cycler, read_cycler
+from spectra.cyclers.record import touches
 from spectra.errors import DataWarning, SettingError
 from spectra.stack import Stack, Variable
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 __all__ = ["Cycler", "align", "read_cycler"]
 
@@ -60,14 +62,48 @@ def align(
     -------
     Stack
         With voltage (V), current (A), charge (mAh since the start), capacity (mAh/g of the
-        half cycle), x, half_cycle and direction. Frames outside the record or in a gap of it
-        get NaN: nothing is extrapolated.
+        half cycle), x, half_cycle, direction and, where the cycler counts them, cycle. Frames
+        outside the record, or whose exposure reaches into a gap of it (see `Cycler.gaps`),
+        get NaN and are counted in a warning: nothing is extrapolated or made up. The charge
+        behind a gap carries the uncertainty of what may have passed in it.
 
     Raises
     ------
     SettingError
         If a clock is missing, or the kinds of clocks differ and no offset is given.
     """
+    begin = _on_cyclers_clock(stack, cycler, time, offset)
+    length = exposure
+    if length is None and "exposure" in stack.variables:
+        length = float(np.nanmedian(stack.variables["exposure"].values))
+    end = begin + (length or 0.0)
+    charge = cycler.charge()
+    voltage, voltage_u = _average(cycler, cycler.voltage, begin, end, offset_stderr)
+    current, _ = _average(cycler, cycler.current, begin, end, 0.0)
+    passed, by_offset = _average(cycler, charge, begin, end, offset_stderr)
+    by_gaps, _ = _average(cycler, cycler.charge_stderr(), begin, end, 0.0)
+    passed_u = np.hypot(by_offset, by_gaps)
+    absent = (begin < cycler.time[0]) | (end > cycler.time[-1])
+    absent |= touches(cycler.gaps(), begin, end) | ~np.isfinite(begin)
+    said = _missing(cycler, begin, end, absent, [voltage, current, passed]) + _unsure(cycler)
+    if said:
+        warnings.warn(f"{'; '.join(said)} ({cycler.source})", DataWarning, stacklevel=2)
+    made = {
+        "voltage": Variable(voltage, "V", "voltage", voltage_u),
+        "current": Variable(current, "A", "current"),
+        "charge": Variable(passed, "mAh", "charge", passed_u),
+        **_counted(cycler, begin, absent),
+    }
+    if mass is not None:
+        made["capacity"] = _specific(cycler, charge, begin, end, mass)
+        host = molar_mass or (_molar_mass(formula) if formula else None)
+        if host is not None:
+            made["x"] = _composition(passed, passed_u, mass, mass_stderr, host, x_start, electrons)
+    return stack.with_variables(**made)
+
+
+def _on_cyclers_clock(stack: Stack, cycler: Cycler, time: str, offset: float | None) -> FloatArray:
+    """Times of the frames by the cycler's clock (s)."""
     if time not in stack.variables:
         known = ", ".join(stack.variables) or "none"
         raise SettingError(
@@ -79,46 +115,24 @@ def align(
     if known_times.size == 0:
         raise SettingError(f"no frame has a {time!r}")
     absolute = bool(np.median(known_times) > 3e8)
-    if offset is None:
-        if absolute != cycler.absolute:
-            raise SettingError(
-                f"the patterns' clock is {_kind(absolute)}, the cycler's {_kind(cycler.absolute)}; "
-                "give offset= (cycler's clock minus the patterns', s)"
-            )
-        offset = 0.0
-    length = exposure
-    if length is None and "exposure" in stack.variables:
-        length = float(np.nanmedian(stack.variables["exposure"].values))
-    begin = start + offset
-    end = begin + (length or 0.0)
-    charge = cycler.charge()
-    voltage, voltage_u = _average(cycler.time, cycler.voltage, begin, end, offset_stderr)
-    current, _ = _average(cycler.time, cycler.current, begin, end, 0.0)
-    passed, passed_u = _average(cycler.time, charge, begin, end, offset_stderr)
-    outside = ~np.isfinite(passed) & ~np.isfinite(voltage) & np.isfinite(start)
-    if outside.any():
-        warnings.warn(
-            f"{outside.sum()} of {stack.n_frames} frames lie outside the cycler's record or in "
-            f"a gap of it ({cycler.source}) and get no voltage",
-            DataWarning,
-            stacklevel=2,
+    if offset is None and absolute != cycler.absolute:
+        raise SettingError(
+            f"the patterns' clock is {_kind(absolute)}, the cycler's {_kind(cycler.absolute)}; "
+            "give offset= (cycler's clock minus the patterns', s)"
         )
-    _warn_of_gaps(cycler)
-    nearest = np.clip(np.searchsorted(cycler.time, begin), 0, len(cycler.time) - 1)
-    half, direction = cycler.half_cycle(), cycler.direction()
-    made = {
-        "voltage": Variable(voltage, "V", "voltage", voltage_u),
-        "current": Variable(current, "A", "current"),
-        "charge": Variable(passed, "mAh", "charge", passed_u),
-        "half_cycle": Variable(np.where(outside, np.nan, half[nearest]), "", "half cycle"),
-        "direction": Variable(np.where(outside, np.nan, direction[nearest]), "", "direction"),
+    return np.asarray(start + (offset or 0.0))
+
+
+def _counted(cycler: Cycler, begin: FloatArray, absent: BoolArray) -> dict[str, Variable]:
+    """What is a number of the row that follows a frame's beginning; NaN where absent."""
+    row = np.clip(np.searchsorted(cycler.time, begin), 0, len(cycler.time) - 1)
+    rows = {"half_cycle": cycler.half_cycle(), "direction": cycler.direction()}
+    if cycler.cycle is not None:
+        rows["cycle"] = cycler.cycle
+    return {
+        name: Variable(np.where(absent, np.nan, values[row]), "", name.replace("_", " "))
+        for name, values in rows.items()
     }
-    if mass is not None:
-        made["capacity"] = _specific(cycler, charge, half, begin, end, mass)
-        host = molar_mass or (_molar_mass(formula) if formula else None)
-        if host is not None:
-            made["x"] = _composition(passed, passed_u, mass, mass_stderr, host, x_start, electrons)
-    return stack.with_variables(**made)
 
 
 def _warn_of_gaps(cycler: Cycler) -> None:
@@ -137,23 +151,79 @@ def _kind(absolute: bool) -> str:
     return "absolute (a date)" if absolute else "relative (since a start)"
 
 
+def _missing(
+    cycler: Cycler,
+    begin: FloatArray,
+    end: FloatArray,
+    absent: BoolArray,
+    averages: list[FloatArray],
+) -> list[str]:
+    """Say how many frames the record does not reach, wholly or in part."""
+    timed = np.isfinite(begin)
+    outside = timed & ((begin < cycler.time[0]) | (end > cycler.time[-1]))
+    in_gap = timed & absent & ~outside
+    recorded = [v for v in averages if np.isfinite(v).any()]
+    partly = timed & ~absent & np.any([~np.isfinite(v) for v in recorded], axis=0)
+    said = [
+        f"{count.sum()} of {len(begin)} frames {what}"
+        for count, what in (
+            (outside, "lie outside the cycler's record and get no voltage"),
+            (in_gap, "lie in a gap of the cycler's record and get no voltage"),
+            (partly, "lie where the cycler's record lacks voltage or current, and get none"),
+        )
+        if count.any()
+    ]
+    if in_gap.any():
+        gaps = cycler.gaps()
+        said.append(
+            f"it has {len(gaps)} gaps, the longest of {np.max(gaps[:, 1] - gaps[:, 0]):.3g} s "
+            "(say otherwise with read_cycler(max_gap=...))"
+        )
+    return said
+
+
+def _unsure(cycler: Cycler) -> list[str]:
+    """Say what the charge does not know: rows without a current, and gaps."""
+    known = np.isfinite(cycler.current)
+    if not known.any():
+        return []
+    said = []
+    lacking = int(np.sum(~known))
+    if lacking:
+        said.append(
+            f"{lacking} of {len(known)} rows of the cycler's record have no current; "
+            "the charge bridges single ones and is NaN in long stretches"
+        )
+    unsure = cycler.charge_stderr()
+    unsure = unsure[np.isfinite(unsure)]
+    count = np.count_nonzero(np.diff(unsure))
+    if count:
+        said.append(
+            f"what passed in {count} gaps of the cycler's currents is not known "
+            f"and not counted; it adds {unsure[-1]:.2g} mAh to the charge's uncertainty"
+        )
+    return said
+
+
 def _average(
-    time: FloatArray, value: FloatArray, begin: FloatArray, end: FloatArray, offset_stderr: float
+    cycler: Cycler,
+    value: FloatArray,
+    begin: FloatArray,
+    end: FloatArray,
+    offset_stderr: float,
 ) -> tuple[FloatArray, FloatArray]:
     """Mean of a piecewise linear record over begin…end, and what the offset adds to its error.
 
-    NaN outside the record and where a gap of it is touched; single missing samples are bridged.
+    Rows without a value are left out; NaN outside the record and where a gap is touched.
     """
     known = np.isfinite(value)
     if known.sum() < 2:
         nothing = np.full(len(begin), np.nan)
         return nothing, nothing
-    time, value = time[known], value[known]
+    time, value = cycler.time[known], value[known]
     steps = 0.5 * (value[1:] + value[:-1]) * np.diff(time)
     integral = np.concatenate([[0.0], np.cumsum(steps)])
-    inside = (begin >= time[0]) & (end <= time[-1])
-    for gap in np.flatnonzero(find_gaps(time)).tolist():
-        inside &= ~((begin < time[gap + 1]) & (end > time[gap]))
+    inside = (begin >= time[0]) & (end <= time[-1]) & ~touches(cycler.gaps(known), begin, end)
 
     def up_to(t: FloatArray) -> FloatArray:
         i = np.clip(np.searchsorted(time, t, side="right") - 1, 0, len(time) - 2)
@@ -175,15 +245,19 @@ def _average(
 def _specific(
     cycler: Cycler,
     charge: FloatArray,
-    half: FloatArray,
     begin: FloatArray,
     end: FloatArray,
     mass: float,
 ) -> Variable:
     """Charge since the beginning of the half cycle per gram (mAh/g)."""
-    first = np.searchsorted(half, np.unique(half))
-    origin = charge[first][np.searchsorted(np.unique(half), half)]
-    value, _ = _average(cycler.time, np.abs(charge - origin), begin, end, 0.0)
+    known, half = np.flatnonzero(np.isfinite(charge)), cycler.half_cycle()
+    passed = np.full(len(charge), np.nan)
+    if known.size:
+        numbers, first = np.unique(half[known], return_index=True)
+        # A half cycle begins where the last one ended: the row before its first current.
+        origin = charge[known[np.maximum(first - 1, 0)]]
+        passed[known] = np.abs(charge[known] - origin[np.searchsorted(numbers, half[known])])
+    value, _ = _average(cycler, passed, begin, end, 0.0)
     return Variable(value / mass, "mAh/g", "specific capacity")
 
 
