@@ -135,18 +135,6 @@ def _counted(cycler: Cycler, begin: FloatArray, absent: BoolArray) -> dict[str, 
     }
 
 
-def _warn_of_gaps(cycler: Cycler) -> None:
-    gaps = np.flatnonzero(find_gaps(cycler.time))
-    if gaps.size and np.isfinite(cycler.current).any():
-        lengths = ", ".join(f"{s:.0f}" for s in np.diff(cycler.time)[gaps[:5]])
-        warnings.warn(
-            f"the cycler's record ({cycler.source}) has {gaps.size} gaps ({lengths} s"
-            f"{', …' if gaps.size > 5 else ''}): no charge is counted in them",
-            DataWarning,
-            stacklevel=3,
-        )
-
-
 def _kind(absolute: bool) -> str:
     return "absolute (a date)" if absolute else "relative (since a start)"
 
