@@ -17,6 +17,7 @@ from pathlib import Path
 
 import lmfit
 import numpy as np
+import scipy
 from lmfit.models import LinearModel, PseudoVoigtModel
 from scipy.optimize import least_squares
 
@@ -210,6 +211,10 @@ def main() -> None:
     text += compete(5, 400, options.frames, options.repeats)
     print(text)
     if options.write:
+        text = (
+            "`python -m benchmarks.fit_speed --write`, on one core; "
+            f"numpy {np.__version__}, scipy {scipy.__version__}, lmfit {lmfit.__version__}.\n\n"
+        ) + text
         DOCUMENT.parent.mkdir(exist_ok=True)
         write_section(DOCUMENT, "batched fits", text)
 

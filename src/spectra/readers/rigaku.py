@@ -44,7 +44,7 @@ def read_ras(path: Path) -> list[Frame]:
                 raise ReaderError(
                     path, "an end of data without a beginning", where=f"line {number + 1}"
                 )
-            table = _table(path, lines[first:number], first)
+            table = parse_table(path, lines[first:number], first + 1)
             frames.append(make_frame(table, facts, f"section {len(frames) + 1}"))
             first = None
         elif first is None and (found := _LINE.match(text)):
@@ -60,26 +60,43 @@ def read_ras(path: Path) -> list[Frame]:
     return frames
 
 
-def _table(path: Path, lines: list[str], first: int) -> FloatArray:
+def parse_table(path: Path, lines: list[str], first: int = 1, member: str = "") -> FloatArray:
+    """Columns 2θ, intensity and attenuation (1 where it is missing), (points, 3).
+
+    Parameters
+    ----------
+    path : Path
+    lines : list of str
+    first : int
+        Number of the first line, for messages.
+    member : str
+        Member of a zip file that the lines are from.
+
+    Raises
+    ------
+    ReaderError
+        For what is not a number, a missing column, or fewer than two points.
+    """
     rows = []
-    for number, line in enumerate(lines, first + 1):
+    for number, line in enumerate(lines, first):
+        if not line.strip():
+            continue
         try:
             row = [float(v) for v in line.split()]
         except ValueError:
             row = []
-        if not row:
-            if line.strip():
-                raise ReaderError(
-                    path, f"{line.strip()[:40]!r}", where=f"line {number}", expected="numbers"
-                )
-            continue
         if len(row) < 2:
             raise ReaderError(
-                path, f"{len(row)} columns", where=f"line {number}", expected="2θ and intensity"
+                path,
+                f"{line.strip()[:40]!r}",
+                where=f"{member}, line {number}" if member else f"line {number}",
+                expected="2θ and intensity",
             )
         rows.append((row[0], row[1], row[2] if len(row) > 2 else 1.0))
     if len(rows) < 2:
-        raise ReaderError(path, f"{len(rows)} points", where=f"line {first}", expected="more")
+        raise ReaderError(
+            path, f"{len(rows)} points", where=member or f"line {first}", expected="more"
+        )
     return np.array(rows)
 
 

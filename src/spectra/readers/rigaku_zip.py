@@ -10,12 +10,10 @@ import re
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-import numpy as np
-
 from spectra.errors import ReaderError
 from spectra.readers.archive import Archive, parse_xml
 from spectra.readers.frame import Frame, Reader
-from spectra.readers.rigaku import make_frame
+from spectra.readers.rigaku import make_frame, parse_table
 
 _PROFILE = re.compile(r"(?:^|.*/)Data(\d+)/Profile\d*\.txt", re.IGNORECASE)
 _CONDITIONS = re.compile(r"MesurementConditions\d*\.xml", re.IGNORECASE)
@@ -41,30 +39,13 @@ def read_rasx(path: Path) -> list[Frame]:
 
 def _read_profile(path: Path, archive: Archive, name: str) -> Frame:
     text = archive.read(name).decode("utf-8-sig", errors="replace")
-    rows = []
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            row = [float(v) for v in line.split()]
-        except ValueError:
-            row = []
-        if len(row) < 2:
-            raise ReaderError(
-                path,
-                f"{line.strip()[:40]!r}",
-                where=f"{name}, line {number}",
-                expected="2θ and intensity",
-            )
-        rows.append((row[0], row[1], row[2] if len(row) > 2 else 1.0))
-    if len(rows) < 2:
-        raise ReaderError(path, f"{len(rows)} points", where=name, expected="more")
+    table = parse_table(path, text.splitlines(), member=name)
     folder = name.rpartition("/")[0]
     facts: dict[str, str] = {}
     for other in archive.names:
         if other.rpartition("/")[0] == folder and _CONDITIONS.fullmatch(other.rpartition("/")[2]):
             facts = _facts(parse_xml(path, archive.read(other), other))
-    return make_frame(np.array(rows), facts, folder.rpartition("/")[2])
+    return make_frame(table, facts, folder.rpartition("/")[2])
 
 
 def _facts(root: Element) -> dict[str, str]:
