@@ -197,6 +197,16 @@ def test_neware_steps_whose_time_starts_anew(tmp_path):
     assert log.time.tolist() == [0, 10, 110, 160]
 
 
+def test_neware_without_numbers_of_cycles(tmp_path):
+    text = "工步类型,时间,电流(mA),电压(V),绝对时间\n恒流充电,0:00:00,1.0,3.0,2024-03-01 12:00:00\n"
+    text += "恒流充电,0:00:10,1.0,3.1,2024-03-01 12:00:10\n"
+    text += "恒流放电,0:00:00,1.0,3.2,2024-03-01 12:00:20\n"
+    log = read_cycler(write(tmp_path, text, "gb18030"))
+    assert (log.maker, log.cycle, log.capacity) == ("Neware", None, None)
+    assert (log.time - MOMENT).tolist() == [0, 10, 20]
+    np.testing.assert_allclose(log.current, [1e-3, 1e-3, -1e-3])
+
+
 NESTED = """Cycle ID{s}Cap_Chg(mAh){s}Cap_DChg(mAh)
 {s}Step ID{s}Step Name{s}Step Time(h:min:s.ms)
 {s}{s}Record ID{s}Time(h:min:s.ms){s}Vol(mV){s}Cur(mA){s}Cap(uAh){s}CmpCap(mAh/g){s}Realtime

@@ -13,7 +13,7 @@ from spectra.errors import ReaderError
 LAYOUT = Layout(
     maker="",
     names={
-        "time": ("time", "elapsed", "elapsed time", "test time", "testtime", "total time"),
+        "time": ("time", "elapsed", "elapsed time", "test time", "testtime", "total time", "test"),
         "date": ("date", "date time", "datetime", "timestamp", "absolute time", "systime"),
         "voltage": ("ewe", "voltage", "potential", "ecell", "e", "u"),
         "current": ("current", "i"),

@@ -61,6 +61,7 @@ LAYOUT = Layout(
 )
 _CYCLE = LAYOUT.names["cycle"]
 _STEP = ("step index", "step id", "step", "step number", "工步号", "工步序号", "工步", "步次")
+_STEP_TYPE = {"step type", "step name", "工步类型", "工步名称", "工步状态"}
 _MANY = 2
 
 
@@ -72,7 +73,8 @@ def matches(lines: list[Line]) -> bool:
         return False
     header = cells_of(lines[0][1], separator_of(lines[0][1]))
     names = {Title.parse(text).name for text in header}
-    return bool(names & set(_CYCLE)) and bool(names & set(_STEP)) and LAYOUT.recognises(header)
+    counted = bool(names & set(_CYCLE)) and bool(names & set(_STEP))
+    return (counted or bool(names & _STEP_TYPE)) and LAYOUT.recognises(header)
 
 
 def is_nested(lines: list[Line]) -> bool:

@@ -70,8 +70,8 @@ def numbered_lines(text: str) -> list[Line]:
 
 
 def separator_of(line: str) -> str:
-    """Tab, semicolon or comma, whichever is most frequent; the comma in doubt."""
-    return max((",", ";", "\t"), key=lambda mark: (line.count(mark), mark == "\t"))
+    """Tab, semicolon or comma, whichever is most frequent; in this order in doubt."""
+    return max(("\t", ";", ","), key=line.count)
 
 
 def cells_of(line: str, separator: str) -> list[str]:
@@ -196,12 +196,16 @@ class Table:
         ReaderError
             If both are used, or commas also part the cells: 1,234 could be either number.
         """
-        marks = {mark: i for i, cell in enumerate(self.cells(at)) for mark in ",." if mark in cell}
+        marks: dict[str, int] = {}
+        for i, cell in enumerate(self.cells(at)):
+            for mark in ",.":
+                if mark in cell:
+                    marks.setdefault(mark, i)
         if len(marks) > 1:
             raise ReaderError(
                 self.path,
                 "decimal commas and points are mixed",
-                where=self.where(min(marks.values()), at),
+                where=self.where(max(marks.values()), at),
                 expected="one decimal mark in the whole column",
                 remedy="export again with one decimal mark and without thousands separators",
             )
