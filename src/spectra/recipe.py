@@ -47,10 +47,11 @@ class StackSettings(_Strict):
 
 
 class ElectrochemistrySettings(_Strict):
-    """What `spectra.operando.align` takes."""
+    """What `spectra.operando.read_cycler` and `align` take."""
 
     file: str | list[str]
     columns: dict[str, str] = Field(default_factory=dict)
+    max_gap: float | None = None
     offset: float | None = None
     offset_stderr: float = 0.0
     exposure: float | None = None
@@ -261,9 +262,9 @@ def read_stack(recipe: Recipe) -> Stack:
     stack = read(paths, title=recipe.settings.title, **settings)
     chemistry = recipe.settings.electrochemistry
     if chemistry is not None:
-        options = chemistry.model_dump(exclude={"file", "columns"})
+        options = chemistry.model_dump(exclude={"file", "columns", "max_gap"})
         logs = [recipe.path_of(f) for f in _listed(chemistry.file)]
-        cycler = read_cycler(logs, columns=chemistry.columns)
+        cycler = read_cycler(logs, columns=chemistry.columns, max_gap=chemistry.max_gap)
         stack = align(stack, cycler, **options)
     return replace(stack, title=recipe.settings.title or stack.title)
 
