@@ -22,6 +22,7 @@ IntArray = NDArray[np.intp]
 _CHUNK_POINTS = 500_000
 # What a rough fit may leave undone before the likelihood of the counts takes over.
 _ROUGH = 1e-4
+_FINE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -233,10 +234,10 @@ class WindowFitter:
         free: BoolArray,
     ) -> Solution:
         if not self.poisson:
-            return minimize(objective, start, lower, upper, free)
+            return minimize(objective, start, lower, upper, free, tolerance=_FINE)
         rough = minimize(objective, start, lower, upper, free, tolerance=_ROUGH)
         counts = replace(objective, loss=Counts())
-        fine = minimize(counts, rough.theta, lower, upper, free, damping=1e-6)
+        fine = minimize(counts, rough.theta, lower, upper, free, damping=1e-6, tolerance=_FINE)
         fine.iterations[:] += rough.iterations
         return fine
 
