@@ -133,7 +133,6 @@ def windows_of(task: Task) -> Windows:
         search=np.zeros(rows),
         low=np.tile(10.0 * np.arange(n), n_frames) + 0.0,
         high=np.tile(10.0 * np.arange(n), n_frames) + 10.0,
-        n_points=len(task.x) // n + 1,
     )
 
 

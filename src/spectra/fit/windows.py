@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.coarse import bin_objective
 from spectra.fit.lineshapes import Doublet, Profile, fwhm_of
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.model import Model, Points
@@ -23,6 +25,8 @@ _CHUNK_POINTS = 500_000
 # What a rough fit may leave undone before the likelihood of the counts takes over.
 _ROUGH = 1e-4
 _FINE = 1e-10
+_LEFT_IN_FWHM = 7.0
+_MOST_BINS = 8
 
 
 @dataclass(frozen=True)
@@ -45,8 +49,6 @@ class Windows:
         Half-range of common shifts that are tried before the fit (0: none).
     low, high : array (rows,)
         Ends of the window.
-    n_points : int
-        Points per window, the same for all (those outside ``low … high`` get no weight).
     """
 
     frame: IntArray
@@ -58,12 +60,10 @@ class Windows:
     search: FloatArray
     low: FloatArray
     high: FloatArray
-    n_points: int
 
     def take(self, rows: IntArray) -> Windows:
         """Return some of the rows."""
-        arrays = {k: v[rows] for k, v in vars(self).items() if k != "n_points"}
-        return replace(self, **arrays)
+        return Windows(**{k: v[rows] for k, v in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class WindowFit:
         Peaks that stand in the spectrum.
     merged_with : int array (rows, K)
         Number of the peak of the window that stands for this one too, or -1.
+    center, center_stderr, fwhm : array (rows, K)
     """
 
     theta: FloatArray
@@ -94,6 +95,20 @@ class WindowFit:
     status: NDArray[np.int8]
     present: BoolArray
     merged_with: IntArray
+    center: FloatArray
+    center_stderr: FloatArray
+    fwhm: FloatArray
+
+    def take(self, rows: IntArray) -> WindowFit:
+        """Return copies of some of the rows."""
+        return WindowFit(**{k: v[rows] for k, v in vars(self).items()})
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[WindowFit]) -> WindowFit:
+        """Put fits of the same model one below the other."""
+        return cls(
+            **{k: np.concatenate([getattr(p, k) for p in parts]) for k in cls.__annotations__}
+        )
 
 
 @dataclass(frozen=True)
@@ -139,29 +154,37 @@ class WindowFitter:
         -------
         WindowFit
         """
-        n_rows, n_peaks = windows.center.shape
-        model = self.model(n_peaks)
-        chunk = max(1, _CHUNK_POINTS // windows.n_points)
-        parts = [
-            self._fit_chunk(x, y, sigma, windows.take(np.arange(i, min(i + chunk, n_rows))), model)
-            for i in range(0, n_rows, chunk)
-        ]
-        return WindowFit(
-            *(np.concatenate([getattr(p, k) for p in parts]) for k in WindowFit.__annotations__)
-        )
+        model = self.model(windows.center.shape[1])
+        sizes = np.stack([_padded_sizes(x, windows), _bins(x, windows)], axis=1)
+        parts, order = [], []
+        for n, bins in np.unique(sizes, axis=0).tolist():
+            rows = np.flatnonzero((sizes == (n, bins)).all(axis=1))
+            chunk = max(1, _CHUNK_POINTS // n)
+            for i in range(0, len(rows), chunk):
+                some = windows.take(rows[i : i + chunk])
+                cut = _cut(x, y, sigma, some, n, model)
+                parts.append(self._fit_chunk(cut, bins, x, some, model))
+                order.append(rows[i : i + chunk])
+        return WindowFit.concatenate(parts).take(np.argsort(np.concatenate(order)))
 
     def _fit_chunk(
-        self, x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows, model: Model
+        self,
+        cut: tuple[SpectraObjective, BoolArray],
+        bins: int,
+        x: FloatArray,
+        windows: Windows,
+        model: Model,
     ) -> WindowFit:
-        objective, weighted = _cut(x, y, sigma, windows, model)
+        objective, weighted = cut
+        rough = bin_objective(objective, bins) if bins > 1 else objective
         start, lower, upper, free = self._start(x, windows, model)
         enough = weighted.sum(axis=1) > free.sum(axis=1)
-        start = _search_shift(objective, model, start, windows)
-        start = _linear_start(objective, model, start, lower)
+        start = _search_shift(rough, model, start, windows)
+        start = _linear_start(rough, model, start, lower)
         n_rows, n_peaks = windows.center.shape
         present = np.ones((n_rows, n_peaks), bool)
         merged_with = np.full((n_rows, n_peaks), -1)
-        solution = self._solve(objective, start, lower, upper, free)
+        solution = self._solve(objective, rough, start, lower, upper, free)
         for _ in range(n_peaks):
             drop, into = self._judge(solution, windows, present, model)
             rows = np.flatnonzero((drop >= 0) & enough)
@@ -176,21 +199,42 @@ class WindowFitter:
             start[rows, columns[:, 1]] = 0.0
             _widen_survivors(solution, start, lower, upper, rows, drop, into, width)
             fresh = self._solve(
-                objective.take(rows), start[rows], lower[rows], upper[rows], free[rows]
+                objective.take(rows),
+                rough.take(rows),
+                start[rows],
+                lower[rows],
+                upper[rows],
+                free[rows],
             )
             solution.put(rows, fresh)
         dof = weighted.sum(axis=1) - free.sum(axis=1)
         status = np.where(enough, solution.status, Status.BAD_INPUT).astype(np.int8)
+        cov = solution.covariance()
+        first = self._columns(model, 0)
         return WindowFit(
             theta=solution.theta,
-            cov=solution.covariance(),
+            cov=cov,
             at_bound=solution.at_bound,
             chi2=self._chi2(objective, solution),
             dof=dof,
             status=status,
             present=present & enough[:, None],
             merged_with=merged_with,
+            center=solution.theta[:, first],
+            center_stderr=np.sqrt(cov[:, first, first]),
+            fwhm=self._fwhm(solution, model),
         )
+
+    def _columns(self, model: Model, j: int) -> IntArray:
+        """Columns of the j-th parameter of every peak."""
+        return np.array([model.first_parameter(k) + j for k in range(len(model.peaks))])
+
+    def _fwhm(self, solution: Solution, model: Model) -> FloatArray:
+        shape = (
+            solution.theta[:, self._columns(model, 2 + j)]
+            for j in range(len(self.profile.shape_names))
+        )
+        return np.asarray(fwhm_of(self.profile, *shape))
 
     def _start(
         self, x: FloatArray, windows: Windows, model: Model
@@ -228,18 +272,20 @@ class WindowFitter:
     def _solve(
         self,
         objective: SpectraObjective,
+        rough: SpectraObjective,
         start: FloatArray,
         lower: FloatArray,
         upper: FloatArray,
         free: BoolArray,
     ) -> Solution:
-        if not self.poisson:
+        """Minimise, first by least squares on the `rough` objective where that is another one."""
+        if not self.poisson and rough is objective:
             return minimize(objective, start, lower, upper, free, tolerance=_FINE)
-        rough = minimize(objective, start, lower, upper, free, tolerance=_ROUGH)
-        counts = replace(objective, loss=Counts())
-        fine = minimize(counts, rough.theta, lower, upper, free, damping=1e-6, tolerance=_FINE)
-        fine.iterations[:] += rough.iterations
-        return fine
+        near = minimize(rough, start, lower, upper, free, tolerance=_ROUGH)
+        fine = replace(objective, loss=Counts()) if self.poisson else objective
+        last = minimize(fine, near.theta, lower, upper, free, damping=1e-6, tolerance=_FINE)
+        last.iterations[:] += near.iterations
+        return last
 
     def _chi2(self, objective: SpectraObjective, solution: Solution) -> FloatArray:
         """Pearson's χ² for counts, whose deviance does not follow χ² where they are few."""
@@ -254,12 +300,11 @@ class WindowFitter:
     ) -> tuple[IntArray, IntArray]:
         """Choose the peak to drop from each row (-1: none), and into which it merged (-1: lost)."""
         n_rows, n_peaks = present.shape
-        first = np.array([model.first_parameter(k) for k in range(n_peaks)])
+        first = self._columns(model, 0)
         cov = solution.covariance()
         variance = np.einsum("rii->ri", cov)
         center, area = solution.theta[:, first], solution.theta[:, first + 1]
-        shape = (solution.theta[:, first + 2 + j] for j in range(len(self.profile.shape_names)))
-        fwhm = fwhm_of(self.profile, *shape)
+        fwhm = self._fwhm(solution, model)
         with np.errstate(invalid="ignore"):
             significance = area / np.sqrt(variance[:, first + 1])
         significance = np.where(np.isfinite(significance), significance, 0.0)
@@ -287,11 +332,30 @@ class WindowFitter:
         return drop, into
 
 
+def _padded_sizes(x: FloatArray, windows: Windows) -> IntArray:
+    """Points that are cut out for each window (rows,): more than it has, in steps.
+
+    Windows of the same size are fitted together; a window's own size alone decides with how
+    many points its sums are formed, and so their last bits.
+    """
+    inside = np.searchsorted(x, windows.high, side="right") - np.searchsorted(x, windows.low)
+    # At least 32 points and an eighth: few sizes are few batches.
+    step = np.exp2(np.maximum(np.floor(np.log2(np.maximum(inside, 1))) - 3.0, 5.0)).astype(int)
+    return np.asarray(np.minimum(-(-np.maximum(inside, 1) // step) * step, len(x)), np.intp)
+
+
+def _bins(x: FloatArray, windows: Windows) -> IntArray:
+    """Points that may be averaged for the rough fit: one, or so that seven are left in a fwhm."""
+    step = float(np.median(np.diff(x)))
+    per_fwhm = windows.fwhm.min(axis=1) / step
+    bins = np.exp2(np.floor(np.log2(np.maximum(per_fwhm / _LEFT_IN_FWHM, 1.0))))
+    return np.asarray(np.minimum(bins, _MOST_BINS), np.intp)
+
+
 def _cut(
-    x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows, model: Model
+    x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows, n: int, model: Model
 ) -> tuple[SpectraObjective, BoolArray]:
-    """Copy each window out of its spectrum; tell which of its points count."""
-    n = min(windows.n_points, len(x))
+    """Copy `n` points around each window out of its spectrum; tell which of them count."""
     first = np.clip(np.searchsorted(x, windows.low), 0, len(x) - n)
     index = first[:, None] + np.arange(n)
     xs = x[index]

@@ -72,14 +72,13 @@ class TableFiller:
         """Give the frames their final status, and say which peaks are missing."""
         status = status.copy()
         labels = self.table.coords["peak"]["label"].tolist()
-        notes = []
-        for i, peaks in enumerate(columns["peak_status"]):
-            note = ""
-            if status[i] == Status.OK:
-                status[i], note = self._judge_frame(i, peaks, bool(faint[i]), labels)
-            else:
-                columns["n_peaks"][i] = 0
-            notes.append(note)
+        peaks = columns["peak_status"]
+        columns["n_peaks"][status != Status.OK] = 0
+        lost = self.expectation.expected & (peaks == PeakStatus.LOST)
+        remarkable = (lost | (peaks == PeakStatus.AT_BOUND)).any(axis=1) | ~found(peaks).any(axis=1)
+        notes = [""] * len(peaks)
+        for i in np.flatnonzero((status == Status.OK) & remarkable).tolist():
+            status[i], notes[i] = self._judge_frame(i, peaks[i], bool(faint[i]), labels)
         return status, tuple(notes)
 
     def _judge_frame(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +60,22 @@ class Expectation:
             tail=self.tail[rows],
         )
 
+    def same_places(self, other: Expectation) -> BoolArray:
+        """Frames in which all peaks are expected, equally wide, at the same places (frames,)."""
+        same = np.ones(len(self.center), bool)
+        for name in ("center", "fwhm", "search"):
+            same &= (getattr(self, name) == getattr(other, name)).all(axis=1)
+        return same
+
+    def replaced(self, rows: BoolArray, other: Expectation) -> Expectation:
+        """Return the expectation with the frames `rows` (bool) of another."""
+        changed = {
+            name: np.where(rows.reshape(-1, *[1] * (mine.ndim - 1)), getattr(other, name), mine)
+            for name, mine in vars(self).items()
+            if name != "shape_free"
+        }
+        return replace(self, **changed)
+
 
 @dataclass(frozen=True)
 class Grouping:
@@ -74,26 +89,14 @@ class Grouping:
         Window on either side of the outermost peaks.
     low, high : float
         Ends of the usable axis.
-    step : float
-        Typical step of the axis.
     """
 
     link: float
     window: float
     low: float
     high: float
-    step: float
 
-    def sizes(self, expectation: Expectation) -> dict[int, int]:
-        """Return the points that a window needs, by the number of peaks in it."""
-        return {
-            members.shape[1]: int(np.ceil((high - low).max() / self.step)) + 2
-            for _, members, low, high in self._groups(expectation)
-        }
-
-    def windows(
-        self, expectation: Expectation, n_points: Mapping[int, int]
-    ) -> list[tuple[IntArray, Windows]]:
+    def windows(self, expectation: Expectation) -> list[tuple[IntArray, Windows]]:
         """Return the members (rows, K) and windows of all groups, for each group size K."""
         out = []
         e = expectation
@@ -109,7 +112,6 @@ class Grouping:
                 search=e.search[at].max(axis=1),
                 low=low,
                 high=high,
-                n_points=n_points[members.shape[1]],
             )
             out.append((members, windows))
         return out

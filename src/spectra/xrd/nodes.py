@@ -10,83 +10,19 @@ from numpy.typing import NDArray
 from spectra.fit.find import FoundPeaks, find_peaks
 from spectra.fit.lineshapes import fwhm_of
 from spectra.fit.model import Points
-from spectra.fit.quality import judge_frames
-from spectra.fit.uncertainty import point_sigma
 from spectra.fit.windows import WindowFit, WindowFitter
-from spectra.stack import Noise, Stack
-from spectra.status import Status
 from spectra.xrd.follow import NodePeaks
 from spectra.xrd.groups import Expectation, Grouping
 from spectra.xrd.plan import FREE_SHAPE_SIGNIFICANCE, alpha2_distance
+from spectra.xrd.samples import NodeData
 
 FloatArray = NDArray[np.float64]
 
-MAX_AVERAGED = 5
 # Misfit of a profile that a strong peak may show without its being taken for another peak,
 # as a fraction of the fitted intensity, and the least share of a neighbour's area that a
 # peak found in its flank must have.
 _PROFILE_MISFIT = 0.05
 _LEAST_SHARE = 0.08
-
-
-@dataclass(frozen=True)
-class NodeData:
-    """One node: its frame number, intensities and their uncertainties (points,)."""
-
-    frame: float
-    y: FloatArray
-    sigma: FloatArray
-    total: float
-
-
-def read_nodes(
-    stack: Stack, noise: Noise, count: int, within: tuple[float, float]
-) -> list[NodeData]:
-    """Read up to `count` nodes spread evenly over a stack, of the part `within` of its axis.
-
-    A node is a frame, or in long sequences the mean of up to five neighbours (fewer than the
-    distance to the next node). Frames without signal, and those with less than a third of
-    the median intensity of their neighbours, are left out.
-    """
-    n = stack.n_frames
-    places = np.unique(np.rint(np.linspace(0, n - 1, min(count, n))).astype(int))
-    spacing = int(np.diff(places).min()) if places.size > 1 else 1
-    half = min(MAX_AVERAGED, spacing) // 2
-    nodes = []
-    for place in places.tolist():
-        block = stack[max(0, place - half) : min(n, place + half + 1)].crop(*within)
-        y = np.asarray(block.signal)
-        judged, _ = judge_frames(y)
-        usable = (judged == Status.OK) & (block.status == Status.OK)
-        total = np.nansum(y, axis=1)
-        if usable.any():
-            usable &= total > np.median(total[usable]) / 3.0
-        rows = np.flatnonzero(usable)
-        if rows.size == 0:
-            continue
-        errors = None if block.errors is None else np.asarray(block.errors)[rows]
-        sigma = point_sigma(y[rows], errors, noise)
-        first = max(0, place - half)
-        nodes.append(
-            NodeData(
-                frame=float(first + rows.mean()),
-                y=y[rows].mean(axis=0),
-                sigma=np.sqrt((sigma**2).sum(axis=0)) / rows.size,
-                total=float(np.median(total[rows])),
-            )
-        )
-    return nodes
-
-
-def mean_node(nodes: list[NodeData]) -> NodeData:
-    """Average all nodes into one."""
-    count = len(nodes)
-    return NodeData(
-        frame=float(np.mean([n.frame for n in nodes])),
-        y=np.mean([n.y for n in nodes], axis=0),
-        sigma=np.sqrt(np.sum([n.sigma**2 for n in nodes], axis=0)) / count,
-        total=float(np.median([n.total for n in nodes])),
-    )
 
 
 @dataclass(frozen=True)
@@ -191,8 +127,7 @@ class NodeFitter:
             tail=alpha2_distance(center, self.wavelength_ratio).reshape(one),
         )
         rows: list[tuple[float, ...]] = []
-        sizes = self.grouping.sizes(expectation)
-        for members, windows in self.grouping.windows(expectation, sizes):
+        for members, windows in self.grouping.windows(expectation):
             fit = self.fitter.fit(x, node.y[None], node.sigma[None], windows)
             rows += self._rows(fit, members.shape[1])
             curve = self.fitter.model(members.shape[1])

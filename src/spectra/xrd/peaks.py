@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
+from spectra.fit.damage import Normal
 from spectra.fit.lineshapes import Doublet, Profile, get_profile
 from spectra.fit.model import Model
 from spectra.fit.quality import judge_frames
@@ -22,8 +23,10 @@ from spectra.xrd.curves import evaluate as evaluate
 from spectra.xrd.fill import TableFiller
 from spectra.xrd.follow import NodePeaks, Track, link_nodes
 from spectra.xrd.groups import Expectation, Grouping
-from spectra.xrd.nodes import NodeFitter, mean_node, read_nodes
+from spectra.xrd.nodes import NodeFitter
 from spectra.xrd.plan import FREE_SHAPE_SIGNIFICANCE, SequencePlan, make_plan
+from spectra.xrd.samples import Samples, mean_node
+from spectra.xrd.settle import fit_settled
 from spectra.xrd.tracks import peaks_table
 
 if TYPE_CHECKING:
@@ -40,8 +43,8 @@ _FAINT = 0.1
 class PeaksPlan:
     """What `Peaks.fit` needs to know about the sequence.
 
-    ``expectation`` is None in the plan of the whole sequence and stands in the part that
-    `Peaks.narrow` cuts for a block.
+    ``expectation`` and ``level`` (intensity expected of each frame) are None in the plan of
+    the whole sequence and stand in the part that `Peaks.narrow` cuts for a block.
     """
 
     table: Table
@@ -49,13 +52,21 @@ class PeaksPlan:
     profile: Profile | Doublet
     noise: Noise
     attrs: dict[str, Any]
+    normal: Normal
     expectation: Expectation | None = None
+    level: FloatArray | None = None
 
     def expectation_of_block(self) -> Expectation:
         """Return the expectation for the block that the plan was narrowed to."""
         if self.expectation is None:
             return self.sequence.expectation(0, self.sequence.n_frames)
         return self.expectation
+
+    def level_of_block(self) -> FloatArray:
+        """Return the intensities expected in the block that the plan was narrowed to."""
+        if self.level is None:
+            return self.normal.level_at(np.arange(float(self.sequence.n_frames)))
+        return self.level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +118,7 @@ class Peaks(Method):
     """
 
     name: ClassVar[str] = "xrd.Peaks"
-    block_size: ClassVar[int] = 64
+    block_size: ClassVar[int] = 256
 
     low: float | None = setting(None, "lower end of the axis used", unit="axis")
     high: float | None = setting(None, "upper end of the axis used", unit="axis")
@@ -158,18 +169,19 @@ class Peaks(Method):
         noise = self._noise(source)
         profile, ratio = self._line(source)
         fitter = self._fitter(profile, noise)
-        step = float(np.median(np.diff(x)))
-        grouping = Grouping(self.link, self.window, float(x[0]), float(x[-1]), step)
+        grouping = Grouping(self.link, self.window, float(x[0]), float(x[-1]))
         shape = np.array([profile.defaults.get(n, 0.0) for n in profile.shape_names[1:]])
         node_fitter = NodeFitter(fitter, grouping, self.threshold, self.fwhm_max, ratio, shape)
-        data = read_nodes(source, noise, self.coarse_frames, self._range())
-        if self.find_in == "mean":
-            data = [mean_node(data)] if data else []
-        if not data:
+        samples = Samples.read(source, noise, self.coarse_frames, self._range())
+        normal = samples.learn() if len(samples.frame) else None
+        data = samples.nodes(normal) if normal else []
+        if normal is None or not data:
             raise StackError(
                 f"{self.name}: none of the {source.n_frames} frames has a usable signal between "
                 f"{x[0]:g} and {x[-1]:g} {source.axis.unit}"
             )
+        if self.find_in == "mean":
+            data = [mean_node(data)]
         nodes = [node_fitter.fit(x, node) for node in data]
         tracks = self._chosen(nodes, link_nodes(nodes))
         strong = np.concatenate([n.significance for n in nodes]) > FREE_SHAPE_SIGNIFICANCE
@@ -192,15 +204,23 @@ class Peaks(Method):
             source.axis.unit, coords, self.background_degree + 1, profile.shape_names
         )
         attrs = self._attrs(source, profile, noise, len(nodes))
-        return PeaksPlan(table, sequence, profile, noise, attrs)
+        return PeaksPlan(table, sequence, profile, noise, attrs, normal)
 
     def narrow(self, plan: PeaksPlan, start: int, stop: int) -> PeaksPlan:
         """Give the expectation for frames ``start:stop``."""
-        return replace(plan, expectation=plan.sequence.expectation(start, stop))
+        return replace(
+            plan,
+            expectation=plan.sequence.expectation(start, stop),
+            level=plan.normal.level_at(np.arange(start, stop, dtype=float)),
+        )
 
     def narrow_block(self, plan: PeaksPlan, start: int, stop: int) -> PeaksPlan:
         """Give the expectation for some frames of the block the plan was cut for."""
-        return replace(plan, expectation=plan.expectation_of_block().take(np.arange(start, stop)))
+        return replace(
+            plan,
+            expectation=plan.expectation_of_block().take(np.arange(start, stop)),
+            level=plan.level_of_block()[start:stop],
+        )
 
     def table(self, plan: PeaksPlan) -> Table:
         """Declare the table of tracked peaks."""
@@ -218,11 +238,25 @@ class Peaks(Method):
             for own, bad, before in zip(messages, given, cropped.messages, strict=True)
         ]
         rows = np.flatnonzero(status == Status.OK)
-        fits = self._fit_windows(cropped[rows], y[rows], plan, rows)
+        usable = cropped[rows]
+        clean, damage = plan.normal.inspect(
+            usable.x,
+            usable.axis.unit,
+            y[rows],
+            self._sigma(usable, y[rows], plan.noise),
+            plan.level_of_block()[rows],
+        )
+        fits = self._fit_windows(usable, clean, plan, rows)
         filler = TableFiller(plan.table, plan.expectation_of_block(), plan.profile)
         columns = filler.columns(fits, rows, absolute=plan.noise != "unknown")
         faint = np.nansum(y, axis=1) < _FAINT * plan.sequence.typical
         status, notes = filler.judge(columns, status, faint)
+        for row, wrong in zip(rows.tolist(), damage, strict=True):
+            if wrong:
+                # What the fit says of the rest of the frame stands, with its reason.
+                texts[row] = "; ".join(filter(None, (wrong, notes[row])))
+                if status[row] != Status.NO_SIGNAL:
+                    status[row] = Status.BAD_INPUT
         return Results(
             table=plan.table,
             columns=columns,
@@ -288,8 +322,12 @@ class Peaks(Method):
         fitter = self._fitter(plan.profile, plan.noise)
         sigma = self._sigma(block, y, plan.noise)
         expectation = plan.expectation_of_block().take(rows)
-        groups = plan.sequence.grouping.windows(expectation, plan.sequence.n_points)
-        return [(m, w, fitter.fit(block.x, y, sigma, w)) for m, w in groups]
+        return fit_settled(
+            lambda windows: fitter.fit(block.x, y, sigma, windows),
+            plan.sequence.grouping,
+            expectation,
+            plan.sequence.wavelength_ratio,
+        )
 
     def _fitter(self, profile: Profile | Doublet, noise: Noise) -> WindowFitter:
         return WindowFitter(

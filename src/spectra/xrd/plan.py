@@ -36,8 +36,6 @@ class SequencePlan:
         The track that a track splits from, or merges into, or -1.
     wavelength_ratio : float
         λ(Kα2)/λ(Kα1), or 1.
-    n_points : dict
-        Points of a window by its number of peaks.
     grouping : Grouping
     typical : float
         Median total intensity of the nodes.
@@ -52,7 +50,6 @@ class SequencePlan:
     merged_before: IntArray
     merged_after: IntArray
     wavelength_ratio: float
-    n_points: dict[int, int]
     grouping: Grouping
     typical: float
 
@@ -103,7 +100,7 @@ class SequencePlan:
         right: list[IntArray] = []
         for start in range(0, self.n_frames, _CHUNK):
             e = self.expectation(start, min(start + _CHUNK, self.n_frames))
-            for members, _ in self.grouping.windows(e, self.n_points):
+            for members, _ in self.grouping.windows(e):
                 left.append(members[:, :-1].ravel())
                 right.append(members[:, 1:].ravel())
         n = self.n_peaks
@@ -159,7 +156,7 @@ def make_plan(
         if free[t] and default_shape.size:
             shapes[t] = np.median(np.array(own), axis=0)
     number = {id(track): t for t, track in enumerate(tracks)}
-    plan = SequencePlan(
+    return SequencePlan(
         n_frames=n_frames,
         node_frames=np.array([node.frame for node in nodes]),
         center=center,
@@ -169,12 +166,6 @@ def make_plan(
         merged_before=np.array([number.get(id(t.merged_before), -1) for t in tracks], np.intp),
         merged_after=np.array([number.get(id(t.merged_after), -1) for t in tracks], np.intp),
         wavelength_ratio=wavelength_ratio,
-        n_points={},
         grouping=grouping,
         typical=typical,
     )
-    for start in range(0, n_frames, _CHUNK):
-        sizes = grouping.sizes(plan.expectation(start, min(start + _CHUNK, n_frames)))
-        for k, n in sizes.items():
-            plan.n_points[k] = max(n, plan.n_points.get(k, 0))
-    return plan
