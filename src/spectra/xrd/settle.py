@@ -11,7 +11,7 @@ nothing is fitted twice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ Fit = tuple[IntArray, Windows, WindowFit]
 
 # Centres stand on a grid of so many fwhm; widths and shapes have mantissas of so many bits.
 _GRID = 0.25
-_ROUNDS = 3
+_ROUNDS = 5
 # Uncertainties by which an answer may differ between windows of neighbouring cells.
 _MARGIN = 1.0
 _WIDTH_BITS = 3
@@ -57,56 +57,54 @@ def fit_settled(
     list of (members (rows, K), Windows, WindowFit)
         One for each number of peaks K in a window.
     """
-    n_peaks = expectation.center.shape[1]
+    known = _Known(fit, grouping, expectation.center.shape[1])
     at = _on_grid(expectation, expectation.center, expectation.fwhm, wavelength_ratio)
-    fits: list[Fit] = [(members, w, fit(w)) for members, w in grouping.windows(at)]
     for _ in range(_ROUNDS):
-        own = _own(at, fits, wavelength_ratio)
+        own = _own(at, known.fits(at), wavelength_ratio)
         moved = ~own.same_places(at)
         if not moved.any():
             break
-        at = own
-        fits = _fit_again(fit, grouping.windows(at), fits, n_peaks)
+        before, at = at, own
     else:
         # Two cells that name each other: the lower corner of both, whichever came last.
-        own = _own(at, fits, wavelength_ratio)
-        moved = ~own.same_places(at)
-        both = _lower_corner(at, own, wavelength_ratio)
-        at = at.replaced(moved, both)
-        fits = _fit_again(fit, grouping.windows(at), fits, n_peaks)
+        at = at.replaced(moved, _lower_corner(before, at, wavelength_ratio))
     # Beside the edge of a cell both cells may confirm themselves; which one was met first must
     # not matter: the lower one is tried, and taken where it does.
-    lower = at.replaced(~moved, _own(at, fits, wavelength_ratio, below=_MARGIN))
-    if lower.same_places(at).all():
-        return fits
-    low_fits = _fit_again(fit, grouping.windows(lower), fits, n_peaks)
-    confirmed = _own(lower, low_fits, wavelength_ratio).same_places(lower)
-    at = at.replaced(confirmed & ~moved, lower)
-    return _fit_again(fit, grouping.windows(at), fits, n_peaks, low_fits)
+    lower = _own(at, known.fits(at), wavelength_ratio, below=_MARGIN)
+    lower = at.replaced(~moved, lower)
+    confirmed = _own(lower, known.fits(lower), wavelength_ratio).same_places(lower)
+    return known.fits(at.replaced(confirmed & ~moved, lower))
 
 
-def _fit_again(
-    fit: Callable[[Windows], WindowFit],
-    groups: list[tuple[IntArray, Windows]],
-    before: list[Fit],
-    n_peaks: int,
-    or_before: list[Fit] | None = None,
-) -> list[Fit]:
-    """Fit the windows that are not among those fitted before."""
-    fits = []
-    for members, windows in groups:
-        parts = []
-        left = np.arange(len(members))
-        for old in [*before, *(or_before or [])]:
-            if old[0].shape[1] == members.shape[1] and left.size:
-                at = _same(old, members[left], windows.take(left), n_peaks)
+@dataclass
+class _Known:
+    """Windows that were fitted, so that none is fitted twice."""
+
+    fit: Callable[[Windows], WindowFit]
+    grouping: Grouping
+    n_peaks: int
+    done: list[Fit] = field(default_factory=list)
+
+    def fits(self, e: Expectation) -> list[Fit]:
+        """Return the fits of all windows of an expectation, fitting those that are new."""
+        fits = []
+        for members, windows in self.grouping.windows(e):
+            parts = []
+            left = np.arange(len(members))
+            for old in self.done:
+                if old[0].shape[1] != members.shape[1] or left.size == 0:
+                    continue
+                at = _same(old, members[left], windows.take(left), self.n_peaks)
                 parts.append((left[at >= 0], old[2].take(at[at >= 0])))
                 left = left[at < 0]
-        if left.size:
-            parts.append((left, fit(windows.take(left))))
-        order = np.argsort(np.concatenate([rows for rows, _ in parts]))
-        fits.append((members, windows, WindowFit.concatenate([f for _, f in parts]).take(order)))
-    return fits
+            if left.size:
+                new = windows.take(left)
+                parts.append((left, self.fit(new)))
+                self.done.append((members[left], new, parts[-1][1]))
+            order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+            whole = WindowFit.concatenate([fit for _, fit in parts]).take(order)
+            fits.append((members, windows, whole))
+        return fits
 
 
 def _on_grid(
