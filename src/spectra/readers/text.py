@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
+from spectra.readers.labels import Scale, scale_of_label
 
 FloatArray = NDArray[np.float64]
 
 _COMMENT = ("#", "!", ";", "'", "%", "@", "//", "_", '"')
 _NUMBER = r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][-+]?\d+)?|nan|NaN"
 _ROW = re.compile(rf"^\s*(?:{_NUMBER})(?:[\s;,]+(?:{_NUMBER}))+[\s;,]*$")
-_Q = re.compile(r"\bq\b.*(?:a\^?-1|1/a|å|angstrom|nm)|q_a\^-1|q_nm\^-1", re.IGNORECASE)
 _WAVELENGTH = re.compile(r"wave ?length\D{0,12}?([\d.]+(?:[eE][-+]?\d+)?)\s*(m\b)?", re.IGNORECASE)
 _TEMPERATURE = re.compile(
     r"temp(?:erature)?\.?\s*(?:\(?\s*([kc])\s*\)?)?\s*[=:]\s*([-+\d.]+)\s*([kc])?\b", re.IGNORECASE
@@ -94,18 +94,19 @@ def read_text(path: Path) -> list[Frame]:
     lines = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
     rows = lines.splitlines()
     first = _first_row(path, rows)
-    header = text if first == 0 else "\n".join(text.splitlines()[: max(first, 5)])
+    above = text.splitlines()[: max(first, 5)]
+    header = text if first == 0 else "\n".join(above)
     table, numbers = _parse(path, rows, first)
     x, y = table[:, 0], table[:, 1]
     errors = table[:, 2] if table.shape[1] >= 3 else None
-    x, order = ascending(path, x, numbers)
+    scale = _scale(path, above)
+    x, order = ascending(path, x * scale.factor, numbers)
     y = y[order]
     note = ""
     if errors is not None:
         errors, note = clean_errors(errors[order])
         if not np.isfinite(errors).any():
             errors = None
-    is_q = path.suffix.lower() in (".qye", ".qxye") or bool(_Q.search(header[:4000]))
     variables, metadata = header_facts(header)
     return [
         Frame(
@@ -115,11 +116,22 @@ def read_text(path: Path) -> list[Frame]:
             noise_of(y, errors),
             variables,
             metadata,
-            axis="q" if is_q else "two_theta",
-            unit="1/angstrom" if is_q else "deg",
-            note=note,
+            axis=scale.axis,
+            unit=scale.unit,
+            note="; ".join(n for n in (note, scale.note) if n),
         )
     ]
+
+
+def _scale(path: Path, lines: list[str]) -> Scale:
+    """Scale of the positions from the header line nearest to the table that has a label."""
+    for number in range(len(lines), 0, -1):
+        # Long lines are no labels but data or settings in one line.
+        line = lines[number - 1][:200]
+        scale = scale_of_label(path, line, f"line {number}")
+        if scale is not None:
+            return scale
+    return Scale("q", "1/angstrom") if path.suffix.lower() in (".qye", ".qxye") else Scale()
 
 
 def _first_row(path: Path, rows: list[str]) -> int:
