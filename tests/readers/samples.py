@@ -89,6 +89,11 @@ def raw1(n_ranges: int = 2) -> bytes:
     return bytes(head) + ranges
 
 
+def chi(label: str = "2-Theta Angle (Degrees)", stated: int = len(COUNTS)) -> bytes:
+    rows = "".join(f"  {x:.7E}  {y:.7E}\n" for x, y in zip(TWO_THETA, COUNTS, strict=True))
+    return f"lab6_0001.edf\n{label}\nIntensity\n      {stated}\n{rows}".encode()
+
+
 def zipped(members: dict[str, str | bytes]) -> bytes:
     """A zip file with dates that do not change."""
     buffer = io.BytesIO()
@@ -106,7 +111,13 @@ def inside_zip(data: bytes, change) -> bytes:
     return zipped({**members, name: change(members[name])})
 
 
-SAMPLES = {".xrdml": xrdml, ".ras": ras, ".rasx": rasx, ".raw": raw1}
+SAMPLES = {
+    ".xrdml": xrdml,
+    ".ras": ras,
+    ".rasx": rasx,
+    ".raw": raw1,
+    ".chi": chi,
+}
 
 
 def damage(data: bytes, rng: np.random.Generator) -> bytes:

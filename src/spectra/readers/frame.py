@@ -83,6 +83,7 @@ _OWN = (
     "spectra.readers.gsas",
     "spectra.readers.fullprof",
     "spectra.readers.images",
+    "spectra.readers.fit2d",
     "spectra.readers.text",
 )
 

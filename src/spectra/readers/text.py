@@ -96,31 +96,51 @@ def read_text(path: Path) -> list[Frame]:
     first = _first_row(path, rows)
     above = text.splitlines()[: max(first, 5)]
     header = text if first == 0 else "\n".join(above)
-    table, numbers = _parse(path, rows, first)
-    x, y = table[:, 0], table[:, 1]
-    errors = table[:, 2] if table.shape[1] >= 3 else None
-    scale = _scale(path, above)
-    x, order = ascending(path, x * scale.factor, numbers)
-    y = y[order]
-    note = ""
-    if errors is not None:
-        errors, note = clean_errors(errors[order])
+    table, numbers = parse_columns(path, rows, first)
+    variables, metadata = header_facts(header)
+    return [frame_of(path, table, numbers, _scale(path, above), variables, metadata)]
+
+
+def frame_of(
+    path: Path,
+    table: FloatArray,
+    numbers: list[int],
+    scale: Scale,
+    variables: dict[str, tuple[float, str]],
+    metadata: dict[str, float | str],
+) -> Frame:
+    """Make a frame of columns.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    table : array (points, 2 or 3)
+        Position, intensity, and uncertainty if there is one.
+    numbers : list of int
+        Lines of the rows, for messages.
+    scale : Scale
+    variables, metadata : mapping
+        As in `Frame`.
+    """
+    x, order = ascending(path, table[:, 0] * scale.factor, numbers)
+    y = table[order, 1]
+    errors, note = None, ""
+    if table.shape[1] >= 3:
+        errors, note = clean_errors(table[order, 2])
         if not np.isfinite(errors).any():
             errors = None
-    variables, metadata = header_facts(header)
-    return [
-        Frame(
-            x,
-            y,
-            errors,
-            noise_of(y, errors),
-            variables,
-            metadata,
-            axis=scale.axis,
-            unit=scale.unit,
-            note="; ".join(n for n in (note, scale.note) if n),
-        )
-    ]
+    return Frame(
+        x,
+        y,
+        errors,
+        noise_of(y, errors),
+        variables,
+        metadata,
+        axis=scale.axis,
+        unit=scale.unit,
+        note="; ".join(n for n in (note, scale.note) if n),
+    )
 
 
 def _scale(path: Path, lines: list[str]) -> Scale:
@@ -155,10 +175,26 @@ def _first_row(path: Path, rows: list[str]) -> int:
     )
 
 
-def _parse(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[int]]:
-    """Numbers of the table (points, columns) and their line numbers."""
+def parse_columns(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[int]]:
+    """Numbers of the table (points, 2 or 3) and their line numbers.
+
+    Parameters
+    ----------
+    path : Path
+    rows : list of str
+        All lines of the file; comments are left out.
+    first : int
+        Index of the first row of the table.
+    """
     body = [(i + 1, r) for i, r in enumerate(rows[first:], first) if r.strip()]
     body = [(i, r) for i, r in body if not r.lstrip().startswith(_COMMENT)]
+    if not body:
+        raise ReaderError(
+            path,
+            "no rows below the header",
+            where=f"line {first}",
+            remedy="the file is truncated: copy it again",
+        )
     sample = body[0][1]
     comma_decimal = (
         "," in sample
@@ -170,7 +206,7 @@ def _parse(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[in
     else:
         body = [(i, r.replace(",", " ")) for i, r in body]
     body = [(i, r.replace(";", " ")) for i, r in body]
-    width = min(len(body[0][1].split()), 3)
+    width = min(max(len(body[0][1].split()), 2), 3)
     try:
         table = np.array([r.split()[:width] for _, r in body], dtype=float)
     except ValueError:
