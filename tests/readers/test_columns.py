@@ -50,8 +50,8 @@ def test_fit2d_of_unknown_positions(tmp_path):
         (chi(stated=30), "60 points; expected 30, .* several patterns"),
         (chi("Radial Distance (mm)"), "line 2: positions are 'Radial Distance"),
         (chi()[:70], "line 5: '2.0000000E"),
-        (chi()[:52], "4 lines; expected title"),
-        (chi()[:53] + b"\n# a\n", "no rows below"),
+        (chi()[:56], "4 lines; expected title"),
+        (chi()[:57] + b"# a\n", "no rows below"),
     ],
 )
 def test_fit2d_is_refused(tmp_path, data, match):
