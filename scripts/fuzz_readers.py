@@ -34,9 +34,9 @@ _MEMORY = 1 << 30
 def fuzz(suffix: str, inputs: int, seed: int, folder: Path) -> str:
     """Try one reader; return a line of the report."""
     rng = np.random.default_rng(seed)
-    reader = next(r for r in list_readers() if suffix in r.extensions)
     whole = SAMPLES[suffix]()
     path = folder / f"input{suffix}"
+    reader = next(r for r in list_readers() if r.sniff(whole, path))
     read, slowest = 0, 0.0
     for number in range(inputs):
         if suffix in _ZIPS and number % 2:

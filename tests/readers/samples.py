@@ -94,6 +94,21 @@ def chi(label: str = "2-Theta Angle (Degrees)", stated: int = len(COUNTS)) -> by
     return f"lab6_0001.edf\n{label}\nIntensity\n      {stated}\n{rows}".encode()
 
 
+def gsas2_csv(kind: str = "PXC") -> bytes:
+    weights = 1.0 / (4.0 * COUNTS)
+    weights[:3] = 0.0
+    rows = "".join(
+        f"{x:.6g},{y:.6g},{w:.6g},{y + 1:.6g},90,{x / 14:.6g}\n"
+        for x, y, w in zip(TWO_THETA, COUNTS, weights, strict=True)
+    )
+    return (
+        f'"Histogram","PWDR lab6.fxye Bank 1"\n"Instparm: Type","{kind}"\n'
+        '"Instparm: Lam",  0.413263\n"Instparm: Zero",  0.000000\n'
+        '"Samparm: Temperature",    295.00\n"x","y_obs","weight","y_calc","y_bkg","Q"\n'
+        f"{rows}"
+    ).encode()
+
+
 def zipped(members: dict[str, str | bytes]) -> bytes:
     """A zip file with dates that do not change."""
     buffer = io.BytesIO()
@@ -117,6 +132,7 @@ SAMPLES = {
     ".rasx": rasx,
     ".raw": raw1,
     ".chi": chi,
+    ".csv": gsas2_csv,
 }
 
 

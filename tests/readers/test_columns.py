@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from samples import COUNTS, TWO_THETA, chi
+from samples import COUNTS, TWO_THETA, chi, gsas2_csv
 
 import spectra
 from spectra.errors import DataWarning, ReaderError
@@ -64,3 +64,52 @@ def test_chi_with_comments_is_text(tmp_path):
     text = "# == pyFAI calibration ==\n# a\n# b\n# q_nm^-1 I\n" + rows
     stack = spectra.read(write(tmp_path, "a.chi", text))
     np.testing.assert_allclose(stack.x, 0.1 * TWO_THETA)
+
+
+def test_gsas2_qchi(tmp_path):
+    stack = spectra.read(write(tmp_path, "a.qchi", chi("Q            0.413263")))
+    assert stack.axis.name == "q"
+    np.testing.assert_allclose(stack.x, TWO_THETA)
+    assert stack.metadata["wavelength"] == 0.413263
+    stack = spectra.read(write(tmp_path, "b.qchi", chi("Q            0.000000")))
+    assert "wavelength" not in stack.metadata
+
+
+def test_gsas2_weights_become_uncertainties(tmp_path):
+    with pytest.warns(DataWarning, match="3 points without a positive uncertainty"):
+        stack = spectra.read(write(tmp_path, "a.csv", gsas2_csv()))
+    np.testing.assert_allclose(stack.x, TWO_THETA)
+    np.testing.assert_allclose(stack.signal[0], COUNTS)
+    assert np.isnan(stack.errors[0, :3]).all()
+    np.testing.assert_allclose(stack.errors[0, 3:], 2 * np.sqrt(COUNTS[3:]), rtol=1e-5)
+    assert stack.metadata["wavelength"] == 0.413263
+    assert stack.variables["temperature"].values[0] == 295.0
+
+
+def test_gsas2_text(tmp_path):
+    rows = "".join(f"{10 + i:12.3f} {50 + i:12.3f} {0.25:12.5f} 1.0 2.0\n" for i in range(9))
+    titles = "".join(f"{t:>12s} " for t in ("x", "y_obs", "weight", "y_calc", "y_bkg"))
+    stack = spectra.read(write(tmp_path, "a.txt", f"{titles}\n{rows}"))
+    assert (stack.errors == 2.0).all()
+
+
+@pytest.mark.parametrize(
+    ("data", "match"),
+    [
+        (gsas2_csv("PNT"), "type 'PNT'; expected one of constant wavelength"),
+        (gsas2_csv().replace(b",0,", b",-1,", 1), "line 7: weight -1"),
+        (b"x,y_obs,weight\n1,2\n2,3\n3,4\n", "2 columns"),
+        (b"x,y_obs,weight\n", "no rows"),
+    ],
+)
+def test_gsas2_is_refused(tmp_path, data, match):
+    with pytest.raises(ReaderError, match=match):
+        spectra.read(write(tmp_path, "a.csv", data))
+
+
+@pytest.mark.parametrize("binning", ["SLOG", "CONS"])
+def test_time_of_flight_in_gsas_files_is_not_2theta(tmp_path, binning):
+    rows = "".join(f"{40000 + 2 * i:.1f} {50.5 + i} 7.1\n" for i in range(20))
+    text = f"title\nBANK 1 20 20 {binning} 40000.0 2.0 0 0 FXYE\n{rows}"
+    with pytest.raises(ReaderError, match="time-of-flight banks are not read"):
+        spectra.read(write(tmp_path, "a.fxye", text))

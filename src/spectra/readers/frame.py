@@ -81,6 +81,7 @@ _OWN = (
     "spectra.readers.rigaku_zip",
     "spectra.readers.nexus_foreign",
     "spectra.readers.gsas",
+    "spectra.readers.gsas2",
     "spectra.readers.fullprof",
     "spectra.readers.images",
     "spectra.readers.fit2d",
