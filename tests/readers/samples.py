@@ -70,22 +70,28 @@ def rasx() -> bytes:
     )
 
 
-def raw1(n_ranges: int = 2) -> bytes:
+def raw1(n_ranges: int = 2, varying: int = 0, scan: int = 0, extra: bytes = b"") -> bytes:
     head = bytearray(712)
     head[:7] = b"RAW1.01"
     struct.pack_into("<I", head, 12, n_ranges)
     head[608:610] = b"Cu"
     struct.pack_into("<dd", head, 624, 1.5406, 1.5444)
     struct.pack_into("<d", head, 648, 0.5)
+    n_varying = varying.bit_count()
+    records = np.zeros(len(COUNTS), [("y", "<f4"), ("others", "<f8", (n_varying,))])
+    records["y"] = COUNTS
+    if varying & 1:
+        records["others"][:, 0] = TWO_THETA + 0.001
     ranges = b""
     for _ in range(n_ranges):
         part = bytearray(304)
         struct.pack_into("<II", part, 0, 304, len(COUNTS))
         struct.pack_into("<d", part, 16, float(TWO_THETA[0]))
         struct.pack_into("<d", part, 176, 0.02)
-        struct.pack_into("<f", part, 192, 1.0)
+        struct.pack_into("<fI", part, 192, 1.0, scan)
         struct.pack_into("<f", part, 212, 298.0)
-        ranges += bytes(part) + COUNTS.astype("<f4").tobytes()
+        struct.pack_into("<III", part, 248, varying, 4 + 8 * n_varying, len(extra))
+        ranges += bytes(part) + extra + records.tobytes()
     return bytes(head) + ranges
 
 

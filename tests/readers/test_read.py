@@ -197,6 +197,7 @@ def raw_file(n_points=30, ranges=2):
         struct.pack_into("<d", part, 176, 0.02)
         struct.pack_into("<f", part, 192, 1.0)
         struct.pack_into("<f", part, 212, 300.0 + r)
+        struct.pack_into("<I", part, 252, 4)
         body += bytes(part) + np.arange(n_points, dtype="<f4").tobytes()
     return bytes(head) + body
 
@@ -210,7 +211,7 @@ def test_bruker_raw(tmp_path):
     with pytest.raises(ReaderError, match="truncated"):
         spectra.read(write(tmp_path, "b.raw", raw_file()[:-40]))
     with pytest.raises(ReaderError, match=r"expected RAW1\.01"):
-        spectra.read(write(tmp_path, "c.raw", b"RAW4.00" + bytes(900)))
+        spectra.read(write(tmp_path, "c.raw", b"RAW2" + bytes(900)))
 
 
 @settings(

@@ -1,0 +1,63 @@
+"""Files of Bruker instruments, whole, damaged and made to do harm."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+from samples import COUNTS, TWO_THETA, raw1
+
+import spectra
+from spectra.errors import ReaderError
+
+FIRST = 712
+
+
+def write(tmp_path, name, data):
+    path = tmp_path / name
+    path.write_bytes(data)
+    return path
+
+
+def patched(data, at, form, value):
+    out = bytearray(data)
+    struct.pack_into(form, out, at, value)
+    return bytes(out)
+
+
+@pytest.mark.parametrize(
+    ("data", "shift"),
+    [
+        (raw1(), 0.0),
+        (raw1() + bytes(12), 0.0),
+        (raw1(varying=0b1), 0.001),
+        (raw1(varying=0b110000000000), 0.0),
+        (raw1(varying=0b100000000001, extra=bytes(40)), 0.001),
+        (raw1(scan=2, extra=b"\1" * 40), 0.0),
+    ],
+)
+def test_raw1(tmp_path, data, shift):
+    stack = spectra.read(write(tmp_path, "a.raw", data))
+    assert stack.n_frames == 2
+    np.testing.assert_allclose(stack.x, TWO_THETA + shift)
+    np.testing.assert_array_equal(stack.signal[1], COUNTS)
+    assert stack.noise == "counts"
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (patched(raw1(), FIRST + 252, "<I", 8), "byte 964 .*records of 8 bytes where 0 quantities"),
+        (patched(raw1(varying=1), FIRST + 252, "<I", 4), "expected 12 bytes"),
+        (raw1(scan=3), "type 3 \\(rocking curve\\)"),
+        (raw1(scan=77), "type 77 \\(unknown\\)"),
+        (patched(raw1(), FIRST + 256, "<I", 4), "a range header|truncated"),
+        (patched(raw1(1), FIRST + 256, "<I", 4), "truncated"),
+        (patched(raw1(1), FIRST + 256, "<I", 2**31), "header length 304 and 2147483648"),
+        (patched(raw1(), 12, "<I", 1), "bytes after the last of 1 ranges"),
+    ],
+)
+def test_raw1_is_refused(tmp_path, data, message):
+    with pytest.raises(ReaderError, match=message):
+        spectra.read(write(tmp_path, "a.raw", data))
