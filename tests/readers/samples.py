@@ -95,6 +95,38 @@ def raw1(n_ranges: int = 2, varying: int = 0, scan: int = 0, extra: bytes = b"")
     return bytes(head) + ranges
 
 
+def raw4(
+    n_ranges: int = 2,
+    size: int = 8,
+    scan: str = "Locked Coupled",
+    moved: str = "2Theta",
+) -> bytes:
+    head = bytearray(61)
+    head[:7], head[12:22], head[24:32] = b"RAW4.00", b"03/01/2024", b"12:00:00"
+    user = struct.pack("<III24s12s", 10, 48, 0, b"USER", b"someone")
+    source = bytearray(124)
+    struct.pack_into("<II", source, 0, 30, 124)
+    struct.pack_into("<5d", source, 72, 1.5418, 1.5406, 1.5444, 1.3922, 0.5)
+    source[116:118] = b"Cu"
+    records = np.ones(len(COUNTS), [("y", "<f4"), ("other", "<i4", (size // 4 - 1,))])
+    records["y"] = COUNTS
+    ranges = b""
+    for _ in range(n_ranges):
+        drives = b""
+        for name, position in (("Theta", 10.0), ("2Theta", 20.0), ("Phi", 0.0)):
+            drive = bytearray(64)
+            struct.pack_into("<III24s", drive, 0, 50, 64, name == moved, name.encode())
+            struct.pack_into("<d", drive, 56, 20.0 if name == moved else position)
+            drives += bytes(drive)
+        part = bytearray(160)
+        struct.pack_into("<II", part, 0, 160, 160)
+        struct.pack_into("<24s", part, 32, scan.encode())
+        struct.pack_into("<ddIf", part, 72, float(TWO_THETA[0]), 0.02, len(COUNTS), 500.0)
+        struct.pack_into("<II", part, 136, size, len(drives))
+        ranges += bytes(part) + drives + records.tobytes()
+    return bytes(head) + user + bytes(source) + ranges
+
+
 def chi(label: str = "2-Theta Angle (Degrees)", stated: int = len(COUNTS)) -> bytes:
     rows = "".join(f"  {x:.7E}  {y:.7E}\n" for x, y in zip(TWO_THETA, COUNTS, strict=True))
     return f"lab6_0001.edf\n{label}\nIntensity\n      {stated}\n{rows}".encode()
@@ -137,9 +169,12 @@ SAMPLES = {
     ".ras": ras,
     ".rasx": rasx,
     ".raw": raw1,
+    ".raw4": raw4,
     ".chi": chi,
     ".csv": gsas2_csv,
 }
+
+ZIPS = (".rasx",)
 
 
 def damage(data: bytes, rng: np.random.Generator) -> bytes:

@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from samples import COUNTS, TWO_THETA, raw1
+from samples import COUNTS, TWO_THETA, raw1, raw4
 
 import spectra
 from spectra.errors import ReaderError
@@ -59,5 +59,53 @@ def test_raw1(tmp_path, data, shift):
     ],
 )
 def test_raw1_is_refused(tmp_path, data, message):
+    with pytest.raises(ReaderError, match=message):
+        spectra.read(write(tmp_path, "a.raw", data))
+
+
+def test_raw4(tmp_path):
+    for size in (4, 8):
+        stack = spectra.read(write(tmp_path, "a.raw", raw4(size=size) + bytes(7)))
+        assert stack.n_frames == 2
+        np.testing.assert_allclose(stack.x, TWO_THETA)
+        np.testing.assert_array_equal(stack.signal[1], COUNTS)
+        assert stack.noise == "counts"
+        assert "time" not in stack.variables
+    assert dict(stack.metadata) == {
+        "wavelength": 1.5406,
+        "wavelength2": 1.5444,
+        "ratio": 0.5,
+        "anode": "Cu",
+    }
+    stack = spectra.read(write(tmp_path, "b.raw", raw4(1)))
+    assert stack.variables["time"].values[0] == 1709294400.0
+    unmarked = spectra.read(write(tmp_path, "c.raw", raw4(1, scan="Detector Scan", moved="")))
+    np.testing.assert_allclose(unmarked.x, TWO_THETA)
+
+
+RANGE = 61 + 48 + 124
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (raw4(size=12), f"byte {RANGE + 136} .*records of 12 bytes; expected 4 or 8"),
+        (raw4(scan="Rocking Curve"), f"byte {RANGE} .*'Rocking Curve'"),
+        (raw4(moved="Theta"), "that moves 'Theta'"),
+        (raw4()[:-3], "truncated"),
+        (raw4()[:RANGE], "no range with data"),
+        (raw4()[: RANGE + 90], "expected a range header"),
+        (raw4()[:20], "no range with data"),
+        (b"RAW4.01" + raw4()[7:], "expected RAW4.00"),
+        (patched(raw4(), 61 + 4, "<I", 3), "byte 61: a segment of kind 10 and length 3"),
+        (patched(raw4(), 61 + 4, "<I", 2**31), "kind 10 and length 2147483648"),
+        (patched(raw4(), 61 + 48 + 4, "<I", 60), "kind 30 and length 60"),
+        (patched(raw4(), RANGE + 80, "<d", 0.0), "step 0"),
+        (patched(raw4(), RANGE + 88, "<I", 2**31), "2147483648 points"),
+        (patched(raw4(), RANGE + 140, "<I", 193), "a segment of kind"),
+        (raw4() + b"abc", "expected a range header|a segment"),
+    ],
+)
+def test_raw4_is_refused(tmp_path, data, message):
     with pytest.raises(ReaderError, match=message):
         spectra.read(write(tmp_path, "a.raw", data))

@@ -61,14 +61,8 @@ def read_raw(path: Path) -> list[Frame]:
         raise ReaderError(path, f"{n_ranges} ranges", where="byte 12", expected="1 or more")
     alpha1, alpha2 = struct.unpack_from("<dd", data, 624)
     (ratio,) = struct.unpack_from("<d", data, 648)
-    metadata: dict[str, float | str] = {}
-    if 0.1 < alpha1 < 10:
-        metadata["wavelength"] = alpha1
-        if alpha1 < alpha2 < 1.05 * alpha1 and 0 < ratio < 1:
-            metadata |= {"wavelength2": alpha2, "ratio": ratio}
     anode = data[608:612].split(b"\0")[0].decode("latin-1").strip()
-    if anode:
-        metadata["anode"] = anode
+    metadata = tube(alpha1, alpha2, ratio, anode)
     at = _FILE_HEADER
     frames = []
     for number in range(n_ranges):
@@ -84,6 +78,27 @@ def read_raw(path: Path) -> list[Frame]:
             remedy="the file is damaged: copy it again",
         )
     return frames
+
+
+def tube(alpha1: float, alpha2: float, ratio: float, anode: str) -> dict[str, float | str]:
+    """Metadata of what a file says of its tube, so far as it can be true.
+
+    Parameters
+    ----------
+    alpha1, alpha2 : float
+        Wavelengths in angstrom.
+    ratio : float
+        Of the intensities of α2 and α1.
+    anode : str
+    """
+    metadata: dict[str, float | str] = {}
+    if 0.1 < alpha1 < 10:
+        metadata["wavelength"] = alpha1
+        if alpha1 < alpha2 < 1.05 * alpha1 and 0 < ratio < 1:
+            metadata |= {"wavelength2": alpha2, "ratio": ratio}
+    if anode:
+        metadata["anode"] = anode
+    return metadata
 
 
 def _read_range(

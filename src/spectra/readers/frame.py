@@ -76,6 +76,7 @@ class Reader:
 # In the order in which they are asked; text takes what nobody else wants.
 _OWN = (
     "spectra.readers.bruker",
+    "spectra.readers.bruker_raw4",
     "spectra.readers.panalytical",
     "spectra.readers.rigaku",
     "spectra.readers.rigaku_zip",
