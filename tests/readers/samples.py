@@ -127,6 +127,43 @@ def raw4(
     return bytes(head) + user + bytes(source) + ranges
 
 
+def brml(absorber: float = 1.0, n_scans: int = 2, axis: str = "TwoTheta") -> bytes:
+    """Columns: time, absorption factor, 2θ, θ, a drive that is recorded, intensity."""
+    factors = np.where(COUNTS > 140, absorber, 1.0)
+    rows = "".join(
+        f"<Datum>0.5,{a:g},{x:.4f},{x / 2:.4f},7,{y:.6g}</Datum>"
+        for x, y, a in zip(TWO_THETA, COUNTS * factors, factors, strict=True)
+    )
+    scan = (
+        '<?xml version="1.0"?><RawData xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        "<TimeStampStarted>2024-03-01T12:0{number}:00.1234567+01:00</TimeStampStarted>"
+        "<TimeStampFinished>2024-03-01T12:0{number}:40.1234567+01:00</TimeStampFinished>"
+        "<FixedInformation><Instrument><TubeMaterial>Cu</TubeMaterial>"
+        '<WaveLengthAlpha1 Unit="Å" Value="1.5406"/><WaveLengthAlpha2 Unit="Å" Value="1.5444"/>'
+        '<WaveLengthRatio Value="0.5"/></Instrument></FixedInformation>'
+        '<DataRoutes><DataRoute RouteFlag="Measured">'
+        f"{rows}<DataViews>"
+        '<RawDataView xsi:type="FixedRawDataView" Start="0" Length="1" LogicName="MeasuredTime"/>'
+        '<RawDataView xsi:type="FixedRawDataView" Start="1" Length="1"'
+        ' LogicName="AbsorptionFactor"/>'
+        '<RawDataView xsi:type="VaryingRawDataView" Start="2" Length="2"><Varying>'
+        f'<FieldDefinitions FieldName="{axis}" AxisId="{axis}"/>'
+        '<FieldDefinitions FieldName="Theta" AxisId="Theta"/></Varying></RawDataView>'
+        '<RawDataView xsi:type="RecordedRawDataView" Start="5" Length="1">'
+        '<Recording LogicName="ScanCounter"><Unit Base="Counts"/></Recording></RawDataView>'
+        "</DataViews></DataRoute></DataRoutes></RawData>"
+    )
+    names = [f"Experiment0/RawData{i}.xml" for i in range(n_scans)]
+    listed = "".join(f"<string>{name}</string>" for name in names)
+    return zipped(
+        {
+            "Experiment0/DataContainer.xml": "<DataContainer><RawDataReferenceList>"
+            f"{listed}</RawDataReferenceList></DataContainer>",
+            **{name: scan.replace("{number}", str(i)) for i, name in enumerate(names)},
+        }
+    )
+
+
 def chi(label: str = "2-Theta Angle (Degrees)", stated: int = len(COUNTS)) -> bytes:
     rows = "".join(f"  {x:.7E}  {y:.7E}\n" for x, y in zip(TWO_THETA, COUNTS, strict=True))
     return f"lab6_0001.edf\n{label}\nIntensity\n      {stated}\n{rows}".encode()
@@ -170,11 +207,12 @@ SAMPLES = {
     ".rasx": rasx,
     ".raw": raw1,
     ".raw4": raw4,
+    ".brml": brml,
     ".chi": chi,
     ".csv": gsas2_csv,
 }
 
-ZIPS = (".rasx",)
+ZIPS = (".rasx", ".brml")
 
 
 def damage(data: bytes, rng: np.random.Generator) -> bytes:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 
 import numpy as np
 import pytest
-from samples import COUNTS, TWO_THETA, raw1, raw4
+from samples import COUNTS, TWO_THETA, brml, raw1, raw4, zipped
 
 import spectra
-from spectra.errors import ReaderError
+from spectra.errors import DataWarning, ReaderError
 
 FIRST = 712
 
@@ -102,6 +104,7 @@ RANGE = 61 + 48 + 124
         (patched(raw4(), 61 + 48 + 4, "<I", 60), "kind 30 and length 60"),
         (patched(raw4(), RANGE + 80, "<d", 0.0), "step 0"),
         (patched(raw4(), RANGE + 88, "<I", 2**31), "2147483648 points"),
+        (patched(raw4(), RANGE + 88, "<I", 1), "1 points"),
         (patched(raw4(), RANGE + 140, "<I", 193), "a segment of kind"),
         (raw4() + b"abc", "expected a range header|a segment"),
     ],
@@ -109,3 +112,86 @@ RANGE = 61 + 48 + 124
 def test_raw4_is_refused(tmp_path, data, message):
     with pytest.raises(ReaderError, match=message):
         spectra.read(write(tmp_path, "a.raw", data))
+
+
+def edited(data, old, new):
+    """The zip file with a text replaced in all its members."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name).decode() for name in archive.namelist()}
+    assert any(old in text for text in members.values())
+    return zipped({name: text.replace(old, new) for name, text in members.items()})
+
+
+def test_brml(tmp_path):
+    stack = spectra.read(write(tmp_path, "a.brml", brml()))
+    assert (stack.n_frames, stack.n_points) == (2, 60)
+    np.testing.assert_allclose(stack.x, TWO_THETA)
+    np.testing.assert_array_equal(stack.signal[1], COUNTS)
+    assert stack.noise == "counts"
+    assert (stack.metadata["wavelength"], stack.metadata["ratio"]) == (1.5406, 0.5)
+    np.testing.assert_allclose(np.diff(stack.variables["time"].values), 60.0)
+    np.testing.assert_allclose(stack.variables["exposure"].values, 40.0)
+    np.testing.assert_allclose(stack.variables["step_time"].values, 0.5)
+
+
+def test_brml_intensities_hold_the_absorber_already(tmp_path):
+    stack = spectra.read(write(tmp_path, "a.brml", brml(absorber=8.0)))
+    factors = np.where(COUNTS > 140, 8.0, 1.0)
+    assert stack.noise == "given"
+    np.testing.assert_allclose(stack.signal[0], COUNTS * factors)
+    np.testing.assert_allclose(stack.errors[0], factors * np.sqrt(COUNTS))
+
+
+def test_brml_in_parts_and_in_other_units(tmp_path):
+    halves = "".join(
+        f'<SubScanInfo StartStepNo="{start}" MeasuredSteps="{steps}"/>'
+        for start, steps in ((0, 30), (30, 30), (60, 0))
+    )
+    data = edited(brml(n_scans=1), "<DataViews>", f"<SubScans>{halves}</SubScans><DataViews>")
+    with pytest.warns(DataWarning, match="interpolated"):
+        stack = spectra.read(write(tmp_path, "a.brml", data), regrid=True)
+    assert stack.names == ("a.brml scan 1 part 1", "a.brml scan 1 part 2")
+    assert "time" not in stack.variables
+    data = edited(brml(), '"Å" Value="1.5406"', '"nm" Value="0.15406"')
+    data = edited(data, 'Base="Counts"', 'Base="Cps"')
+    stack = spectra.read(write(tmp_path, "b.brml", data))
+    assert stack.metadata["wavelength"] == pytest.approx(1.5406)
+    assert stack.noise == "unknown"
+
+
+ONE = brml(n_scans=1)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (brml(axis="Phi"), "RawData0.xml: a scan that moves Phi, Theta; expected a scan of TwoT"),
+        (edited(ONE, 'Start="5" Length="1"', 'Start="5" Length="192"'), "1 recorded .* of 192 col"),
+        (edited(ONE, "RecordedRaw", "OtherRaw"), "0 recorded"),
+        (edited(ONE, 'Start="5"', 'Start="6"'), "point 1: 6 columns; expected at least 7"),
+        (edited(ONE, 'Start="5"', 'Start="-5"'), "column '-5'"),
+        (edited(ONE, 'Start="5"', 'Start="99999"'), "column '99999'"),
+        (edited(ONE, "<Datum>0.5,1,20.0000", "<Datum>0.5,0,20.0000"), "absorption factor"),
+        (edited(ONE, "<Datum>0.5,1,20.0000", "<Datum>0.5,1,x"), "could not convert"),
+        (edited(ONE, "<Datum>0.5,1,20.0000", "<Datum>0.5,1,21"), "positions in order"),
+        (edited(ONE, "Datum>", "Other>"), "0 points"),
+        (edited(ONE, "RawData0.xml<", "RawData1.xml<"), "no member 'Experiment0/RawData1.xml'"),
+        (edited(ONE, "<DataRoutes>", "<DataRoute RouteFlag='Measured'/><DataRoutes>"), "2 data ro"),
+        (edited(ONE, "</DataRoutes>", ""), "not well-formed"),
+        (edited(ONE, "?><RawData", "?><!DOCTYPE a><RawData"), "DTD"),
+        (zipped({"other.txt": ""}), "expected Experiment0/RawData0.xml"),
+        (ONE[:-30], "not a readable zip"),
+    ],
+)
+def test_brml_is_refused(tmp_path, data, message):
+    with pytest.raises(ReaderError, match=message):
+        spectra.read(write(tmp_path, "a.brml", data))
+
+
+def test_brml_parts_must_follow_each_other(tmp_path):
+    for second, steps, seen in ((31, 30, "31 to 61"), (30, 31, "30 to 61"), (30, 1, "30 to 31")):
+        parts = '<SubScanInfo StartStepNo="0" MeasuredSteps="30"/>'
+        parts += f'<SubScanInfo StartStepNo="{second}" MeasuredSteps="{steps}"/>'
+        data = edited(ONE, "<DataViews>", f"{parts}<DataViews>")
+        with pytest.raises(ReaderError, match=f"SubScanInfo: a part of the points {seen} of 60"):
+            spectra.read(write(tmp_path, "a.brml", data))

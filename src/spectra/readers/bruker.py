@@ -151,12 +151,12 @@ def _read_range(
         )
     begin = at + length + extra
     end = begin + size * n_points
-    if n_points < 1 or end > len(data):
+    if n_points < 2 or end > len(data):
         raise ReaderError(
             path,
             f"{n_points} points, but the file ends at byte {len(data)}",
             where=where,
-            expected=f"at least {end} bytes",
+            expected=f"two points or more, and {end} bytes",
             remedy="the file is truncated: copy it again",
         )
     records = np.frombuffer(data, np.uint8, size * n_points, begin).reshape(n_points, size)

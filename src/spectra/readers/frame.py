@@ -77,6 +77,7 @@ class Reader:
 _OWN = (
     "spectra.readers.bruker",
     "spectra.readers.bruker_raw4",
+    "spectra.readers.brml",
     "spectra.readers.panalytical",
     "spectra.readers.rigaku",
     "spectra.readers.rigaku_zip",
@@ -113,6 +114,14 @@ def noise_of(y: FloatArray, errors: FloatArray | None) -> Noise:
         if same.mean() > 0.99:
             return "counts"
     return "given"
+
+
+def scaled_errors(y: FloatArray, factor: FloatArray) -> FloatArray:
+    """Uncertainties of counts that have been multiplied by a factor, as behind an absorber.
+
+    Counts n times a factor a scatter by a·√n, at least by one count.
+    """
+    return np.sqrt(np.maximum(y / factor, 1.0)) * factor
 
 
 def clean_errors(errors: FloatArray) -> tuple[FloatArray, str]:
