@@ -164,6 +164,24 @@ def brml(absorber: float = 1.0, n_scans: int = 2, axis: str = "TwoTheta") -> byt
     )
 
 
+def pdcif(n_blocks: int = 2) -> bytes:
+    rows = "".join(
+        f"{x:.4f} {y:.0f} {y:.0f}({y**0.5:.0f}) {y + 1:.1f} .\n"
+        for x, y in zip(TWO_THETA, COUNTS, strict=True)
+    )
+    blocks = "".join(
+        f"data_pwd_{i}\n_pd_meas_datetime_initiated 2024-03-01T12:0{i}:00\n"
+        f"_diffrn_ambient_temperature 29{i}(1)\nloop_\n_pd_meas_2theta_scan\n"
+        "_pd_meas_counts_total\n_pd_proc_intensity_total\n_pd_calc_intensity_total\n"
+        f"_pd_proc_ls_weight\n{rows}\n"
+        for i in range(n_blocks)
+    )
+    return (
+        "data_instrument\nloop_\n_diffrn_radiation_wavelength\n_diffrn_radiation_wavelength_wt\n"
+        f"1.54051 1.0\n1.54433 0.5\n\n{blocks}"
+    ).encode()
+
+
 def chi(label: str = "2-Theta Angle (Degrees)", stated: int = len(COUNTS)) -> bytes:
     rows = "".join(f"  {x:.7E}  {y:.7E}\n" for x, y in zip(TWO_THETA, COUNTS, strict=True))
     return f"lab6_0001.edf\n{label}\nIntensity\n      {stated}\n{rows}".encode()
@@ -210,6 +228,7 @@ SAMPLES = {
     ".brml": brml,
     ".chi": chi,
     ".csv": gsas2_csv,
+    ".cif": pdcif,
 }
 
 ZIPS = (".rasx", ".brml")

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.archive import Archive, parse_xml
-from spectra.readers.bruker import tube
-from spectra.readers.frame import Frame, Reader, noise_of, scaled_errors
+from spectra.readers.frame import Frame, Reader, noise_of, scaled_errors, tube
 from spectra.readers.text import ascending
 from spectra.readers.times import iso_seconds
 

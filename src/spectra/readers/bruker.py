@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from spectra.errors import ReaderError
-from spectra.readers.frame import Frame, Reader, noise_of
+from spectra.readers.frame import Frame, Reader, noise_of, tube
 from spectra.readers.text import ascending
 
 _FILE_HEADER = 712
@@ -78,27 +78,6 @@ def read_raw(path: Path) -> list[Frame]:
             remedy="the file is damaged: copy it again",
         )
     return frames
-
-
-def tube(alpha1: float, alpha2: float, ratio: float, anode: str) -> dict[str, float | str]:
-    """Metadata of what a file says of its tube, so far as it can be true.
-
-    Parameters
-    ----------
-    alpha1, alpha2 : float
-        Wavelengths in angstrom.
-    ratio : float
-        Of the intensities of α2 and α1.
-    anode : str
-    """
-    metadata: dict[str, float | str] = {}
-    if 0.1 < alpha1 < 10:
-        metadata["wavelength"] = alpha1
-        if alpha1 < alpha2 < 1.05 * alpha1 and 0 < ratio < 1:
-            metadata |= {"wavelength2": alpha2, "ratio": ratio}
-    if anode:
-        metadata["anode"] = anode
-    return metadata
 
 
 def _read_range(

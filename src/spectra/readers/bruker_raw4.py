@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spectra.errors import ReaderError
-from spectra.readers.bruker import tube
-from spectra.readers.frame import Frame, Reader, noise_of
+from spectra.readers.frame import Frame, Reader, noise_of, tube
 
 _MAGIC = b"RAW4.00"
 _FILE_HEADER = 61

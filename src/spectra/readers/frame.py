@@ -87,6 +87,7 @@ _OWN = (
     "spectra.readers.fullprof",
     "spectra.readers.images",
     "spectra.readers.fit2d",
+    "spectra.readers.pdcif",
     "spectra.readers.text",
 )
 
@@ -133,3 +134,24 @@ def clean_errors(errors: FloatArray) -> tuple[FloatArray, str]:
     return np.where(
         bad, np.nan, errors
     ), f"{count} points without a positive uncertainty are not used"
+
+
+def tube(alpha1: float, alpha2: float, ratio: float, anode: str) -> dict[str, float | str]:
+    """Metadata of what a file says of its tube, so far as it can be true.
+
+    Parameters
+    ----------
+    alpha1, alpha2 : float
+        Wavelengths in angstrom.
+    ratio : float
+        Of the intensities of α2 and α1.
+    anode : str
+    """
+    metadata: dict[str, float | str] = {}
+    if 0.1 < alpha1 < 10:
+        metadata["wavelength"] = alpha1
+        if alpha1 < alpha2 < 1.05 * alpha1 and 0 < ratio < 1:
+            metadata |= {"wavelength2": alpha2, "ratio": ratio}
+    if anode:
+        metadata["anode"] = anode
+    return metadata
