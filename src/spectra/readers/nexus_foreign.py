@@ -49,14 +49,17 @@ def read_nexus(path: Path) -> list[Frame]:
                 f"no axis beside {signal.name}",
                 expected=f"@axes naming it, or one of {', '.join(_AXES)}",
             )
+        if group[axis_name].shape != signal.shape[-1:]:
+            raise ReaderError(
+                path,
+                f"axis {axis_name} has shape {group[axis_name].shape}, the signal {signal.shape}",
+            )
         y = np.atleast_2d(np.asarray(signal[()], dtype=float))
         x = np.asarray(group[axis_name][()], dtype=float)
         errors = _errors(group, signal_name, y.shape)
         unit = _text(group[axis_name].attrs.get("units", ""))
         metadata = _metadata(file)
         variables = _variables(group, len(y))
-    if x.ndim != 1 or len(x) != y.shape[1]:
-        raise ReaderError(path, f"axis {axis_name} has shape {x.shape}, the signal {y.shape}")
     scale = _scale(path, axis_name, unit)
     x, order = ascending(path, x * scale.factor)
     frames = []
