@@ -110,6 +110,14 @@ def test_cifs_are_refused(tmp_path, text, message):
         spectra.read(write(tmp_path, "a.cif", text))
 
 
+def test_empty_loops_say_nothing(tmp_path):
+    empty = "loop_\n_diffrn_radiation_wavelength\n_diffrn_ambient_temperature\n"
+    text = cif(tags=[X, Y], rows=ROWS) + empty
+    assert dict(spectra.read(write(tmp_path, "a.cif", text)).metadata) == {}
+    with pytest.raises(ReaderError, match="without a measured"):
+        spectra.read(write(tmp_path, "b.cif", f"data_a\nloop_\n{X}\n{Y}\n"))
+
+
 def test_structures_beside_patterns_do_not_hinder_reading_a_folder(tmp_path):
     write(tmp_path, "phase.cif", "data_a\n_cell_length_a 5\n")
     write(tmp_path, "a1.xy", "\n".join(ROWS))

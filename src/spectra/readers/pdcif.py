@@ -95,7 +95,8 @@ def _items(block: gemmi.cif.Block) -> Items:
             items[_plain(tag)] = [value]
         elif item.loop is not None:
             tags, values = item.loop.tags, item.loop.values
-            for i, tag in enumerate(tags):
+            # A loop without values says nothing.
+            for i, tag in enumerate(tags if values else ()):
                 items[_plain(tag)] = values[i :: len(tags)]
     return items
 
