@@ -31,6 +31,10 @@ DEGREES = 180 / np.pi
         ("q/Å⁻¹", "q", 1.0),
         ("Q(Ang-1)", "q", 1.0),
         ("# x: q (A^{-1})", "q", 1.0),
+        ("# q: 1/nm", "q", 0.1),
+        ("q [AA^-1]", "q", 1.0),
+        ("q (ångström^-1)", "q", 1.0),
+        ("2theta (mrad)", "two_theta", DEGREES / 1000),
         ('#     "unit": "q_nm^-1",', "q", 0.1),
         ("Scattering vector $q$ ($nm^{-1}$)", "q", 0.1),
         ("2-Theta Angle (Degrees)", "two_theta", 1.0),
@@ -60,6 +64,9 @@ def test_labels(label, axis, factor):
         "# Quality control 3",
         "# Q factor: 12",
         "# Radius (mm): 217.5",
+        "# Azimuth (deg) = 0",
+        "# 2theta start = 10",
+        "# 2theta range (rad): -0.1 to 0.2",
         "# radius = 217.5 mm",
         "# d-spacing of the analyser: 3.1356",
         "# distance 0.1 m",
@@ -86,6 +93,8 @@ def test_other_lines_are_no_labels(line):
         "chi_deg",
         "qx_nm^-1",
         "Q (pixels)",
+        "Q (mm^-1)",
+        "Q (1/pm)",
     ],
 )
 def test_positions_that_are_neither_are_refused(label):
@@ -101,7 +110,8 @@ def test_units(unit, axis, factor):
     scale = scale_of_unit(unit)
     assert scale is not None
     assert (scale.axis, scale.factor) == (axis, pytest.approx(factor))
-    assert scale_of_unit("mm") is None
+    for other in ("mm", "mm^-1", "1/pm", "", "grad"):
+        assert scale_of_unit(other) is None
 
 
 @pytest.mark.parametrize(
@@ -110,6 +120,7 @@ def test_units(unit, axis, factor):
         ("# q_nm^-1 I\n", "q", 0.1),
         ("# 2th_rad I\n", "two_theta", DEGREES),
         ("# q_nm^-1 in the first step\n# 2th_deg I\n", "two_theta", 1.0),
+        ("# q_nm^-1 I\n# 2theta start = 10\n", "q", 0.1),
         ("", "two_theta", 1.0),
     ],
 )

@@ -35,12 +35,13 @@ class Scale(NamedTuple):
 
 
 _PER_ANGSTROM = {"a": 1.0, "å": 1.0, "n": 0.1, "m": 1e-10}
-_LENGTH = r"(nm|nano\w*|å|ang\w*|a(?![a-z])|m(?![a-z]))"
+_LENGTH = r"(nm|nano\w*|å\w*|ang\w*|aa?(?![a-z])|m(?![a-z]))"
+# What stands before is looked at lest the end of "mm" be taken for metres.
 _INVERSE = re.compile(
-    rf"{_LENGTH}[\s^*{{(]*(?:-|−|⁻)\s*(?:1|¹)|(?:1\s*/|/|inverse|reciprocal|per)\s*{_LENGTH}"
+    rf"(?<![a-zåµμ]){_LENGTH}[\s^*{{(]*(?:-|−|⁻)\s*(?:1|¹)|(?:1\s*/|/|inverse|reciprocal|per)\s*{_LENGTH}"
 )
-_RADIAN = re.compile(r"rad(?:ians?)?(?![a-z])")
-_DEGREE = re.compile(r"deg(?:rees?)?(?![a-z])|°|º")
+_RADIAN = re.compile(r"(?<![a-z])(m(?:illi)?)?rad(?:ians?)?(?![a-z])")
+_DEGREE = re.compile(r"(?<![a-z])deg(?:rees?)?(?![a-z])|°|º")
 
 # A label stands at the start of its line, behind comment marks and words such as "x:".
 _LEAD = re.compile(
@@ -55,11 +56,14 @@ _TWO_THETA = re.compile(
     r"(?:2|two)[\s_*-]*th(?:eta)?(?![a-z])|2\s*θ|2\s*ϑ|tth(?:eta)?(?![a-z])|polar_angle"
 )
 _OTHER = re.compile(
-    r"radial\s+distance|(?:r|radius)(?:_m?m|\s*[(\[]m?m[)\]])(?![a-z])(?!\s*[:=])|d_(?:m|nm|a)(?![a-z])"
+    r"radial\s+distance|(?:r|radius)(?:_m?m|\s*[(\[]m?m[)\]])(?![a-z])|d_(?:m|nm|a)(?![a-z])"
     r"|d(?:[\s_-]?spacing)?\s*[(\[]\s*(?:å|a|ang\w*|nm)\s*[)\]]|d\*2_|(?:log\w*|arcsinh)\(1?\+?q"
     r"|chi_(?:deg|rad)|azimuth\w*(?:\s+angle)?\s*[(\[]|q(?:x|y|xgi|ygi|zgi|ip|oop)_"
 )
 _COLUMNS = re.compile(r"""['"]?[\s,;]*(?:$|(?:i|y|int\w*|counts?|signal)(?![a-z]))""")
+# "2theta start = 10", "radius (mm): 217.5", but not "q: 1/nm".
+_SETTING = re.compile(r"[^:=]*[:=]\s*(?!1\s*/)[-+.\d]")
+# pyFAI 2026.9 writes the template of a label instead of the label.
 _UNFORMATTED = "{str(dim1_unit)"
 
 
@@ -74,8 +78,8 @@ def scale_of_unit(unit: str) -> Scale | None:
     low = unit.lower()
     if found := _INVERSE.search(low):
         return Scale("q", "1/angstrom", _PER_ANGSTROM[(found[1] or found[2])[0]])
-    if _RADIAN.search(low):
-        return Scale(factor=180.0 / math.pi)
+    if found := _RADIAN.search(low):
+        return _from_radians(found)
     if _DEGREE.search(low):
         return Scale()
     return None
@@ -107,6 +111,8 @@ def scale_of_label(path: Path, label: str, where: str = "") -> Scale | None:
     low = low[_LEAD.match(low).end() :]  # type: ignore[union-attr]
     if low.startswith(_UNFORMATTED):
         return Scale(note="the file does not say what its positions are; 2θ in degrees is assumed")
+    if _SETTING.match(low):
+        return None
     if _OTHER.match(low):
         raise ReaderError(
             path,
@@ -119,15 +125,20 @@ def scale_of_label(path: Path, label: str, where: str = "") -> Scale | None:
         # The unit, if any, is the first thing said; other columns may follow.
         rest = re.match(r"[\s_,(\[/]*(?:angle)?[\s_,(\[/]*", low[found.end() :])
         behind = low[found.end() + (rest.end() if rest else 0) :]
-        return Scale(factor=180.0 / math.pi) if _RADIAN.match(behind) else Scale()
+        radians = _RADIAN.match(behind)
+        return _from_radians(radians) if radians else Scale()
     if found := _Q.match(low):
         return _q_scale(path, label, low[found.end() :], where)
     return None
 
 
+def _from_radians(unit: re.Match[str]) -> Scale:
+    return Scale(factor=(1e-3 if unit[1] else 1.0) * 180.0 / math.pi)
+
+
 def _q_scale(path: Path, label: str, behind: str, where: str) -> Scale | None:
     """Scale of q from what follows the name."""
-    opening = re.match(r"[\s_,($\[]*", behind)
+    opening = re.match(r"[\s_,:=($\[]*", behind)
     at = opening.end() if opening else 0
     # "q / nm^-1" and "q 1/nm" say the same; the form with the exponent is the longer one.
     for start in (at, at + 1) if behind[at : at + 1] == "/" else (at,):
