@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +20,9 @@ from spectra.readers.frame import Frame, Reader, clean_errors, noise_of, scaled_
 from spectra.readers.labels import Scale
 from spectra.readers.text import MIN_POINTS, ascending, decode
 from spectra.readers.times import iso_seconds
+
+if TYPE_CHECKING:
+    import gemmi
 
 FloatArray = NDArray[np.float64]
 Items = dict[str, list[str]]
@@ -62,6 +65,8 @@ def _sniff(head: bytes, path: Path) -> bool:
 
 def read_pdcif(path: Path) -> list[Frame]:
     """Read every block with measured intensities."""
+    import gemmi
+
     try:
         document = gemmi.cif.read_string(decode(path))
     except (ValueError, RuntimeError, OverflowError) as error:
