@@ -175,7 +175,7 @@ ONE = brml(n_scans=1)
         (edited(ONE, "<Datum>0.5,1,20.0000", "<Datum>0.5,1,x"), "could not convert"),
         (edited(ONE, "<Datum>0.5,1,20.0000", "<Datum>0.5,1,21"), "positions in order"),
         (edited(ONE, "Datum>", "Other>"), "0 points"),
-        (edited(ONE, "RawData0.xml<", "RawData1.xml<"), "no member 'Experiment0/RawData1.xml'"),
+        (edited(ONE, "RawData0.xml<", "RawData1.xml<"), "no member Experiment0/RawData1.xml"),
         (edited(ONE, "<DataRoutes>", "<DataRoute RouteFlag='Measured'/><DataRoutes>"), "2 data ro"),
         (edited(ONE, "</DataRoutes>", ""), "not well-formed"),
         (edited(ONE, "?><RawData", "?><!DOCTYPE a><RawData"), "DTD"),

@@ -24,7 +24,7 @@ from spectra.readers.times import iso_seconds
 
 FloatArray = NDArray[np.float64]
 
-_SCAN = re.compile(r"(?:.*/)?Experiment(\d+)/RawData(\d+)\.xml", re.IGNORECASE)
+_SCAN = re.compile(r"(?:.*/)?Experiment(\d{1,9})/RawData(\d{1,9})\.xml", re.IGNORECASE)
 _CONTENTS = re.compile(r"(?:.*/)?Experiment\d+/DataContainer\.xml", re.IGNORECASE)
 _MOST_COLUMNS = 10_000
 
@@ -56,24 +56,23 @@ def read_brml(path: Path) -> list[Frame]:
 
 def _scans(path: Path, archive: Archive) -> list[str]:
     """Members with scans in their order; those that the table of contents names must be there."""
-    found = {m: name for name in archive.names if (m := _SCAN.fullmatch(name))}
-    names = [found[m] for m in sorted(found, key=lambda m: (int(m[1]), int(m[2])))]
+    found = sorted((number, name) for name in archive.names if (number := _scan_number(name)))
+    there = {number for number, _ in found}
     for contents in archive.names:
         if not _CONTENTS.fullmatch(contents):
             continue
-        for listed in parse_xml(path, archive.read(contents), contents).iter(
-            "RawDataReferenceList"
-        ):
-            for reference in listed:
-                name = (reference.text or "").strip().replace("\\", "/")
-                if name and not any(n.endswith(name) for n in names):
-                    raise ReaderError(
-                        path,
-                        f"no member {name[:80]!r}",
-                        where=contents,
-                        expected="every scan that is listed",
-                        remedy="the file is damaged: copy it again",
-                    )
+        table = parse_xml(path, archive.read(contents), contents)
+        for reference in table.iterfind(".//RawDataReferenceList/*"):
+            number = _scan_number((reference.text or "").strip().replace("\\", "/"))
+            if number and number not in there:
+                raise ReaderError(
+                    path,
+                    f"no member Experiment{number[0]}/RawData{number[1]}.xml",
+                    where=contents,
+                    expected="every scan that is listed",
+                    remedy="the file is damaged: copy it again",
+                )
+    names = [name for _, name in found]
     if not names:
         raise ReaderError(
             path,
@@ -82,6 +81,12 @@ def _scans(path: Path, archive: Archive) -> list[str]:
             remedy="the file holds no scan: measure or export it again",
         )
     return names
+
+
+def _scan_number(name: str) -> tuple[int, int] | None:
+    """Numbers of the experiment and of the scan in a member's name."""
+    found = _SCAN.fullmatch(name)
+    return (int(found[1]), int(found[2])) if found else None
 
 
 def _read_scan(path: Path, root: Element, member: str, number: int) -> list[Frame]:
