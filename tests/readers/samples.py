@@ -219,6 +219,7 @@ def inside_zip(data: bytes, change) -> bytes:
     return zipped({**members, name: change(members[name])})
 
 
+# By suffix; Bruker's version 4 is a .raw like its version 1.01, and told by its content.
 SAMPLES = {
     ".xrdml": xrdml,
     ".ras": ras,
