@@ -187,6 +187,16 @@ def chi(label: str = "2-Theta Angle (Degrees)", stated: int = len(COUNTS)) -> by
     return f"lab6_0001.edf\n{label}\nIntensity\n      {stated}\n{rows}".encode()
 
 
+def xye() -> bytes:
+    rows = "".join(
+        f"{x:.4f} {y:.1f} {y**0.5:.4f}\n" for x, y in zip(TWO_THETA, COUNTS, strict=True)
+    )
+    return (
+        "# Temperature (K) = 295.0\n# wavelength 0.413263 A\n# 2024-03-01T12:00:00\n"
+        f"# Azimuth (deg) = 0\n# 2th_deg I sigma\n{rows}"
+    ).encode()
+
+
 def gsas2_csv(kind: str = "PXC") -> bytes:
     weights = 1.0 / (4.0 * COUNTS)
     weights[:3] = 0.0
@@ -227,6 +237,7 @@ SAMPLES = {
     ".raw": raw1,
     ".raw4": raw4,
     ".brml": brml,
+    ".xye": xye,
     ".chi": chi,
     ".csv": gsas2_csv,
     ".cif": pdcif,

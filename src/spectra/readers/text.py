@@ -18,9 +18,13 @@ FloatArray = NDArray[np.float64]
 _COMMENT = ("#", "!", ";", "'", "%", "@", "//", "_", '"')
 _NUMBER = r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][-+]?\d+)?|nan|NaN"
 _ROW = re.compile(rf"^\s*(?:{_NUMBER})(?:[\s;,]+(?:{_NUMBER}))+[\s;,]*$")
-_WAVELENGTH = re.compile(r"wave ?length\D{0,12}?([\d.]+(?:[eE][-+]?\d+)?)\s*(m\b)?", re.IGNORECASE)
+_DECIMAL = r"(?:\d+\.?\d*|\.\d+)(?!\.?\d)"
+_WAVELENGTH = re.compile(
+    rf"wave ?length[^\d\n]{{0,12}}?({_DECIMAL}(?:e[-+]?\d+)?)\s*(m\b)?", re.IGNORECASE
+)
 _TEMPERATURE = re.compile(
-    r"temp(?:erature)?\.?\s*(?:\(?\s*([kc])\s*\)?)?\s*[=:]\s*([-+\d.]+)\s*([kc])?\b", re.IGNORECASE
+    rf"temp(?:erature)?\.?\s*(?:\(?\s*([kc])\s*\)?)?\s*[=:]\s*([-+]?{_DECIMAL})\s*([kc])?\b",
+    re.IGNORECASE,
 )
 MIN_POINTS = 3
 
