@@ -21,12 +21,11 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "readers"))
-from samples import SAMPLES, damage, inside_zip
+from samples import SAMPLES, ZIPS, damage, inside_zip
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import list_readers
 
-_ZIPS = (".rasx",)
 _SLOWEST = 2.0
 _MEMORY = 1 << 30
 
@@ -34,12 +33,12 @@ _MEMORY = 1 << 30
 def fuzz(suffix: str, inputs: int, seed: int, folder: Path) -> str:
     """Try one reader; return a line of the report."""
     rng = np.random.default_rng(seed)
-    reader = next(r for r in list_readers() if suffix in r.extensions)
     whole = SAMPLES[suffix]()
     path = folder / f"input{suffix}"
+    reader = next(r for r in list_readers() if r.sniff(whole[:8192], path))
     read, slowest = 0, 0.0
     for number in range(inputs):
-        if suffix in _ZIPS and number % 2:
+        if suffix in ZIPS and number % 2:
             data = inside_zip(whole, lambda member: damage(member, rng))
         else:
             data = damage(whole, rng)

@@ -156,18 +156,32 @@ class _LinkCheck:
     def _check_dataset(self, where: str, node: Any) -> None:
         if node.external:
             raise ReaderError(self._path, f"{where} keeps its data in another file; refused")
+        holder = Path(node.file.filename)
+        files = {holder}
         if node.is_virtual:
-            for source in node.virtual_sources():
-                if source.file_name != ".":
-                    self._inside(where, source.file_name, Path(node.file.filename))
-            return
-        size = max(Path(node.file.filename).stat().st_size, 1)
+            for name in {s.file_name for s in node.virtual_sources()} - {"."}:
+                self._inside(where, name, holder)
+                files |= _sources(holder.resolve().parent / name)
+        size = max(sum(file.stat().st_size for file in files), 1)
         if node.nbytes > _LARGE and node.nbytes > _MAX_INFLATION * size:
             raise ReaderError(
                 self._path,
                 f"{where} claims {node.nbytes / 1e9:.0f} GB in a file of {size} bytes",
                 remedy="do not use this file unless you know where it comes from",
             )
+
+
+def _sources(place: Path) -> set[Path]:
+    """Files that a virtual dataset's name of a source stands for; %b is the number of a block."""
+    if "%b" not in place.name:
+        return {place} if place.is_file() else set()
+    folder = place.parent.iterdir() if place.parent.is_dir() else iter(())
+    before, _, behind = place.name.partition("%b")
+    return {
+        file
+        for file in folder
+        if file.name.startswith(before) and file.name.endswith(behind) and file.is_file()
+    }
 
 
 def write_json(group: Any, name: str, value: Any) -> None:

@@ -56,6 +56,23 @@ def test_descending_axes_are_turned_and_headers_are_read(tmp_path):
     assert stack.variables["time"].values[0] == 1709294400
 
 
+@pytest.mark.parametrize(
+    ("line", "wavelength", "temperature"),
+    [
+        ("wavelength 1.5.2", None, None),
+        ("wavelength = .", None, None),
+        ("wavelength .7093 A, temp = 26.5 C", 0.7093, 299.65),
+        ("wavelength: 1e-10 m, temp: -3.2.1 C", 1.0, None),
+        ("temperature = +.+", None, None),
+    ],
+)
+def test_facts_that_are_no_numbers_are_passed_over(tmp_path, line, wavelength, temperature):
+    stack = spectra.read(write(tmp_path, "a.xy", f"# {line}\n{TABLE}"))
+    assert stack.metadata.get("wavelength") == wavelength
+    found = stack.variables.get("temperature")
+    assert (found.values[0] if found else None) == temperature
+
+
 def test_zero_uncertainties_are_flagged_not_trusted(tmp_path):
     rows = [f"{10 + i} {50.5 + i} {0 if i == 4 else 7}" for i in range(30)]
     with pytest.warns(DataWarning, match="1 points without a positive uncertainty"):
@@ -197,6 +214,7 @@ def raw_file(n_points=30, ranges=2):
         struct.pack_into("<d", part, 176, 0.02)
         struct.pack_into("<f", part, 192, 1.0)
         struct.pack_into("<f", part, 212, 300.0 + r)
+        struct.pack_into("<I", part, 252, 4)
         body += bytes(part) + np.arange(n_points, dtype="<f4").tobytes()
     return bytes(head) + body
 
@@ -210,7 +228,7 @@ def test_bruker_raw(tmp_path):
     with pytest.raises(ReaderError, match="truncated"):
         spectra.read(write(tmp_path, "b.raw", raw_file()[:-40]))
     with pytest.raises(ReaderError, match=r"expected RAW1\.01"):
-        spectra.read(write(tmp_path, "c.raw", b"RAW4.00" + bytes(900)))
+        spectra.read(write(tmp_path, "c.raw", b"RAW2" + bytes(900)))
 
 
 @settings(

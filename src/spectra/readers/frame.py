@@ -76,13 +76,18 @@ class Reader:
 # In the order in which they are asked; text takes what nobody else wants.
 _OWN = (
     "spectra.readers.bruker",
+    "spectra.readers.bruker_raw4",
+    "spectra.readers.brml",
     "spectra.readers.panalytical",
     "spectra.readers.rigaku",
     "spectra.readers.rigaku_zip",
     "spectra.readers.nexus_foreign",
     "spectra.readers.gsas",
+    "spectra.readers.gsas2",
     "spectra.readers.fullprof",
     "spectra.readers.images",
+    "spectra.readers.fit2d",
+    "spectra.readers.pdcif",
     "spectra.readers.text",
 )
 
@@ -112,6 +117,14 @@ def noise_of(y: FloatArray, errors: FloatArray | None) -> Noise:
     return "given"
 
 
+def scaled_errors(y: FloatArray, factor: FloatArray) -> FloatArray:
+    """Uncertainties of counts that have been multiplied by a factor, as behind an absorber.
+
+    Counts n times a factor a scatter by a·√n, at least by one count.
+    """
+    return np.sqrt(np.maximum(y / factor, 1.0)) * factor
+
+
 def clean_errors(errors: FloatArray) -> tuple[FloatArray, str]:
     """Replace uncertainties that are zero, negative or not finite by NaN, and say so."""
     bad = ~(errors > 0) | ~np.isfinite(errors)
@@ -121,3 +134,24 @@ def clean_errors(errors: FloatArray) -> tuple[FloatArray, str]:
     return np.where(
         bad, np.nan, errors
     ), f"{count} points without a positive uncertainty are not used"
+
+
+def tube(alpha1: float, alpha2: float, ratio: float, anode: str) -> dict[str, float | str]:
+    """Metadata of what a file says of its tube, so far as it can be true.
+
+    Parameters
+    ----------
+    alpha1, alpha2 : float
+        Wavelengths in angstrom.
+    ratio : float
+        Of the intensities of α2 and α1.
+    anode : str
+    """
+    metadata: dict[str, float | str] = {}
+    if 0.1 < alpha1 < 10:
+        metadata["wavelength"] = alpha1
+        if alpha1 < alpha2 < 1.05 * alpha1 and 0 < ratio < 1:
+            metadata |= {"wavelength2": alpha2, "ratio": ratio}
+    if anode:
+        metadata["anode"] = anode
+    return metadata

@@ -18,11 +18,12 @@ from spectra.readers.text import ascending, decode, header_facts
 
 FloatArray = NDArray[np.float64]
 
+_LARGEST = 360.0
 _BANK = re.compile(r"^BANK\s+\d+", re.MULTILINE)
 
 
 def _sniff(head: bytes, path: Path) -> bool:
-    return bool(re.search(rb"(?:^|\n)BANK +\d+ +\d+ +\d+ +CONS", head))
+    return bool(re.search(rb"(?:^|\n)BANK +\d+ +\d+ +\d+ +[A-Z]", head))
 
 
 def read_gsas(path: Path) -> list[Frame]:
@@ -89,6 +90,15 @@ def _read_bank(
         x, order = ascending(path, table[:, 0] / 100.0)
         y = table[order, 1]
         errors = table[order, 2] if table.shape[1] > 2 else None
+    if x[-1] > _LARGEST:
+        # GSAS-II calls banks CONST whatever they are.
+        raise ReaderError(
+            path,
+            f"positions up to {x[-1] * 100:g}",
+            where=f"below {where}",
+            expected="2θ in centidegrees",
+            remedy="time-of-flight banks are not read; convert them to d or 2θ first",
+        )
     note = ""
     if errors is not None:
         errors, note = clean_errors(errors)

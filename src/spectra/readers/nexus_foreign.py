@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spectra.errors import ReaderError
 from spectra.nexus import check_links, open_hdf5
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
+from spectra.readers.labels import Scale, scale_of_label, scale_of_unit
 from spectra.readers.text import ascending
 
 FloatArray = NDArray[np.float64]
@@ -48,16 +49,19 @@ def read_nexus(path: Path) -> list[Frame]:
                 f"no axis beside {signal.name}",
                 expected=f"@axes naming it, or one of {', '.join(_AXES)}",
             )
+        if group[axis_name].shape != signal.shape[-1:]:
+            raise ReaderError(
+                path,
+                f"axis {axis_name} has shape {group[axis_name].shape}, the signal {signal.shape}",
+            )
         y = np.atleast_2d(np.asarray(signal[()], dtype=float))
         x = np.asarray(group[axis_name][()], dtype=float)
         errors = _errors(group, signal_name, y.shape)
         unit = _text(group[axis_name].attrs.get("units", ""))
         metadata = _metadata(file)
         variables = _variables(group, len(y))
-    if x.ndim != 1 or len(x) != y.shape[1]:
-        raise ReaderError(path, f"axis {axis_name} has shape {x.shape}, the signal {y.shape}")
-    axis, x = _axis(path, axis_name, unit, x)
-    x, order = ascending(path, x)
+    scale = _scale(path, axis_name, unit)
+    x, order = ascending(path, x * scale.factor)
     frames = []
     for i in range(len(y)):
         own, note = (None, "") if errors is None else clean_errors(errors[i, order])
@@ -71,10 +75,10 @@ def read_nexus(path: Path) -> list[Frame]:
                 noise_of(y[i], own),
                 {k: (float(v[i]), u) for k, (v, u) in variables.items()},
                 metadata,
-                axis=axis,
-                unit="deg" if axis == "two_theta" else "1/angstrom",
+                axis=scale.axis,
+                unit=scale.unit,
                 name=f"frame {i}" if len(y) > 1 else "",
-                note=note,
+                note="; ".join(n for n in (note, scale.note) if n),
             )
         )
     return frames
@@ -120,21 +124,17 @@ def _axis_name(group: Any, signal: Any) -> str | None:
     return next((n for n in _AXES if n in group), None)
 
 
-def _axis(path: Path, name: str, unit: str, x: FloatArray) -> tuple[str, FloatArray]:
-    low = unit.lower().replace(" ", "")
-    if ("nm" in low and "-1" in low) or low == "1/nm":
-        return "q", x / 10.0
-    if "-1" in low or low.startswith("1/"):
-        return "q", x
-    if low.startswith("rad"):
-        return "two_theta", np.degrees(x)
-    if low.startswith("deg") or name in ("two_theta", "polar_angle", "tth", "2th", "ttheta"):
-        return "two_theta", x
-    if name == "q":
-        return "q", x
-    raise ReaderError(
-        path, f"axis {name!r} in {unit!r}", expected="2θ in degrees or q", remedy="set its units"
-    )
+def _scale(path: Path, name: str, unit: str) -> Scale:
+    # An axis whose unit says nothing is known by its name, or not at all.
+    scale = scale_of_unit(unit) or (None if unit else scale_of_label(path, name))
+    if scale is None:
+        raise ReaderError(
+            path,
+            f"axis {name!r} in {unit!r}",
+            expected="2θ in degrees or q",
+            remedy="set its units",
+        )
+    return scale
 
 
 def _errors(group: Any, signal: str, shape: tuple[int, ...]) -> FloatArray | None:

@@ -6,7 +6,6 @@ been multiplied by the beam attenuation factors, ``counts`` have not.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -15,7 +14,8 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.archive import parse_xml
-from spectra.readers.frame import Frame, Reader, noise_of
+from spectra.readers.frame import Frame, Reader, noise_of, scaled_errors
+from spectra.readers.times import iso_seconds
 
 FloatArray = NDArray[np.float64]
 
@@ -81,8 +81,7 @@ def _read_scan(path: Path, scan: Element, metadata: dict[str, float], number: in
         if signal.tag == "counts":
             y = y * attenuation
         if (attenuation != 1).any():
-            # Counts n times a factor a scatter by a·√n, at least by one count.
-            errors = np.sqrt(np.maximum(y / attenuation, 1.0)) * attenuation
+            errors = scaled_errors(y, attenuation)
     if signal.get("unit", "counts") != "counts" and errors is None:
         noise = "unknown"
     else:
@@ -134,15 +133,9 @@ def _variables(
             kelvin = float(_numbers(path, values, where).mean())
             celsius = ambient.get("unit", "Kelvin").lower().startswith("c")
             found["temperature"] = (kelvin + (273.15 if celsius else 0.0), "K")
-    stamp = scan.findtext("header/startTimeStamp")
-    if stamp:
-        try:
-            moment = datetime.fromisoformat(stamp.strip())
-        except ValueError:
-            return found
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        found["time"] = (moment.timestamp(), "s")
+    time = iso_seconds(scan.findtext("header/startTimeStamp"))
+    if time is not None:
+        found["time"] = (time, "s")
     return found
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
-from spectra.readers.frame import Frame, Reader, noise_of
+from spectra.readers.frame import Frame, Reader, noise_of, scaled_errors
+from spectra.readers.times import iso_seconds
 
 FloatArray = NDArray[np.float64]
 
@@ -114,9 +115,8 @@ def make_frame(table: FloatArray, facts: Mapping[str, str], name: str) -> Frame:
     attenuation = np.where(attenuation > 0, attenuation, 1.0)
     errors = None
     if (attenuation != 1).any():
-        # Counts n times a factor a scatter by a·√n, at least by one count.
-        errors = np.sqrt(np.maximum(y, 1.0)) * attenuation
         y = y * attenuation
+        errors = scaled_errors(y, attenuation)
     per_time = "cps" in facts.get("MEAS_SCAN_UNIT_Y", "counts").lower()
     metadata: dict[str, float] = {}
     alpha1, alpha2 = (_number(facts.get(f"HW_XG_WAVE_LENGTH_ALPHA{i}")) for i in (1, 2))
@@ -143,14 +143,10 @@ def _number(text: str | None) -> float | None:
 
 
 def _moment(text: str | None) -> float | None:
-    for parse in (lambda t: datetime.strptime(t, _DATE), datetime.fromisoformat):
-        try:
-            moment = parse((text or "").strip())
-        except ValueError:
-            continue
-        zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return zoned.timestamp()
-    return None
+    try:
+        return datetime.strptime((text or "").strip() + " +0000", _DATE + " %z").timestamp()
+    except ValueError:
+        return iso_seconds(text)
 
 
 READER = Reader("rigaku_ras", (".ras",), _sniff, read_ras)

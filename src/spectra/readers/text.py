@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
+from spectra.readers.labels import Scale, scale_of_label
 
 FloatArray = NDArray[np.float64]
 
 _COMMENT = ("#", "!", ";", "'", "%", "@", "//", "_", '"')
 _NUMBER = r"[-+]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eEdD][-+]?\d+)?|nan|NaN"
 _ROW = re.compile(rf"^\s*(?:{_NUMBER})(?:[\s;,]+(?:{_NUMBER}))+[\s;,]*$")
-_Q = re.compile(r"\bq\b.*(?:a\^?-1|1/a|å|angstrom|nm)|q_a\^-1|q_nm\^-1", re.IGNORECASE)
-_WAVELENGTH = re.compile(r"wave ?length\D{0,12}?([\d.]+(?:[eE][-+]?\d+)?)\s*(m\b)?", re.IGNORECASE)
+_DECIMAL = r"(?:\d+\.?\d*|\.\d+)(?!\.?\d)"
+_WAVELENGTH = re.compile(
+    rf"wave ?length[^\d\n]{{0,12}}?({_DECIMAL}(?:e[-+]?\d+)?)\s*(m\b)?", re.IGNORECASE
+)
 _TEMPERATURE = re.compile(
-    r"temp(?:erature)?\.?\s*(?:\(?\s*([kc])\s*\)?)?\s*[=:]\s*([-+\d.]+)\s*([kc])?\b", re.IGNORECASE
+    rf"temp(?:erature)?\.?\s*(?:\(?\s*([kc])\s*\)?)?\s*[=:]\s*([-+]?{_DECIMAL})\s*([kc])?\b",
+    re.IGNORECASE,
 )
 MIN_POINTS = 3
 
@@ -94,32 +98,64 @@ def read_text(path: Path) -> list[Frame]:
     lines = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
     rows = lines.splitlines()
     first = _first_row(path, rows)
-    header = text if first == 0 else "\n".join(text.splitlines()[: max(first, 5)])
-    table, numbers = _parse(path, rows, first)
-    x, y = table[:, 0], table[:, 1]
-    errors = table[:, 2] if table.shape[1] >= 3 else None
-    x, order = ascending(path, x, numbers)
-    y = y[order]
-    note = ""
-    if errors is not None:
-        errors, note = clean_errors(errors[order])
+    above = text.splitlines()[: max(first, 5)]
+    header = text if first == 0 else "\n".join(above)
+    table, numbers = parse_columns(path, rows, first)
+    variables, metadata = header_facts(header)
+    return [frame_of(path, table, numbers, _scale(path, above), variables, metadata)]
+
+
+def frame_of(
+    path: Path,
+    table: FloatArray,
+    numbers: list[int],
+    scale: Scale,
+    variables: dict[str, tuple[float, str]],
+    metadata: dict[str, float | str],
+) -> Frame:
+    """Make a frame of columns.
+
+    Parameters
+    ----------
+    path : Path
+        For messages.
+    table : array (points, 2 or 3)
+        Position, intensity, and uncertainty if there is one.
+    numbers : list of int
+        Lines of the rows, for messages.
+    scale : Scale
+    variables, metadata : mapping
+        As in `Frame`.
+    """
+    x, order = ascending(path, table[:, 0] * scale.factor, numbers)
+    y = table[order, 1]
+    errors, note = None, ""
+    if table.shape[1] >= 3:
+        errors, note = clean_errors(table[order, 2])
         if not np.isfinite(errors).any():
             errors = None
-    is_q = path.suffix.lower() in (".qye", ".qxye") or bool(_Q.search(header[:4000]))
-    variables, metadata = header_facts(header)
-    return [
-        Frame(
-            x,
-            y,
-            errors,
-            noise_of(y, errors),
-            variables,
-            metadata,
-            axis="q" if is_q else "two_theta",
-            unit="1/angstrom" if is_q else "deg",
-            note=note,
-        )
-    ]
+    return Frame(
+        x,
+        y,
+        errors,
+        noise_of(y, errors),
+        variables,
+        metadata,
+        axis=scale.axis,
+        unit=scale.unit,
+        note="; ".join(n for n in (note, scale.note) if n),
+    )
+
+
+def _scale(path: Path, lines: list[str]) -> Scale:
+    """Scale of the positions from the header line nearest to the table that has a label."""
+    for number in range(len(lines), 0, -1):
+        # Long lines are no labels but data or settings in one line.
+        line = lines[number - 1][:200]
+        scale = scale_of_label(path, line, f"line {number}")
+        if scale is not None:
+            return scale
+    return Scale("q", "1/angstrom") if path.suffix.lower() in (".qye", ".qxye") else Scale()
 
 
 def _first_row(path: Path, rows: list[str]) -> int:
@@ -143,10 +179,26 @@ def _first_row(path: Path, rows: list[str]) -> int:
     )
 
 
-def _parse(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[int]]:
-    """Numbers of the table (points, columns) and their line numbers."""
+def parse_columns(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[int]]:
+    """Numbers of the table (points, 2 or 3) and their line numbers.
+
+    Parameters
+    ----------
+    path : Path
+    rows : list of str
+        All lines of the file; comments are left out.
+    first : int
+        Index of the first row of the table.
+    """
     body = [(i + 1, r) for i, r in enumerate(rows[first:], first) if r.strip()]
     body = [(i, r) for i, r in body if not r.lstrip().startswith(_COMMENT)]
+    if not body:
+        raise ReaderError(
+            path,
+            "no rows below the header",
+            where=f"line {first}",
+            remedy="the file is truncated: copy it again",
+        )
     sample = body[0][1]
     comma_decimal = (
         "," in sample
@@ -158,7 +210,7 @@ def _parse(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[in
     else:
         body = [(i, r.replace(",", " ")) for i, r in body]
     body = [(i, r.replace(";", " ")) for i, r in body]
-    width = min(len(body[0][1].split()), 3)
+    width = min(max(len(body[0][1].split()), 2), 3)
     try:
         table = np.array([r.split()[:width] for _, r in body], dtype=float)
     except ValueError:
