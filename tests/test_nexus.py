@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 
 import spectra
 from spectra import InputFile, Stack, Variable, hdf5, integrity, nexus
-from spectra.errors import DamagedFileError, ReaderError, StoreError
+from spectra.errors import DamagedFileError, ReaderError, StackError, StoreError
 from spectra.results import Column, Record, Results, Table
 
 
@@ -164,7 +164,21 @@ def test_results_and_records_there_and_back(tmp_path):
     assert after.provenance == {"version": "0"}
 
 
-names = st.text(st.characters(exclude_characters="\0"), max_size=8)
+names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"title": "\udce9lan"},
+        {"axis_unit": "\ud800"},
+        {"variables": {"\udcff": Variable(np.zeros(2), "V", "voltage")}},
+        {"variables": {"voltage": Variable(np.zeros(2), "\udcff", "voltage")}},
+    ],
+)
+def test_undecoded_bytes_in_names_are_refused_at_once(parts):
+    with pytest.raises(StackError, match="not Unicode"):
+        Stack.from_arrays([1.0, 2.0], np.zeros((2, 2)), **parts)
 
 
 @settings(max_examples=40, deadline=None)

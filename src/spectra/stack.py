@@ -170,6 +170,11 @@ class Stack:
                 raise StackError(
                     f"variable {name!r} has shape {variable.values.shape}; expected ({n_frames},)"
                 )
+        texts = [("title", self.title), ("axis", self.axis.name), ("unit", self.axis.unit)]
+        texts += [("variable", name) for name in self.variables]
+        texts += [("unit", variable.unit) for variable in self.variables.values()]
+        for what, text in texts:
+            _check_text(what, text)
         set_ = object.__setattr__
         set_(self, "names", self.names or tuple(f"frame {i}" for i in range(n_frames)))
         set_(self, "messages", self.messages or ("",) * n_frames)
@@ -376,3 +381,13 @@ class Stack:
             for k, v in rows.items()
         )
         return f"<table><caption>{escape(self.title or 'Stack')}</caption>{body}</table>"
+
+
+def _check_text(what: str, text: str) -> None:
+    """Refuse text that no file can hold, such as the undecoded bytes of a foreign file name."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise StackError(
+            f"{what} {text!r} is not Unicode text: it holds undecoded bytes; name it otherwise"
+        ) from None
