@@ -54,7 +54,7 @@ class TestCell(OnResults):
 
 
 class TestStrain(OnResults):
-    without_uncertainty = frozenset({"principal", "strain_cov"})
+    without_uncertainty = frozenset({"strain_cov"})
 
     def make_method(self):
         return Strain()
