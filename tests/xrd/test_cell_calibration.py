@@ -107,7 +107,8 @@ def test_agrees_with_an_independent_least_squares():
     _, tracks = anatase(np.full(4, 1.003))
     shifts = {"displacement": 0.1, "zero": 0.01}
     peaks = peaks_of(tracks, sigma=2e-3, seed=8, correlation=0.4, shifts=shifts)
-    method = Cell(phases=(ANATASE,), corrections=tuple(shifts), pull_uncertainty=0.0)
+    plain = {"pull_uncertainty": 0.0, "wrong_share": 0.0, "excess_share": 0.0}
+    method = Cell(phases=(ANATASE,), corrections=tuple(shifts), **plain)
     results = method(peaks)
     hkl = np.stack([results.table.coords["peak"][n] for n in "hkl"], axis=1)
     lower = np.linalg.cholesky(peaks["center_cov"][2])
@@ -346,7 +347,7 @@ def test_settings_survive_a_recipe():
         ({"phases": ANATASE, "corrections": ("zer",)}, "did you mean 'zero'"),
         ({"phases": ANATASE, "corrections": ("across",)}, "in bragg_brentano geometry"),
         ({"phases": ANATASE, "geometry": "debye"}, "expected one of bragg_brentano"),
-        ({"phases": ANATASE, "outlier": 1.0}, "outlier = 1.0; expected > 2"),
+        ({"phases": ANATASE, "wrong_share": 1.0}, "wrong_share = 1.0; expected 0 to 0.5"),
         ({"phases": ANATASE, "radius": 0.0}, "radius = 0.0; expected > 0"),
         ({"phases": "anatas"}, "did you mean TiO2_anatase"),
     ],

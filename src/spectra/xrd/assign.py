@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from spectra.xrd.lattice import inverse_d2
-from spectra.xrd.refine import CellModel, Observations, Refinement, Refiner
+from spectra.xrd.model import CellModel
+from spectra.xrd.refine import Observations, Refinement, Refiner
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -103,7 +104,7 @@ def _settle(model: CellModel, observed: Observations, tolerance: float) -> _Sett
         if round_ >= 4 and (fresh == reflection).all():
             break
         reflection = fresh
-        result = Refiner(model, reflection, pull_uncertainty=0.5).refine(observed)
+        result = Refiner(model, reflection, pull_uncertainty=0.5).rough(observed)
         theta = _carry(model, observed, reflection, result)
     # A track that most frames would rather do without shows something else.
     shown = observed.found.sum(axis=0)
