@@ -93,7 +93,7 @@ class Cell(Method):
     position_floor: float = setting(0.0, "least uncertainty of positions", within=">= 0")
     pull_uncertainty: float = setting(0.2, "uncertainty of pulls", within="0 to 1")
     wrong_share: float = setting(0.02, "prior share of wrong peaks", within="0 to 0.5")
-    excess_share: float = setting(0.2, "prior probability of excess scatter", within="0 to 0.9")
+    excess_share: float = setting(0.05, "prior probability of excess scatter", within="0 to 0.9")
 
     def __post_init__(self) -> None:
         for name in ("phases", "standards", "corrections"):

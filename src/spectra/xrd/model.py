@@ -108,6 +108,26 @@ class CellModel:
                 cells[:, p] = constraint.cell(theta[:, self.columns(p)])
         return cells
 
+    def exchanged(self, first: int, second: int) -> IntArray:
+        """Give the reflection that each one becomes if two axes (parameters) change places.
+
+        Where there is none in the list, it is the reflection itself.
+        """
+        axis = {"a": 0, "b": 1, "c": 2}
+        other = np.arange(len(self.hkl))
+        for p, constraint in enumerate(self.constraints):
+            columns = range(self.n_parameters)[self.columns(p)]
+            if constraint is None or first not in columns or second not in columns:
+                continue
+            order = [0, 1, 2]
+            one, two = (axis[constraint.names[k - columns[0]]] for k in (first, second))
+            order[one], order[two] = two, one
+            mine = np.flatnonzero(self.phase == p)
+            where = {tuple(np.abs(self.hkl[r]).tolist()): int(r) for r in mine}
+            for r in mine.tolist():
+                other[r] = where.get(tuple(np.abs(self.hkl[r])[order].tolist()), r)
+        return other
+
     def positions(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Positions (frames, R) and their derivatives (frames, R, P)."""
         cells = self.cells(theta)

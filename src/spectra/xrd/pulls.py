@@ -27,6 +27,9 @@ class Pulls:
     ----------
     shift, spread : array (frames, tracks)
         Pull, and variance of the positions of what a peak stands for.
+    claimed : array (frames, tracks)
+        Mean square of the distances to neighbours that another peak has as well: which of the
+        two they belong to is not known.
     slope : array (frames, tracks, P)
         Derivative of the shift by the parameters.
     information : array (frames, P, P)
@@ -38,6 +41,7 @@ class Pulls:
 
     shift: FloatArray
     spread: FloatArray
+    claimed: FloatArray
     slope: FloatArray
     information: FloatArray
     pulled: FloatArray
@@ -78,6 +82,7 @@ def find_pulls(
     out = Pulls(
         shift=np.zeros((n_frames, n_tracks)),
         spread=np.zeros((n_frames, n_tracks)),
+        claimed=np.zeros((n_frames, n_tracks)),
         slope=np.zeros((n_frames, n_tracks, n)),
         information=np.zeros((n_frames, n, n)),
         pulled=np.zeros((n_frames, n)),
@@ -113,6 +118,10 @@ def find_pulls(
     for m, t in enumerate(track.tolist()):
         out.slope[:, t] += by_delta[:, m, None] * split[:, m]
         out.spread[:, t] += share[:, m] * delta[:, m] ** 2
+    for m, k in zip(*np.nonzero(other[:, None] == other[None, :]), strict=True):
+        if m != k:
+            claim = share[:, m] * np.where(there[:, k], taper[:, k], 0.0) * delta[:, m] ** 2
+            out.claimed[:, track[m]] += claim
     np.maximum(out.spread - out.shift**2, 0.0, out=out.spread)
     partner = np.where(there, (1.0 - _fade(weaker, *_PARTNER)[0]) * taper, 0.0)
     count = np.zeros(n_frames)
