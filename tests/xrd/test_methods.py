@@ -41,7 +41,9 @@ class TestPeaks(MethodConformance):
 
 
 class TestCell(OnResults):
-    without_uncertainty = frozenset({"cell_cov", "chi2_reduced", "residual", "scaled"})
+    without_uncertainty = frozenset(
+        {"cell_cov", "chi2_reduced", "residual", "scaled", "position_excess"}
+    )
 
     def make_method(self):
         return Cell(phases=("TiO2_rutile",))

@@ -116,6 +116,8 @@ def test_part_of_a_pull_counts_as_its_uncertainty():
     observed = observations(position[:6] + 0.01 * (np.arange(6) == 5), intensity[:6], [1e-7] * 6)
     chi2 = []
     for fraction in (0.2, 0.4):
-        refiner = Refiner(model, np.arange(6), pull_uncertainty=fraction, wrong_share=0.0, excess_share=0.0)
+        refiner = Refiner(
+            model, np.arange(6), pull_uncertainty=fraction, wrong_share=0.0, excess_share=0.0
+        )
         chi2.append(refiner.refine(observed).chi2[0])
     assert chi2[0] == pytest.approx(4 * chi2[1], rel=1e-3)

@@ -17,7 +17,7 @@ IntArray = NDArray[np.intp]
 
 _ITERATIONS = 60
 # What a step still gains in χ² where the minimum is taken as reached, also in a rough pass.
-_CONVERGED = 1e-13
+_CONVERGED = 1e-9
 _ROUGH = 1e-8
 
 

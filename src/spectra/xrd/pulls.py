@@ -108,20 +108,20 @@ def find_pulls(
     weight = np.where(there, bare * taper, 0.0)
     weight_slope = np.where(there, bare * (taper_slope - 2.0 * side * decay * delta * taper), 0.0)
     total = np.ones((n_frames, n_tracks))
-    # Sums by hand, one pair after the other: no bit hangs on how many frames or pairs there are.
-    for m, t in enumerate(track.tolist()):
-        total[:, t] += weight[:, m]
+    # Sums neighbour by neighbour: no bit hangs on how many frames or pairs there are.
+    turns = _turns(track)
+    for m in turns:
+        total[:, track[m]] += weight[:, m]
     share = weight / total[:, track]
-    for m, t in enumerate(track.tolist()):
-        out.shift[:, t] += share[:, m] * delta[:, m]
+    for m in turns:
+        out.shift[:, track[m]] += share[:, m] * delta[:, m]
     by_delta = share + (delta - out.shift[:, track]) * weight_slope / total[:, track]
-    for m, t in enumerate(track.tolist()):
-        out.slope[:, t] += by_delta[:, m, None] * split[:, m]
-        out.spread[:, t] += share[:, m] * delta[:, m] ** 2
-    for m, k in zip(*np.nonzero(other[:, None] == other[None, :]), strict=True):
-        if m != k:
-            claim = share[:, m] * np.where(there[:, k], taper[:, k], 0.0) * delta[:, m] ** 2
-            out.claimed[:, track[m]] += claim
+    square = share * delta**2
+    claims = _claims(other, np.where(there, taper, 0.0)) * square
+    for m in turns:
+        out.slope[:, track[m]] += by_delta[:, m, None] * split[:, m]
+        out.spread[:, track[m]] += square[:, m]
+        out.claimed[:, track[m]] += claims[:, m]
     np.maximum(out.spread - out.shift**2, 0.0, out=out.spread)
     partner = np.where(there, (1.0 - _fade(weaker, *_PARTNER)[0]) * taper, 0.0)
     count = np.zeros(n_frames)
@@ -134,6 +134,23 @@ def find_pulls(
         out.pulled[...] -= (power[:, m] * delta[:, m])[:, None] * along
         out.penalty[...] += power[:, m] * delta[:, m] ** 2
     return out
+
+
+def _turns(group: IntArray) -> list[IntArray]:
+    """Indices of the first member of every group, of the second, and so on."""
+    order = np.argsort(group, kind="stable")
+    rank = np.empty(group.size, np.intp)
+    begin = np.searchsorted(group[order], group[order])
+    rank[order] = np.arange(group.size) - begin
+    return [np.flatnonzero(rank == r) for r in range(int(rank.max()) + 1)]
+
+
+def _claims(other: IntArray, taper: FloatArray) -> FloatArray:
+    """Sum of the tapers that each neighbour has seen from the other tracks (frames, pairs)."""
+    total = np.zeros((len(taper), int(other.max()) + 1))
+    for m in _turns(other):
+        total[:, other[m]] += taper[:, m]
+    return np.asarray(np.maximum(total[:, other] - taper, 0.0))
 
 
 def _fade(x: FloatArray, begin: float, end: float) -> tuple[FloatArray, FloatArray]:

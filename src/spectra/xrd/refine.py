@@ -12,7 +12,7 @@ from spectra.fit.solver import covariance
 from spectra.xrd.likelihood import Frames, Likelihood, State, factor
 from spectra.xrd.model import CellModel
 from spectra.xrd.pulls import fade
-from spectra.xrd.scatter import WRONG_WIDTH, floors, judge
+from spectra.xrd.scatter import STRAY, floors, judge
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -323,7 +323,7 @@ class Refiner:
         state = likelihood.linearise(frames, self._scaled(observed, used), pulls=False)
         for soft in _SOFT:
             state = likelihood.minimise(frames, np.zeros(len(used)), state, soft=soft)
-        near = used & (np.abs(np.where(used, state.raw, 0.0)) < WRONG_WIDTH * observed.fwhm)
+        near = used & (np.abs(np.where(used, state.raw, 0.0)) < STRAY * observed.fwhm)
         present = used & self._present(near)
         frames = self._frames(observed, present, np.zeros(used.shape))
         return present, likelihood.linearise(frames, state.theta)
@@ -405,7 +405,7 @@ class Refiner:
         fwhm = np.where(used, observed.fwhm, 1.0)
         right = np.where(used, judge(residual, variance, fwhm, frames.wrong)[0], 0.0)
         # What says nothing of its phase may still be it.
-        silent = used & ~state.known & (np.abs(residual) < WRONG_WIDTH * fwhm)
+        silent = used & ~state.known & (np.abs(residual) < STRAY * fwhm)
         right = np.where(silent, 1.0, right)
         normal = likelihood.weigh(frames, tau, state)[0]
         cov = covariance(normal, np.ones(state.theta.shape, bool))

@@ -1,10 +1,11 @@
 """How positions scatter about a cell: counting, a common floor, and peaks that are wrong.
 
-A residual r of standard deviation s is taken to come from (1 − w)·N(0, s²) + w·N(0, s² + b²):
-a peak is right, or, with the small probability w, it shows something else within about its
-width b (contaminated normal errors: J. W. Tukey in Contributions to Probability and Statistics,
-Stanford 1960, 448; G. E. P. Box and G. C. Tiao, Biometrika 55 (1968) 119). No limit decides:
-the probability of being right falls smoothly, and with it the weight.
+A residual r of standard deviation s is taken to come from (1 − w)·N(0, s²) + w/2b: a peak is
+right, or, with the small probability w, it shows something else that may lie anywhere within
+about its width b of the reflection (contaminated normal errors: J. W. Tukey in Contributions to
+Probability and Statistics, Stanford 1960, 448; with a uniform density: J. D. Banfield and
+A. E. Raftery, Biometrics 49 (1993) 803). No limit decides: the probability of being right falls
+smoothly, and with it the weight.
 
 Where the positions scatter more than their uncertainties say, an unknown variance τ² is added to
 every one. It is not estimated but averaged over, by its restricted likelihood (H. D. Patterson
@@ -23,8 +24,10 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-# Standard deviation of wrong positions, in fwhm.
-WRONG_WIDTH = 0.4
+# Peaks further from their reflection than this (fwhm) do not show it.
+STRAY = 0.4
+# Weights do not fall below this part.
+_LEAST_RIGHT = 1e-12
 # Largest floor, in fwhm, and how many are tried besides none.
 _LARGEST = 0.2
 _LEVELS = 11
@@ -67,10 +70,11 @@ def judge(
     wrong : array (...)
         Prior probability of being wrong, within 0 to 1.
     """
-    broad = variance + (WRONG_WIDTH * fwhm) ** 2
+    span = np.log(2.0) + 0.5 * np.log(fwhm**2 + variance)
     with np.errstate(divide="ignore"):
-        right_log = np.log1p(-wrong) - 0.5 * (np.log(variance) + residual**2 / variance)
-        wrong_log = np.log(wrong) - 0.5 * (np.log(broad) + residual**2 / broad)
-    total = np.logaddexp(right_log, wrong_log)
+        right_log = np.log1p(-wrong) - 0.5 * (
+            np.log(2.0 * np.pi * variance) + residual**2 / variance
+        )
+        total = np.logaddexp(right_log, np.log(wrong) - span)
     right = np.exp(right_log - total)
-    return right, 1.0 / (right / variance + (1.0 - right) / broad), -2.0 * total
+    return right, variance / np.maximum(right, _LEAST_RIGHT), -2.0 * total
