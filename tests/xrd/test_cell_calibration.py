@@ -264,7 +264,7 @@ def test_a_phase_that_vanishes_is_lost_not_copied():
 
 @pytest.mark.parametrize("split", [0.0, 3e-4])
 def test_a_nearly_tetragonal_cell_keeps_a_sharp_volume(split):
-    n = 600
+    n = 200
     cell = [7.72, 8.54 * (1 + split / 2), 8.54 * (1 - split / 2), 90.0, 90.0, 90.0]
     cells = scaled(cell, 1 + 1e-3 * np.sin(np.arange(n) / 30))
     tracks = merged_lines_of("CuCr2O4", cells, fwhm=0.012, wavelength=0.413263)
@@ -274,7 +274,7 @@ def test_a_nearly_tetragonal_cell_keeps_a_sharp_volume(split):
     for name, true in (("volume", volume(cells)[0]), ("a", cells[:, 0])):
         pulls = (results[name][:, 0] - true) / results[f"{name}_stderr"][:, 0]
         assert abs(pulls.mean()) < 0.2
-        assert pulls.std() == pytest.approx(1.0, abs=0.1)
+        assert pulls.std() == pytest.approx(1.0, abs=0.15)
     assert (results["volume_stderr"][:, 0] / volume(cells)[0]).max() < 1e-5
     for i, name in enumerate("bc", start=1):
         error = results[f"{name}_stderr"][:, 0]

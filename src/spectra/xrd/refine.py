@@ -32,6 +32,7 @@ _ALIKE = 0.005
 _PART = 5e-4
 # Minima of a floor whose cost is higher than the least by this are not sought one by one.
 _HOPELESS = 30.0
+_NEVER = 1e9
 
 
 @dataclass(frozen=True)
@@ -176,25 +177,28 @@ class Refiner:
         levels, log_prior = floors(sigma, observed.fwhm, used)
         frames = self._frames(observed, used, wrong)
         state = likelihood.linearise(frames, theta)
-        plain = []
+        plain, first = [], []
         # From the widest floor to none, each from where the last one ended.
         for tau in levels:
             state = likelihood.minimise(frames, tau, state)
             state = likelihood.linearise(frames, state.theta)
             plain.append(_Minimum.of(likelihood, frames, tau, state))
+            first.append(self._minima(observed, frames, tau, plain[-1], (1.0,)))
         # Nothing is left to judge the scatter by where there are as many unknowns.
         free = self._finish(observed, used, frames, np.zeros(len(used)), state).dof
         share = np.where(free > 0, self.excess_share, 0.0)
         with np.errstate(divide="ignore"):
             prior = np.concatenate([log_prior + np.log(share), np.log(1.0 - share)[None]])
-        cost = np.stack([m.cost for m in plain]) - 2.0 * prior
+        cost = np.stack([np.min([m.cost for m in found], axis=0) for found in first])
+        cost = cost - 2.0 * prior
         hopeful = cost < cost.min(axis=0) + _HOPELESS
         minima, logs, taus = [], [], []
-        for tau, log, one, rows in zip(levels, prior, plain, hopeful, strict=True):
-            found = self._minima(observed, frames, tau, one, np.flatnonzero(rows))
-            minima += found
-            logs += [log] * len(found)
-            taus += [tau] * len(found)
+        for k, (tau, found) in enumerate(zip(levels, first, strict=True)):
+            rows = np.flatnonzero(hopeful[k])
+            all_ = found + self._minima(observed, frames, tau, plain[k], (0.0, -1.0), rows)[:-1]
+            minima += all_
+            logs += [prior[k]] * len(all_)
+            taus += [tau] * len(all_)
         weight = _posterior(np.stack([m.cost for m in minima]), np.stack(logs))
         mean = _mix(weight, [m.theta for m in minima])
         variance = _mix(weight, [tau**2 for tau in taus])
@@ -211,40 +215,40 @@ class Refiner:
         frames: Frames,
         tau: FloatArray,
         plain: _Minimum,
-        rows: IntArray,
+        tilts: tuple[float, ...],
+        rows: IntArray | None = None,
     ) -> list[_Minimum]:
         """Give the minima for one floor: where axes are nearly of the same length, several.
 
         Lines that are not resolved leave it open which of two such axes is the longer one, and
         each order has a minimum of its own. They are sought from both sides of their middle, with
-        three sets of intensities, in the frames `rows`. What pulled the axes further apart is not
-        an order but a loss of hold; where nothing else is found, the plain minimum counts.
+        several sets of intensities, in all frames or just `rows`. What pulled the axes further
+        apart is not an order but a loss of hold. The plain minimum comes last; the nearer to
+        it another one is, the less it counts, so that none is counted twice.
         """
         likelihood = self._likelihood
+        rows = np.arange(len(tau)) if rows is None else rows
         found: list[_Minimum] = []
+        fresh = np.ones(len(tau))
         for pair in self.alike():
-            first, second = pair
-            middle = 0.5 * (plain.theta[:, first] + plain.theta[:, second])
-            for tilt in (1.0, 0.0, -1.0):
-                tilted = replace(
-                    frames, strength=self._strengths(observed, frames.used, pair, tilt)
-                )
-                some = tilted.take(rows)
+            one, two = pair
+            middle = 0.5 * (plain.theta[:, one] + plain.theta[:, two])
+            for tilt in tilts:
+                strength = self._strengths(observed, frames.used, pair, tilt)
+                some = replace(frames, strength=strength).take(rows)
                 begin = likelihood.linearise(some, plain.theta[rows])
                 for part in (_PART, -_PART):
                     trial = plain.theta.copy()
-                    trial[:, first], trial[:, second] = middle * (1 + part), middle * (1 - part)
+                    trial[:, one], trial[:, two] = middle * (1 + part), middle * (1 - part)
                     state = likelihood.linearise(some, trial[rows]).keep(begin)
                     end = likelihood.minimise(some, tau[rows], state)
-                    one = _Minimum.of(likelihood, some, tau[rows], end)
-                    apart = np.abs(one.theta[:, first] / one.theta[:, second] - 1.0)
-                    lost = apart >= _ALIKE
-                    found.append(plain.put(rows, replace(one, cost=one.cost + 1e9 * lost)))
-        spare = np.zeros(len(tau), bool)
-        for one in found:
-            spare |= one.cost < 1e8
-        extra = np.where(spare & bool(found), 2e9, 0.0)
-        return [*found, replace(plain, cost=plain.cost + extra)]
+                    minimum = _Minimum.of(likelihood, some, tau[rows], end)
+                    lost = np.abs(end.theta[:, one] / end.theta[:, two] - 1.0) >= _ALIKE
+                    same = np.where(lost, 0.0, plain.likeness(rows, minimum, one, two))
+                    fresh[rows] = np.minimum(fresh[rows], 1.0 - same)
+                    minimum = replace(minimum, cost=minimum.cost + _NEVER * lost)
+                    found.append(plain.put(rows, minimum))
+        return [*found, replace(plain, cost=plain.cost - 2.0 * np.log(np.maximum(fresh, 1e-300)))]
 
     def alike(self) -> list[tuple[int, int]]:
         """Pairs of parameters that are axes of one phase, nearly of the same length."""
@@ -460,10 +464,18 @@ class _Minimum:
         cost = likelihood.cost(frames, tau, state)
         return cls(state.theta, np.where(np.isfinite(cov), cov, 0.0), cost)
 
+    def likeness(self, rows: IntArray, other: _Minimum, one: int, two: int) -> FloatArray:
+        """exp(−d²/2) for the distance d of the difference of two parameters, in uncertainties."""
+        cov = self.cov[rows]
+        variance = cov[:, one, one] + cov[:, two, two] - 2.0 * cov[:, one, two]
+        mine = self.theta[rows, one] - self.theta[rows, two]
+        off = mine - (other.theta[:, one] - other.theta[:, two])
+        return np.asarray(np.exp(-0.5 * off**2 / np.maximum(variance, 1e-300)))
+
     def put(self, rows: IntArray, other: _Minimum) -> _Minimum:
         """Give a copy with the frames `rows` of another; the rest does not count."""
         theta, cov = self.theta.copy(), self.cov.copy()
-        cost = np.full(len(self.cost), 1e9)
+        cost = np.full(len(self.cost), _NEVER)
         theta[rows], cov[rows], cost[rows] = other.theta, other.cov, other.cost
         return _Minimum(theta, cov, cost)
 
