@@ -125,14 +125,14 @@ def find_pulls(
     np.maximum(out.spread - out.shift**2, 0.0, out=out.spread)
     partner = np.where(there, (1.0 - _fade(weaker, *_PARTNER)[0]) * taper, 0.0)
     count = np.zeros(n_frames)
-    for m in range(track.size):
-        count += partner[:, m]
+    for k in range(track.size):
+        count += partner[:, k]
     power = partner / ((0.5 * wide) ** 2 * np.maximum(count, 1.0)[:, None])
-    for m in range(track.size):
-        along = split[:, m]
-        out.information[...] += power[:, m, None, None] * along[:, :, None] * along[:, None, :]
-        out.pulled[...] -= (power[:, m] * delta[:, m])[:, None] * along
-        out.penalty[...] += power[:, m] * delta[:, m] ** 2
+    for k in range(track.size):
+        along = split[:, k]
+        out.information[...] += power[:, k, None, None] * along[:, :, None] * along[:, None, :]
+        out.pulled[...] -= (power[:, k] * delta[:, k])[:, None] * along
+        out.penalty[...] += power[:, k] * delta[:, k] ** 2
     return out
 
 

@@ -302,8 +302,8 @@ class Refiner:
         speaks = used.copy()
         for p, constraint in enumerate(self.model.constraints):
             if constraint is not None:
-                short = held[:, self.model.columns(p)].any(axis=1)
-                speaks &= ~(short[:, None] & self._tracks(p)[None, :])
+                short = held[:, [self.model.columns(p).start]]
+                speaks &= ~(short & self._tracks(p)[None, :])
         return Frames(
             center=observed.center,
             fwhm=observed.fwhm,
@@ -420,7 +420,7 @@ class Refiner:
         jacobian = np.where(good[:, :, None], state.jacobian, 0.0)
         length = np.linalg.norm(jacobian, axis=1)
         unit = jacobian / np.where(length > 0, length, 1.0)[:, None, :]
-        there = good.any(axis=1)[:, None] & np.isfinite(np.einsum("fpp->fp", cov))
+        there = (good.sum(axis=1) > 0)[:, None] & np.isfinite(np.einsum("fpp->fp", cov))
         determined = np.maximum(there.sum(axis=1), np.linalg.matrix_rank(unit, tol=1e-7))
         return Refinement(
             theta=state.theta,
