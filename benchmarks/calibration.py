@@ -26,6 +26,8 @@ from calibrated import CASES, HALF_68, HALF_95  # noqa: E402 - after the path
 def report(frames: int) -> str:
     """Markdown tables of every case."""
     lines = [
+        "### Calibration of cells, volumes and strains",
+        "",
         f"`python -m benchmarks.calibration --write`: {frames} simulated frames each, noise as",
         "stated and nothing else. Expected: mean 0, width 1, 68 and 95 %.",
         "",
