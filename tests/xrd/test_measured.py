@@ -62,11 +62,11 @@ def test_chromite_agrees_with_gsas2(chromite):
 def test_chromite_is_honest_about_b_and_c(chromite):
     _, _, cell, rows = chromite
     merged = slice(6, 16)
-    assert (cell["phase_status"][merged, 0] == PhaseStatus.DEGENERATE).mean() > 0.8
+    assert (cell["phase_status"][merged, 0] == PhaseStatus.DEGENERATE).mean() > 0.7
     for name in "bc":
         error = cell[f"{name}_stderr"][:, 0]
         assert (np.abs(cell[name][:, 0] - column(rows, name)) < 3 * error).all()
-        assert (error[merged] / 8.53 > 1e-4).all()
+        assert (error[merged] / 8.53 > 5e-5).all()
 
 
 @pytest.mark.parametrize("size", [1e-10, 1e-8])
