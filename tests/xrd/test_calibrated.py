@@ -32,9 +32,9 @@ def assert_calibrated(found, n):
     ids=["plain", "displacement", "both", "monoclinic"],
 )
 def test_cells_from_positions(phase, corrections):
-    assert_calibrated(from_positions(1500, phase, corrections, seed=11), 1500)
+    assert_calibrated(from_positions(800, phase, corrections, seed=11), 800)
 
 
 @pytest.mark.parametrize("corrections", [(), ("displacement",)])
 def test_strains_from_patterns(corrections):
-    assert_calibrated(from_patterns(400, corrections, seed=12), 400)
+    assert_calibrated(from_patterns(200, corrections, seed=12), 200)
