@@ -100,7 +100,13 @@ def test_pulls_and_agreement_with_scipy():
     assert pulls.mean() == pytest.approx(0, abs=0.1)
     assert pulls.std() == pytest.approx(1, abs=0.07)
     assert np.median(cell["chi2_reduced"]) == pytest.approx(1, abs=0.08)
-    _compare_with_scipy(cell, peaks)
+    plain = Cell(
+        phases=("TiO2_rutile",),
+        corrections=("displacement",),
+        wrong_share=0.0,
+        excess_share=0.0,
+    )
+    _compare_with_scipy(plain(peaks[:1]), peaks)
 
 
 def _compare_with_scipy(cell, peaks):
@@ -193,7 +199,7 @@ def test_frames_that_failed_before_stay_failed():
 def test_nearly_tetragonal_cell_is_degenerate_with_a_sure_volume():
     """b and c of an orthorhombic cell within a tenth of a line width of each other."""
     phase = load_phase("CuCr2O4")
-    n = 300
+    n = 60
     true = np.tile([7.75, 8.5342, 8.5340, 90, 90, 90], (n, 1))
     lines = reflections(phase, 0.85, WAVELENGTH)
     strength = relative_intensity(lines, WAVELENGTH)

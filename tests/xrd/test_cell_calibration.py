@@ -107,7 +107,8 @@ def test_agrees_with_an_independent_least_squares():
     _, tracks = anatase(np.full(4, 1.003))
     shifts = {"displacement": 0.1, "zero": 0.01}
     peaks = peaks_of(tracks, sigma=2e-3, seed=8, correlation=0.4, shifts=shifts)
-    method = Cell(phases=(ANATASE,), corrections=tuple(shifts), pull_uncertainty=0.0)
+    plain = {"pull_uncertainty": 0.0, "wrong_share": 0.0, "excess_share": 0.0}
+    method = Cell(phases=(ANATASE,), corrections=tuple(shifts), **plain)
     results = method(peaks)
     hkl = np.stack([results.table.coords["peak"][n] for n in "hkl"], axis=1)
     lower = np.linalg.cholesky(peaks["center_cov"][2])
@@ -263,7 +264,7 @@ def test_a_phase_that_vanishes_is_lost_not_copied():
 
 @pytest.mark.parametrize("split", [0.0, 3e-4])
 def test_a_nearly_tetragonal_cell_keeps_a_sharp_volume(split):
-    n = 600
+    n = 200
     cell = [7.72, 8.54 * (1 + split / 2), 8.54 * (1 - split / 2), 90.0, 90.0, 90.0]
     cells = scaled(cell, 1 + 1e-3 * np.sin(np.arange(n) / 30))
     tracks = merged_lines_of("CuCr2O4", cells, fwhm=0.012, wavelength=0.413263)
@@ -273,7 +274,7 @@ def test_a_nearly_tetragonal_cell_keeps_a_sharp_volume(split):
     for name, true in (("volume", volume(cells)[0]), ("a", cells[:, 0])):
         pulls = (results[name][:, 0] - true) / results[f"{name}_stderr"][:, 0]
         assert abs(pulls.mean()) < 0.2
-        assert pulls.std() == pytest.approx(1.0, abs=0.1)
+        assert pulls.std() == pytest.approx(1.0, abs=0.15)
     assert (results["volume_stderr"][:, 0] / volume(cells)[0]).max() < 1e-5
     for i, name in enumerate("bc", start=1):
         error = results[f"{name}_stderr"][:, 0]
@@ -346,7 +347,7 @@ def test_settings_survive_a_recipe():
         ({"phases": ANATASE, "corrections": ("zer",)}, "did you mean 'zero'"),
         ({"phases": ANATASE, "corrections": ("across",)}, "in bragg_brentano geometry"),
         ({"phases": ANATASE, "geometry": "debye"}, "expected one of bragg_brentano"),
-        ({"phases": ANATASE, "outlier": 1.0}, "outlier = 1.0; expected > 2"),
+        ({"phases": ANATASE, "wrong_share": 1.0}, "wrong_share = 1.0; expected 0 to 0.5"),
         ({"phases": ANATASE, "radius": 0.0}, "radius = 0.0; expected > 0"),
         ({"phases": "anatas"}, "did you mean TiO2_anatase"),
     ],

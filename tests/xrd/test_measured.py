@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,19 +17,23 @@ from spectra.xrd.phases import PhaseStatus
 pytestmark = pytest.mark.realdata
 
 
+def chromite_method(folder):
+    return Cell(
+        phases=(folder / "CuCr2O4.cif", folder / "CuO.cif"),
+        corrections=("zero",),
+        geometry="transmission",
+    )
+
+
 @pytest.fixture(scope="module")
 def chromite(data):
     folder = data / "xrd" / "cucr2o4_temperature"
     stack = spectra.read(str(folder / "*.fxye"))
     peaks = Peaks(low=2.0)(stack)
-    method = Cell(
-        phases=(folder / "CuCr2O4.cif", folder / "CuO.cif"),
-        corrections=("zero",),
-        geometry="transmission",
-    )
+    method = chromite_method(folder)
     with (folder / "gsas2_answers.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if r["mode"] == "rietveld"]
-    return stack, method(peaks), rows
+    return stack, peaks, method(peaks), rows
 
 
 def column(rows, name):
@@ -36,7 +41,7 @@ def column(rows, name):
 
 
 def test_chromite_agrees_with_gsas2(chromite):
-    stack, cell, rows = chromite
+    stack, _, cell, rows = chromite
     assert stack.metadata["wavelength"] == 0.413263
     assert np.ptp(stack.variables["temperature"].values) > 250
     assert (cell.status == Status.OK).all()
@@ -44,31 +49,40 @@ def test_chromite_agrees_with_gsas2(chromite):
     peer, peer_error = column(rows, "V"), column(rows, "V_esd")
     ours, error = cell["volume"][:, 0], cell["volume_stderr"][:, 0]
     assert (error / ours < 1e-4).all()
-    # Changes from every frame to every other. Positions of unresolved pairs are modelled to a
-    # few of their (tiny) uncertainties only, and which of them are left out as outliers hangs on
-    # rounding: a frame may move by up to 4 esds. Refining whole patterns will mend that.
+    # Changes from every frame to every other.
     change = (ours[:, None] - ours[None]) - (peer[:, None] - peer[None])
     combined = np.sqrt(sum(e[:, None] ** 2 + e[None] ** 2 for e in (error, peer_error)))
     close = (np.abs(change) < 2 * combined) | (np.abs(change) / peer < 30e-6)
-    assert close[np.triu_indices(len(peer), 1)].mean() > 0.85
-    assert (np.abs(change) < 5.5 * combined + 1e-12).all()
+    assert close.all()
     # Absolute volumes; the esds of neither program hold the wavelength's or the zero's.
     assert (np.abs(ours / peer - 1) < 150e-6).all()
     assert (np.abs(cell["a"][:, 0] / column(rows, "a") - 1) < 60e-6).all()
 
 
 def test_chromite_is_honest_about_b_and_c(chromite):
-    _, cell, rows = chromite
+    _, _, cell, rows = chromite
     merged = slice(6, 16)
-    assert (cell["phase_status"][merged, 0] == PhaseStatus.DEGENERATE).mean() > 0.8
+    assert (cell["phase_status"][merged, 0] == PhaseStatus.DEGENERATE).mean() > 0.7
     for name in "bc":
         error = cell[f"{name}_stderr"][:, 0]
-        assert (np.abs(cell[name][:, 0] - column(rows, name)) < 8 * error).all()
-        assert (error[merged] / 8.53 > 1e-4).all()
+        assert (np.abs(cell[name][:, 0] - column(rows, name)) < 3 * error).all()
+        assert (error[merged] / 8.53 > 5e-5).all()
+
+
+@pytest.mark.parametrize("size", [1e-10, 1e-8])
+def test_chromite_does_not_hang_on_rounding(chromite, data, size):
+    _, peaks, cell, _ = chromite
+    columns = {name: value.copy() for name, value in peaks.columns.items()}
+    noise = np.random.default_rng(7).standard_normal(columns["center"].shape)
+    columns["center"] *= 1.0 + size * noise
+    again = chromite_method(data / "xrd" / "cucr2o4_temperature")(replace(peaks, columns=columns))
+    for name in ("volume", "a", "b", "c"):
+        moved = np.abs(again[name] - cell[name])[:, 0]
+        assert (moved < 0.01 * cell[f"{name}_stderr"][:, 0]).all(), name
 
 
 def test_chromite_expands(chromite):
-    verdict = Strain()(chromite[1]).attrs["verdict"]["CuCr2O4"]
+    verdict = Strain()(chromite[2]).attrs["verdict"]["CuCr2O4"]
     assert verdict["differs_from_zero"]
     assert verdict["max_change"] == pytest.approx(0.0065, abs=2e-4)
 
@@ -120,12 +134,12 @@ def test_titania_is_lost_where_it_is_gone(titania):
 
 def test_titania_is_the_same_from_text(titania):
     (raw, text), _ = titania
-    # The text rounds positions to 1e-4°; what stands on a threshold may fall either way.
+    # The text rounds positions to 1e-4°; a weak peak may be found in one of them only.
     for p, frames in ((0, slice(0, 15)), (1, slice(0, 20))):
         for name in "ac":
             error = raw[f"{name}_stderr"][frames, p]
             assert np.isfinite(error).all()
-            assert (np.abs(raw[name] - text[name])[frames, p] < 2.5 * error).all()
+            assert (np.abs(raw[name] - text[name])[frames, p] < 1.5 * error).all()
 
 
 def test_lab6_cell_of_the_certificate(data):

@@ -41,7 +41,9 @@ class TestPeaks(MethodConformance):
 
 
 class TestCell(OnResults):
-    without_uncertainty = frozenset({"cell_cov", "chi2_reduced", "residual", "scaled"})
+    without_uncertainty = frozenset(
+        {"cell_cov", "chi2_reduced", "residual", "scaled", "position_excess"}
+    )
 
     def make_method(self):
         return Cell(phases=("TiO2_rutile",))
@@ -54,7 +56,7 @@ class TestCell(OnResults):
 
 
 class TestStrain(OnResults):
-    without_uncertainty = frozenset({"principal", "strain_cov"})
+    without_uncertainty = frozenset({"strain_cov"})
 
     def make_method(self):
         return Strain()

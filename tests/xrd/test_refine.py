@@ -10,7 +10,8 @@ from simulated_cells import WAVELENGTH
 from spectra.fit.find import FWHM_PER_SIGMA
 from spectra.xrd.aberrations import get_aberrations
 from spectra.xrd.lattice import CellConstraint, inverse_d2
-from spectra.xrd.refine import Axis, CellModel, Observations, Refiner
+from spectra.xrd.model import Axis, CellModel
+from spectra.xrd.refine import Observations, Refiner
 
 FWHM = 0.15
 # Lines of a tetragonal cell that stand alone, and the pair (2 0 0), (0 0 2).
@@ -74,7 +75,7 @@ def test_a_neighbour_pulls_as_a_fit_of_its_profile_does(ratio, width):
     observed[5] += pull
     # The lines that stand alone hold the cell; the pair only looks on.
     sigma = [1e-6] * 5 + [1.0]
-    refiner = Refiner(model, np.arange(6), outlier=1e9)
+    refiner = Refiner(model, np.arange(6), wrong_share=0.0, excess_share=0.0)
     result = refiner.refine(observations(observed, intensity[:6], sigma))
     residual = float(result.residual[0, 5])
     # What is left of the pull: second order, below a sixth of it and a hundredth of the width.
@@ -88,7 +89,7 @@ def test_an_unsplit_pair_limits_its_own_splitting():
     model, cell, position = model_of([100.0] * 7, 0.0)
     keep = [0, 2, 5]
     sigma = [1e-6, 1e-6, 1e-3]
-    refiner = Refiner(model, np.array(keep), outlier=1e9)
+    refiner = Refiner(model, np.array(keep), wrong_share=0.0, excess_share=0.0)
     observed = observations(position[keep], [100.0] * 3, sigma)
     result = refiner.refine(observed)
     error = np.sqrt(result.cov[0, 1, 1])
@@ -115,6 +116,8 @@ def test_part_of_a_pull_counts_as_its_uncertainty():
     observed = observations(position[:6] + 0.01 * (np.arange(6) == 5), intensity[:6], [1e-7] * 6)
     chi2 = []
     for fraction in (0.2, 0.4):
-        refiner = Refiner(model, np.arange(6), pull_uncertainty=fraction, outlier=1e9)
+        refiner = Refiner(
+            model, np.arange(6), pull_uncertainty=fraction, wrong_share=0.0, excess_share=0.0
+        )
         chi2.append(refiner.refine(observed).chi2[0])
     assert chi2[0] == pytest.approx(4 * chi2[1], rel=1e-3)

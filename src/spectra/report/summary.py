@@ -122,8 +122,8 @@ def widened(record: Record) -> str:
         return "In no frame did the misfit of the peak positions make wider bars necessary."
     return (
         f"In {n} of {len(cell)} frames the peak positions scatter about the cell by more than "
-        "their uncertainties allow; there the uncertainties of the cell were widened by the "
-        "square root of the reduced χ²."
+        "their uncertainties allow; there a common further uncertainty of all positions is part "
+        "of the uncertainties of the cell."
     )
 
 

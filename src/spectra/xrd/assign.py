@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from spectra.xrd.lattice import inverse_d2
-from spectra.xrd.refine import CellModel, Observations, Refinement, Refiner
+from spectra.xrd.model import CellModel
+from spectra.xrd.refine import Observations, Refinement, Refiner
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -27,6 +28,8 @@ _STRONGEST = 40
 # worse by more than this part.
 _TIE = 0.01
 _FURTHEST = 0.03
+# Standard uncertainties by which axes must differ for their order to be known.
+_SURE = 3.0
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def assign(model: CellModel, observed: Observations, tolerance: float) -> Assign
         if exchanged is not None:
             other = _settle(replace(model, start=exchanged), observed, tolerance)
             best = other if other.score >= (1.0 - _TIE) * best.score else best
+    best = _in_order(model, best, observed)
     return Assignment(
         best.reflection, best.start, _ambiguous(model, best.cost, best.reflection, tolerance)
     )
@@ -103,7 +107,7 @@ def _settle(model: CellModel, observed: Observations, tolerance: float) -> _Sett
         if round_ >= 4 and (fresh == reflection).all():
             break
         reflection = fresh
-        result = Refiner(model, reflection, pull_uncertainty=0.5).refine(observed)
+        result = Refiner(model, reflection, pull_uncertainty=0.5).rough(observed)
         theta = _carry(model, observed, reflection, result)
     # A track that most frames would rather do without shows something else.
     shown = observed.found.sum(axis=0)
@@ -134,6 +138,36 @@ def _exchange_axes(model: CellModel, settled: _Settled, p: int) -> FloatArray | 
     start = settled.start.copy()
     start[p] = constraint.cell(best)
     return start
+
+
+def _in_order(model: CellModel, settled: _Settled, observed: Observations) -> _Settled:
+    """Give axes of nearly the same length the literature's order, by what all frames know.
+
+    Exchanging two axes and the indices with them explains the positions just as well. The cells
+    that the tracks were matched with are too rough to tell which of the two is the longer one.
+    """
+    now = replace(model, start=settled.start)
+    refiner = Refiner(now, settled.reflection)
+    for first, second in refiner.alike():
+        result = refiner.refine(observed)
+        variance = result.cov[:, first, first] + result.cov[:, second, second]
+        variance = variance - 2.0 * result.cov[:, first, second]
+        sure = np.flatnonzero(np.isfinite(variance) & (variance > 0))
+        split = (result.theta[sure, first] - result.theta[sure, second]) / variance[sure]
+        known = float(split.sum() / np.sqrt((1.0 / variance[sure]).sum())) if sure.size else 0.0
+        literature = model.initial(1)[0]
+        if known * (literature[first] - literature[second]) >= 0.0 or abs(known) < _SURE:
+            continue
+        other = now.exchanged(first, second)
+        seen = settled.reflection >= 0
+        reflection = np.where(seen, other[np.maximum(settled.reflection, 0)], -1)
+        free = now.initial(1)
+        free[:, [first, second]] = free[:, [second, first]]
+        cost = settled.cost[:, other]
+        settled = _Settled(reflection, now.cells(free)[0], cost, settled.score)
+        now = replace(model, start=settled.start)
+        refiner = Refiner(now, settled.reflection)
+    return settled
 
 
 def _seed_phase(model: CellModel, observed: Observations, p: int) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ResultsError, SettingError
-from spectra.fit.uncertainty import misfit_scale, propagate
+from spectra.fit.uncertainty import propagate
 from spectra.method import Method, setting
 from spectra.reference import Phase, load_phase
 from spectra.results import Results, Table
@@ -19,8 +19,9 @@ from spectra.status import Status
 from spectra.xrd.aberrations import get_aberrations
 from spectra.xrd.assign import Assignment, assign
 from spectra.xrd.lattice import CELL_NAMES, CellConstraint, volume
+from spectra.xrd.model import CELL_RANGE, Axis, CellModel
 from spectra.xrd.phases import PhaseStatus, cell_table
-from spectra.xrd.refine import CELL_RANGE, Axis, CellModel, Observations, Refinement, Refiner
+from spectra.xrd.refine import Observations, Refinement, Refiner
 from spectra.xrd.structure import reflections, relative_intensity
 from spectra.xrd.tracks import found
 
@@ -48,8 +49,10 @@ class Cell(Method):
 
     Applied to the results of `Peaks`. The tracks are indexed once for the whole sequence;
     in each frame the cells of all phases and the corrections are then refined together, with
-    the full covariance of the peak positions. Reflections that do not fit are left out and
-    named. Uncertainties are widened by χ²/dof where χ² is improbable (p < 0.001).
+    the full covariance of the peak positions. Reflections that do not fit lose their weight
+    smoothly; those that are rather wrong than right are named. Where positions scatter by more
+    than their uncertainties, a further variance of all of them, averaged over what it may be, is
+    part of the weights and of every uncertainty (`spectra.xrd.scatter`).
 
     Parameters
     ----------
@@ -71,8 +74,10 @@ class Cell(Method):
         Uncertainty of every position beyond counting statistics (unit of the axis).
     pull_uncertainty : float
         Uncertainty of the pull of unresolved neighbours, as a fraction of it.
-    outlier : float
-        Studentised residual beyond which a reflection is left out.
+    wrong_share : float
+        Prior probability of a peak to show something else than its reflection; 0: none does.
+    excess_share : float
+        Prior probability that positions scatter by more than their uncertainties; 0: they do not.
     """
 
     name: ClassVar[str] = "xrd.Cell"
@@ -87,7 +92,8 @@ class Cell(Method):
     tolerance: float = setting(1.0, "largest distance from a reflection", unit="fwhm", within="> 0")
     position_floor: float = setting(0.0, "least uncertainty of positions", within=">= 0")
     pull_uncertainty: float = setting(0.2, "uncertainty of pulls", within="0 to 1")
-    outlier: float = setting(5.0, "limit of studentised residuals", within="> 2")
+    wrong_share: float = setting(0.02, "prior share of wrong peaks", within="0 to 0.5")
+    excess_share: float = setting(0.05, "prior probability of excess scatter", within="0 to 0.9")
 
     def __post_init__(self) -> None:
         for name in ("phases", "standards", "corrections"):
@@ -105,7 +111,8 @@ class Cell(Method):
             "tolerance": self.tolerance > 0,
             "position_floor": self.position_floor >= 0,
             "pull_uncertainty": 0 <= self.pull_uncertainty <= 1,
-            "outlier": self.outlier > 2,
+            "wrong_share": 0 <= self.wrong_share <= 0.5,
+            "excess_share": 0 <= self.excess_share <= 0.9,
         }
         for name, good in checks.items():
             if not good:
@@ -159,18 +166,19 @@ class Cell(Method):
             plan.assignment.reflection,
             pull_uncertainty=self.pull_uncertainty,
             floor=self.position_floor,
-            outlier=self.outlier,
+            wrong_share=self.wrong_share,
+            excess_share=self.excess_share,
         )
         result = refiner.refine(observed)
         columns = plan.table.empty(len(block))
-        scale = misfit_scale(result.chi2, result.dof, absolute=True)
-        self._fill_cells(columns, plan, observed, result, scale)
-        self._fill_corrections(columns, plan, result, scale)
+        self._fill_cells(columns, plan, result)
+        self._fill_corrections(columns, plan, result)
         self._fill_peaks(columns, plan, observed, result)
         with np.errstate(invalid="ignore", divide="ignore"):
             reduced = np.where(result.dof > 0, result.chi2 / result.dof, np.nan)
         columns["chi2_reduced"][:] = reduced
-        columns["scaled"][:] = scale > 1.0
+        columns["position_excess"][:] = np.where(result.used.any(axis=1), result.excess, np.nan)
+        columns["scaled"][:] = result.doubt > 0.5
         status, messages = self._judge(block, columns, plan)
         return Results(
             table=plan.table,
@@ -268,9 +276,7 @@ class Cell(Method):
         self,
         columns: dict[str, NDArray[Any]],
         plan: CellPlan,
-        observed: Observations,
         result: Refinement,
-        scale: FloatArray,
     ) -> None:
         cells = plan.model.cells(result.theta)
         reflection = plan.assignment.reflection
@@ -291,7 +297,7 @@ class Cell(Method):
                 status = np.where((n_used > 0) & (short | off), PhaseStatus.NOT_DETERMINED, status)
                 weak = _share_of(result.weak_information[:, own, own], cov) > _DEGENERATE
                 status = np.where((status == 0) & weak, PhaseStatus.DEGENERATE, status)
-                cov6 = constraint.matrix @ (cov * scale[:, None, None]) @ constraint.matrix.T
+                cov6 = constraint.matrix @ cov @ constraint.matrix.T
             columns["phase_status"][:, p] = status
             good = np.isin(status, (PhaseStatus.OK, PhaseStatus.DEGENERATE))
             _fill_phase(columns, p, np.where(good)[0], cells[:, p], cov6)
@@ -301,12 +307,11 @@ class Cell(Method):
         columns: dict[str, NDArray[Any]],
         plan: CellPlan,
         result: Refinement,
-        scale: FloatArray,
     ) -> None:
         some = result.used.any(axis=1)
         for k, aberration in enumerate(plan.model.aberrations):
             at = plan.model.n_cell + k
-            variance = result.cov[:, at, at] * scale
+            variance = result.cov[:, at, at]
             known = some & np.isfinite(variance)
             columns[aberration.name][known] = result.theta[known, at]
             columns[f"{aberration.name}_stderr"][known] = np.sqrt(variance[known])

@@ -62,6 +62,7 @@ def cell_table(
         Column("cell_cov", "", "covariance of the cell", ("phase", "parameter", "parameter")),
         *(Column(a.name, a.unit, a.meaning, stderr=True) for a in aberrations),
         Column("chi2_reduced", "", "chi square per degree of freedom"),
+        Column("position_excess", axis_unit, "scatter of positions beyond their uncertainties"),
         Column("scaled", "", "whether uncertainties were widened by misfit", dtype="int8"),
         Column("n_outliers", "", "indexed peaks left out").as_int(),
         Column("residual", axis_unit, "observed minus calculated position", per_peak),

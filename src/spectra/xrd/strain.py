@@ -16,11 +16,10 @@ from spectra.status import Status
 from spectra.xrd.extent import Extent, find_extent
 from spectra.xrd.lattice import orthogonalization, volume
 from spectra.xrd.phases import PhaseStatus
+from spectra.xrd.principal import VOIGT, principal_values
 
 FloatArray = NDArray[np.float64]
 
-# Voigt's order of the components of a symmetric tensor.
-_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 _COMPONENTS = ("11", "22", "33", "23", "13", "12")
 _SIGNIFICANT = 1e-3
 
@@ -44,7 +43,8 @@ class Strain(Method):
     takes the reference cell into the cell of the frame, F = A·A₀⁻¹ with the axes in the
     columns of A (x along a, y in the a–b plane): infinitesimal e = (F + Fᵀ)/2 − 1 and
     Lagrangian η = (FᵀF − 1)/2 (J. L. Schlenker, G. V. Gibbs and M. B. Boisen, Acta Cryst. A34
-    (1978) 52). Uncertainties include those of the reference frame.
+    (1978) 52). Uncertainties include those of the reference frame; those of the principal strains
+    are told by `principal_values`.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ def strain_table(names: tuple[str, ...]) -> Table:
         *(Column(f"e{c}", "", f"infinitesimal strain e{c}", per, stderr=True) for c in _COMPONENTS),
         *(Column(f"eta{c}", "", f"Lagrangian strain {c}", per, stderr=True) for c in _COMPONENTS),
         Column("strain_cov", "", "covariance of e11…e12", ("phase", "component", "component")),
-        Column("principal", "", "principal infinitesimal strains", ("phase", "axis")),
+        Column("principal", "", "principal infinitesimal strains", ("phase", "axis"), stderr=True),
     ]
     coords = {
         "phase": {"name": np.array(names)},
@@ -215,10 +215,7 @@ def _changes(
             out[f"{prefix}{c}_stderr"] = np.sqrt(np.maximum(total[:, k, k], 0.0))
         if kind == 0:
             out["strain_cov"] = total
-            full = np.zeros((len(cells), 3, 3))
-            for k, (i, j) in enumerate(_VOIGT):
-                full[:, i, j] = full[:, j, i] = tensor[:, k]
-            out["principal"] = np.asarray(np.linalg.eigvalsh(full)[:, ::-1], dtype=float)
+            out["principal"], out["principal_stderr"] = principal_values(tensor, total)
     return out
 
 
@@ -228,7 +225,7 @@ def _tensor(cells: FloatArray, cell0: FloatArray) -> tuple[FloatArray, FloatArra
     transposed = np.swapaxes(deformation, -1, -2)
     small = 0.5 * (deformation + transposed) - np.eye(3)
     large = 0.5 * (transposed @ deformation - np.eye(3))
-    pick = tuple(np.array(_VOIGT).T)
+    pick = tuple(np.array(VOIGT).T)
     return small[..., pick[0], pick[1]], large[..., pick[0], pick[1]]
 
 
