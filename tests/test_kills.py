@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from benchmarks.kills import Range
 
 pytestmark = pytest.mark.skipif("sys.platform == 'win32'", reason="groups of processes")

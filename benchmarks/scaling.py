@@ -1,0 +1,145 @@
+"""Time per frame and peak memory of ``spectra run``, from 100 to 50 000 frames.
+
+    python -m benchmarks.scaling [--frames 100 1000 10000 50000] [--repeats 3] [--write]
+
+A simulated sequence of 3000 points (float32) is written to disk block by block. The command
+line then runs `xrd.Peaks` on it in a fresh process, one worker, results as HDF5. What every
+run costs however short it is (imports, the coarse pass) is measured with as many frames as
+the coarse pass looks at, and taken off. ``--write`` puts the table into docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import spectra
+from benchmarks.harness import DOCUMENT, write_section
+from spectra.stack import Axis, FloatArray
+from spectra.xrd import Peaks
+
+N_POINTS = 3000
+LINES = (18.0, 27.0, 33.5, 46.0)
+FEWEST = Peaks().coarse_frames
+LIMIT = 600.0
+# The system counts the peak in KiB on Linux and in bytes on macOS.
+RSS_UNIT = 1e6 if sys.platform == "darwin" else 1e6 / 1024
+
+RECIPE = f"""
+output = "results.h5"
+[stack]
+files = "stack.h5"
+[[step]]
+name = "peaks"
+method = "xrd.Peaks"
+positions = {list(LINES)}
+"""
+
+
+class Simulated:
+    """Counts of drifting lines on a background, made when they are asked for."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, n_frames: int) -> None:
+        self.shape = (n_frames, N_POINTS)
+        self.x: FloatArray = np.linspace(10.0, 60.0, N_POINTS)
+
+    def __getitem__(self, key: slice) -> np.ndarray:
+        frames = np.arange(self.shape[0])[key]
+        y = np.full((len(frames), N_POINTS), 40.0)
+        for line in LINES:
+            near = np.abs(self.x - line) < 3.0
+            center = line + 0.1 * np.sin(2.0 * np.pi * frames[:, None] / self.shape[0])
+            y[:, near] += 500.0 * np.exp(-(((self.x[near] - center) / 0.12) ** 2))
+        return np.random.default_rng(frames[:1]).poisson(y).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run of some frames took."""
+
+    n_frames: int
+    seconds: float
+    peak_mb: float
+
+
+def write_sequence(folder: Path, n_frames: int) -> None:
+    """Write stack and recipe; the patterns are never all in memory."""
+    source = Simulated(n_frames)
+    stack = spectra.Stack(axis=Axis(source.x), signal=source, noise="counts")
+    spectra.write(folder / "stack.h5", stack)
+    (folder / "recipe.toml").write_text(RECIPE)
+
+
+def measure(folder: Path, n_frames: int) -> Cost:
+    """Run the recipe in a process of its own."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spectra", "run", "recipe.toml"],
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - begin
+    assert process.returncode == 0
+    return Cost(n_frames, seconds, usage.ru_maxrss / RSS_UNIT)
+
+
+def cost_of(n_frames: int, repeats: int) -> Cost:
+    """Median time and largest memory of several runs."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_sequence(folder, n_frames)
+        costs = [measure(folder, n_frames) for _ in range(repeats)]
+    seconds = float(np.median([c.seconds for c in costs]))
+    return Cost(n_frames, seconds, max(c.peak_mb for c in costs))
+
+
+def table(start: Cost, costs: list[Cost]) -> str:
+    """Markdown table of the costs, with the time per frame beyond the start."""
+    lines = [
+        "| frames | s | ms per frame beyond the start | peak memory, MB |",
+        "|---:|---:|---:|---:|",
+    ]
+    for c in costs:
+        each = 1e3 * (c.seconds - start.seconds) / (c.n_frames - start.n_frames)
+        lines.append(f"| {c.n_frames} | {c.seconds:.1f} | {each:.2f} | {c.peak_mb:.0f} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure time and memory over the frames.")
+    parser.add_argument("--frames", type=int, nargs="+", default=[100, 1000, 10_000, 50_000])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    start = cost_of(FEWEST, 2 * options.repeats)
+    costs = []
+    for n_frames in options.frames:
+        # Long runs repeat themselves.
+        costs.append(cost_of(n_frames, options.repeats if n_frames <= 1000 else 1))
+        print(table(start, costs[-1:]).splitlines()[-1], flush=True)
+    text = (
+        "`python -m benchmarks.scaling --write`: `spectra run` with `xrd.Peaks` "
+        f"({len(LINES)} lines) on {N_POINTS} points, one worker, HDF5 to HDF5. The start "
+        f"({start.seconds:.1f} s: imports, coarse pass) is that of {start.n_frames} frames.\n\n"
+        + table(start, costs)
+    )
+    print(text)
+    if options.write:
+        write_section(DOCUMENT, "scaling", text)
+    assert costs[-1].peak_mb < LIMIT
+
+
+if __name__ == "__main__":
+    main()
