@@ -37,7 +37,7 @@ def client(cluster):
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_the_same_bits_as_here(client, tmp_path, size):
-    stack = toy_stack(50)
+    stack = toy_stack(130)
     here = spectra.run(stack, Toy(), block_size=7)
     there = spectra.run(
         *(stack, Toy(), tmp_path / "there.h5"), workers=client, block_size=size, progress=False
