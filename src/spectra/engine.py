@@ -12,7 +12,7 @@ from typing import Any
 
 from spectra.blocks import Finished, Job, Source, one_thread, work_here, work_in_processes
 from spectra.cluster import Workers, check_workers, describe_workers, work_on_cluster
-from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError
+from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError, StoreError
 from spectra.integrity import check_target
 from spectra.method import Method
 from spectra.nexus import open_file
@@ -146,7 +146,7 @@ class _Run:
         # Blocks and the joined results stand side by side for a moment.
         room = 2 * row * len(self.data)
         with Store(output, whole, resume=resume, expected_bytes=room) as store:
-            self._fill(store, job)
+            done = store.done()
 
             def conclude(joined: Results) -> Results:
                 results = self._conclude(joined)
@@ -154,20 +154,27 @@ class _Run:
                     results, provenance={**results.provenance, "run": digest_plain(identity)}
                 )
 
-            return store.finish(job.starts(), conclude)
+            try:
+                self._fill(store, job, done)
+                return store.finish(job.starts(), conclude)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(f"stopped; {self._safe(store, done)}") from None
+            except (ReaderError, StoreError) as error:
+                error.add_note(self._safe(store, done))
+                raise
 
-    def _fill(self, store: Store, job: Job) -> None:
-        done = store.done()
-        try:
-            with closing(self._work(job, done)) as finished:
-                for start, results in finished:
-                    store.put(start, results)
-                    done[start] = len(results)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"stopped; {sum(done.values())} of {len(self.data)} frames are safe in "
-                f"{store.folder}: run again with resume=True to go on"
-            ) from None
+    def _fill(self, store: Store, job: Job, done: dict[int, int]) -> None:
+        """Work through what is not done, and add it to `done` once it is safe."""
+        with closing(self._work(job, done)) as finished:
+            for start, results in finished:
+                store.put(start, results)
+                done[start] = len(results)
+
+    def _safe(self, store: Store, done: dict[int, int]) -> str:
+        return (
+            f"{sum(done.values())} of {len(self.data)} frames are safe in {store.folder}: "
+            "run again with resume=True (`spectra resume`) to go on"
+        )
 
     def _plan(self) -> Job:
         return Job(self.data, self.method, self.method.prepare(self.data), self.size)

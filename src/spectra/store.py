@@ -16,8 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spectra.errors import DamagedFileError, ReaderError, StoreError
-from spectra.integrity import check_target, reason, remove_leftovers, sync_folder
+from spectra.errors import DamagedFileError, ReaderError, StoreError, reason
+from spectra.integrity import check_target, remove_leftovers, sync_folder
 from spectra.lock import FolderLock
 from spectra.nexus import open_file, write_file
 from spectra.provenance import digest_plain, plain_text
