@@ -11,12 +11,21 @@ import numpy as np
 import pytest
 
 import spectra
-from spectra import InputFile, Stack, Variable, blocks
+from spectra import InputFile, Variable, blocks
 from spectra.engine import find_method, method_from_provenance
 from spectra.errors import ReaderError, SettingError, StackError
 from spectra.results import Record
 from spectra.xrd import Cell, Peaks
-from toy_methods import BAD, OK, Narrow, Toy, assert_same, toy_stack, with_first_points
+from toy_methods import (
+    BAD,
+    OK,
+    Narrow,
+    Toy,
+    assert_same,
+    drifting_lines,
+    toy_stack,
+    with_first_points,
+)
 
 
 @pytest.mark.parametrize("method", [Toy(), Narrow()])
@@ -34,12 +43,8 @@ def test_blocks_and_disk_do_not_change_a_bit(tmp_path, method):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """Two lines that drift into each other and one alone, on disk, and what `Peaks` finds."""
-    rng, x = np.random.default_rng(1), np.arange(20, 32, 0.04)
-    drift = np.linspace(0.0, 0.6, 130)[:, None]
-    lines = ((23.0 + drift, 900.0), (24.2 - drift, 600.0), (28.0 + 0 * drift, 300.0))
-    y = 50 + sum(height * np.exp(-(((x - at) / 0.12) ** 2)) for at, height in lines)
-    data = Stack.from_arrays(x, rng.poisson(y), noise="counts")
+    """A sequence on disk, a real method and what it finds."""
+    data = drifting_lines()
     path = spectra.write(tmp_path_factory.mktemp("measured") / "s.h5", data)
     method = Peaks(coarse_frames=8)
     expected = method(data)

@@ -29,6 +29,15 @@ def with_first_points(stack: Stack, values: dict[int, float]) -> Stack:
     return replace(stack, signal=y)
 
 
+def drifting_lines(n: int = 70) -> Stack:
+    """Two lines that drift into each other and one alone, as counts, for a real method."""
+    rng, x = np.random.default_rng(1), np.arange(20, 32, 0.04)
+    drift = np.linspace(0.0, 0.6, n)[:, None]
+    lines = ((23.0 + drift, 900.0), (24.2 - drift, 600.0), (28.0 + 0 * drift, 300.0))
+    y = 50 + sum(height * np.exp(-(((x - at) / 0.12) ** 2)) for at, height in lines)
+    return Stack.from_arrays(x, rng.poisson(y), noise="counts")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Toy(Method):
     """Exponential of a quadratic form whose matrix comes from the whole sequence.
