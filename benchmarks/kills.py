@@ -3,8 +3,8 @@
     python -m benchmarks.kills [--kills 50] [--workers 4] [--seed 0] [--write]
 
 Each time a fresh process puts `xrd.Peaks` to a simulated sequence on disk and says how many
-frames are safe whenever a block is; its whole group of processes is killed at a random moment
-between its start and the time that an undisturbed run takes. A second process resumes.
+frames are safe whenever a block is; its whole group of processes is killed a random moment
+after a random number of frames is safe, or while it starts. A second process resumes.
 ``--write`` puts the table into docs/benchmarks.md.
 """
 
@@ -33,13 +33,14 @@ from spectra.xrd import Peaks
 ROOT = Path(__file__).parent.parent
 LINES = (22.0, 25.0, 27.5)
 BLOCK_SIZE = 4
+# About what a block takes, so that kills fall anywhere between and into the writes.
+LONGEST_WAIT = 0.1
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What one kill did: frames acknowledged before it, and found again on resuming."""
 
-    moment: float
     acknowledged: int
     found: int
     total: int
@@ -101,8 +102,10 @@ class Job:
         assert self._process.wait() == 0
         self._reader.join()
 
-    def kill_after(self, seconds: float) -> None:
-        """Kill all its processes then, unless they have ended."""
+    def kill(self, frames: int, seconds: float) -> None:
+        """Kill all its processes some time after so many frames are safe, unless it has ended."""
+        while frames and self._process.poll() is None and (not self.seen or self.seen[-1] < frames):
+            time.sleep(0.001)
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -113,7 +116,9 @@ class Job:
     def _read(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
-            self.seen += [int(line) for line in lines if line.endswith("\n")]
+            for line in lines:
+                if line.endswith("\n"):
+                    self.seen.append(int(line))
 
 
 class Range:
@@ -127,12 +132,12 @@ class Range:
         self.seconds = time.perf_counter() - begin
         self._expected = self._digest("undisturbed.h5")
 
-    def shoot(self, part: float) -> Outcome:
-        """Kill a run after a part of the time that it takes, and resume it."""
+    def shoot(self, frames: int, seconds: float) -> Outcome:
+        """Kill a run some time after so many frames are safe (0: after its start); resume it."""
         for path in self._folder.glob("killed.h5*"):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         victim = Job(self._folder, "killed.h5", self._workers, resume=False)
-        victim.kill_after(part * self.seconds)
+        victim.kill(frames, seconds)
         second = Job(self._folder, "killed.h5", self._workers, resume=True)
         second.finish()
         assert [p.name for p in self._folder.glob("killed.h5*")] == ["killed.h5"]
@@ -140,7 +145,7 @@ class Range:
         # The first thing that a resumed run says is how much it found done.
         found = second.seen[0] if acknowledged else 0
         same = self._digest("killed.h5") == self._expected
-        return Outcome(part, acknowledged, found, self.n_frames, same)
+        return Outcome(acknowledged, found, self.n_frames, same)
 
     def _digest(self, name: str) -> str:
         results = spectra.open(self._folder / name)
@@ -179,7 +184,11 @@ def main() -> None:
     rng = np.random.default_rng(options.seed)
     with tempfile.TemporaryDirectory() as name:
         place = Range(Path(name), options.workers)
-        outcomes = [place.shoot(part) for part in rng.uniform(0.0, 1.0, options.kills).tolist()]
+        outcomes = []
+        for _ in range(options.kills):
+            frames = max(int(rng.integers(-place.n_frames // 8, place.n_frames)), 0)
+            longest = LONGEST_WAIT if frames else 0.5 * place.seconds
+            outcomes.append(place.shoot(frames, float(rng.uniform(0.0, longest))))
     text = (
         f"`python -m benchmarks.kills --kills {options.kills} --workers {options.workers} "
         f"--write`: `xrd.Peaks` on {place.n_frames} frames in blocks of {BLOCK_SIZE}; an "

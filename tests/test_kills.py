@@ -10,8 +10,8 @@ pytestmark = pytest.mark.skipif("sys.platform == 'win32'", reason="groups of pro
 
 @pytest.mark.slow
 def test_killed_with_all_its_workers(tmp_path):
-    place = Range(tmp_path, workers=4, n_frames=120)
-    for part in (0.5, 0.7, 0.9):
-        outcome = place.shoot(part)
-        assert outcome.found >= outcome.acknowledged
+    place = Range(tmp_path, workers=2, n_frames=40)
+    for frames, seconds in ((4, 0.0), (12, 0.03), (24, 0.01)):
+        outcome = place.shoot(frames, seconds)
+        assert outcome.found >= outcome.acknowledged >= frames
         assert outcome.identical
