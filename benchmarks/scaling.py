@@ -30,6 +30,7 @@ N_POINTS = 3000
 LINES = (18.0, 27.0, 33.5, 46.0)
 FEWEST = Peaks().coarse_frames
 LIMIT = 600.0
+MOST_REPEATED = 1000
 # The system counts the peak in KiB on Linux and in bytes on macOS.
 RSS_UNIT = 1e6 if sys.platform == "darwin" else 1e6 / 1024
 
@@ -97,14 +98,29 @@ def measure(folder: Path, n_frames: int) -> Cost:
     return Cost(n_frames, seconds, cpu, usage.ru_maxrss / RSS_UNIT)
 
 
-def cost_of(n_frames: int, repeats: int) -> Cost:
-    """Shortest time and largest memory of several runs: others may use the machine too."""
+def costs_of(numbers: list[int], repeats: int) -> list[Cost]:
+    """Shortest times and largest memory of runs of each size, one after the other in rounds.
+
+    Others may use the machine too: of short runs, only the shortest says what they cost.
+    """
+    runs: dict[int, list[Cost]] = {n: [] for n in numbers}
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_sequence(folder, n_frames)
-        costs = [measure(folder, n_frames) for _ in range(repeats)]
-    seconds, cpu = min(c.seconds for c in costs), min(c.cpu for c in costs)
-    return Cost(n_frames, seconds, cpu, max(c.peak_mb for c in costs))
+        folders = {n: Path(name) / str(n) for n in numbers}
+        for n, folder in folders.items():
+            folder.mkdir()
+            write_sequence(folder, n)
+        for _ in range(repeats):
+            for n, folder in folders.items():
+                runs[n].append(measure(folder, n))
+    return [
+        Cost(
+            n,
+            min(c.seconds for c in costs),
+            min(c.cpu for c in costs),
+            max(c.peak_mb for c in costs),
+        )
+        for n, costs in runs.items()
+    ]
 
 
 def table(start: Cost, costs: list[Cost]) -> str:
@@ -127,12 +143,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    start = cost_of(FEWEST, 2 * options.repeats)
-    costs = []
+    small = [n for n in options.frames if n <= MOST_REPEATED]
+    start, *costs = costs_of([FEWEST, *small], options.repeats)
     for n_frames in options.frames:
-        # Long runs repeat themselves.
-        costs.append(cost_of(n_frames, options.repeats if n_frames <= 1000 else 1))
-        print(table(start, costs[-1:]).splitlines()[-1], flush=True)
+        if n_frames > MOST_REPEATED:
+            costs += costs_of([n_frames], 1)
     text = (
         "`python -m benchmarks.scaling --write`: `spectra run` with `xrd.Peaks` "
         f"({len(LINES)} lines) on {N_POINTS} points, one worker, HDF5 to HDF5. The start "
