@@ -146,7 +146,7 @@ class _Run:
         # Blocks and the joined results stand side by side for a moment.
         room = 2 * row * len(self.data)
         with Store(output, whole, resume=resume, expected_bytes=room) as store:
-            done = store.done()
+            self._fill(store, job)
 
             def conclude(joined: Results) -> Results:
                 results = self._conclude(joined)
@@ -154,27 +154,21 @@ class _Run:
                     results, provenance={**results.provenance, "run": digest_plain(identity)}
                 )
 
-            try:
-                self._fill(store, job, done)
-                return store.finish(job.starts(), conclude)
-            except KeyboardInterrupt:
-                raise KeyboardInterrupt(f"stopped; {self._safe(store, done)}") from None
-            except (ReaderError, StoreError) as error:
-                error.add_note(self._safe(store, done))
-                raise
+            return store.finish(job.starts(), conclude)
 
-    def _fill(self, store: Store, job: Job, done: dict[int, int]) -> None:
-        """Work through what is not done, and add it to `done` once it is safe."""
-        with closing(self._work(job, done)) as finished:
-            for start, results in finished:
-                store.put(start, results)
-                done[start] = len(results)
-
-    def _safe(self, store: Store, done: dict[int, int]) -> str:
-        return (
-            f"{sum(done.values())} of {len(self.data)} frames are safe in {store.folder}: "
-            "run again with resume=True (`spectra resume`) to go on"
-        )
+    def _fill(self, store: Store, job: Job) -> None:
+        done = store.done()
+        try:
+            with closing(self._work(job, done)) as finished:
+                for start, results in finished:
+                    store.put(start, results)
+                    done[start] = len(results)
+        except KeyboardInterrupt:
+            safe = store.describe(sum(done.values()), len(self.data))
+            raise KeyboardInterrupt(f"stopped; {safe}") from None
+        except (ReaderError, StoreError) as error:
+            error.add_note(store.describe(sum(done.values()), len(self.data)))
+            raise
 
     def _plan(self) -> Job:
         return Job(self.data, self.method, self.method.prepare(self.data), self.size)

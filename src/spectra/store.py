@@ -144,9 +144,20 @@ class Store:
                 )
             parts.append(part)
         results = conclude(Results.concatenate(parts))
-        write_file(self.output, results)
+        try:
+            write_file(self.output, results)
+        except StoreError as error:
+            error.add_note(self.describe(len(results), len(results)))
+            raise
         shutil.rmtree(self.folder, ignore_errors=True)
         return results
+
+    def describe(self, frames: int, total: int) -> str:
+        """Say what is safe here, and how to go on, to who has been stopped."""
+        return (
+            f"{frames} of {total} frames are safe in {self.folder}: "
+            "run again with resume=True (`spectra resume`) to go on"
+        )
 
     def _path(self, start: int) -> Path:
         return self.folder / f"block-{start:09d}.h5"
