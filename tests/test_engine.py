@@ -13,8 +13,8 @@ import pytest
 import spectra
 from spectra import InputFile, Variable, blocks
 from spectra.engine import find_method, method_from_provenance
-from spectra.errors import ReaderError, SettingError, StackError
-from spectra.results import Record
+from spectra.errors import ReaderError, ResultsError, SettingError, StackError
+from spectra.results import Record, Results
 from spectra.xrd import Cell, Peaks
 from toy_methods import (
     BAD,
@@ -218,3 +218,25 @@ def test_progress_is_told():
     seen = []
     spectra.run(toy_stack(10), Toy(), block_size=4, progress=lambda d, t: seen.append((d, t)))
     assert seen == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_blocks_are_joined_whole_or_not_at_all():
+    block = Toy()(toy_stack(4))
+    with pytest.raises(ResultsError, match="nothing to join"):
+        Results.concatenate([])
+    with pytest.raises(ResultsError, match="blocks of 4 frames; expected 5"):
+        Results.concatenate([block], 5)
+    with pytest.raises(ResultsError, match="blocks of more than 7 frames"):
+        Results.concatenate(iter([block, block]), 7)
+    with_time = replace(block, variables={"time": Variable(np.arange(4.0))})
+    with pytest.raises(ResultsError, match=r"not all have \['time'\]"):
+        Results.concatenate([block, with_time])
+
+
+def test_joining_keeps_the_widest_numbers():
+    block = Toy()(toy_stack(4))
+    large = np.full(4, 2**40)
+    wide = replace(block, columns={**block.columns, "n": large})
+    for parts in ((block, wide), (wide, block)):
+        joined = Results.concatenate(iter(parts), 8)
+        assert joined["n"].tolist() == [n for p in parts for n in p["n"].tolist()]

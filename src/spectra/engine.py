@@ -129,7 +129,8 @@ class _Run:
         job = self._plan()
         with closing(self._work(job, {})) as finished:
             parts = dict(finished)
-        return self._conclude(Results.concatenate([parts[k] for k in sorted(parts)]))
+        ordered = (parts.pop(start) for start in sorted(parts))
+        return self._conclude(Results.concatenate(ordered, len(self.data)))
 
     def stored(self, output: Path, resume: bool) -> Results:
         """Work through the blocks that are not in the store, and write the results."""
@@ -154,7 +155,7 @@ class _Run:
                     results, provenance={**results.provenance, "run": digest_plain(identity)}
                 )
 
-            return store.finish(job.starts(), conclude)
+            return store.finish(job.starts(), len(self.data), conclude)
 
     def _fill(self, store: Store, job: Job) -> None:
         done = store.done()
