@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import lmfit
 import numpy as np
@@ -21,12 +20,11 @@ import scipy
 from lmfit.models import LinearModel, PseudoVoigtModel
 from scipy.optimize import least_squares
 
-from benchmarks.harness import race, table, write_section
+from benchmarks.harness import DOCUMENT, race, table, write_section
 from spectra.fit import fit_stack
 from spectra.fit.lineshapes import get_profile
 from spectra.fit.windows import WindowFitter, Windows
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 LN2 = float(np.log(2.0))
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
 
 @dataclass(frozen=True)
 class Timing:

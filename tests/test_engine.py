@@ -11,12 +11,21 @@ import numpy as np
 import pytest
 
 import spectra
-from spectra import InputFile, Stack, Variable, blocks
+from spectra import InputFile, Variable, blocks
 from spectra.engine import find_method, method_from_provenance
-from spectra.errors import ReaderError, SettingError, StackError
-from spectra.results import Record
+from spectra.errors import ReaderError, ResultsError, SettingError, StackError
+from spectra.results import Record, Results
 from spectra.xrd import Cell, Peaks
-from toy_methods import BAD, OK, Narrow, Toy, assert_same, toy_stack, with_first_points
+from toy_methods import (
+    BAD,
+    OK,
+    Narrow,
+    Toy,
+    assert_same,
+    drifting_lines,
+    toy_stack,
+    with_first_points,
+)
 
 
 @pytest.mark.parametrize("method", [Toy(), Narrow()])
@@ -32,24 +41,29 @@ def test_blocks_and_disk_do_not_change_a_bit(tmp_path, method):
     assert {p.name for p in tmp_path.iterdir()} == {"s.h5", "r.h5"}
 
 
-@pytest.mark.parametrize(("workers", "size", "method"), [(2, 7, Toy()), (4, 1, Narrow())])
-def test_workers_do_not_change_a_bit(tmp_path, workers, size, method):
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A sequence on disk, a real method and what it finds."""
+    data = drifting_lines()
+    path = spectra.write(tmp_path_factory.mktemp("measured") / "s.h5", data)
+    method = Peaks(coarse_frames=8)
+    expected = method(data)
+    assert set(expected["n_peaks"].tolist()) == {2, 3}
+    return path, method, expected
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_workers_and_blocks_do_not_change_a_bit(measured, workers, size):
+    path, method, expected = measured
+    assert_same(spectra.run(path, method, workers=workers, block_size=size), expected)
+
+
+def test_workers_are_given_the_plan_of_their_frames(tmp_path):
     data = toy_stack(20)
     spectra.write(tmp_path / "s.h5", data)
-    results = spectra.run(tmp_path / "s.h5", method, workers=workers, block_size=size)
-    assert_same(results, method(data))
-
-
-def test_a_real_method_in_workers():
-    x = np.arange(20, 40, 0.02)
-    y = 50 + 900 * np.exp(-(((x - 30) / 0.1) ** 2))
-    counts = np.random.default_rng(1).poisson(np.tile(y, (8, 1)))
-    data = Stack.from_arrays(x, counts, noise="counts")
-    one = spectra.run(data, Peaks(), block_size=8)
-    assert one["n_peaks"].tolist() == [1] * 8
-    two = spectra.run(data, Peaks(), block_size=3, workers=2)
-    for name in one.columns:
-        np.testing.assert_array_equal(one.columns[name], two.columns[name])
+    results = spectra.run(tmp_path / "s.h5", Narrow(), workers=2, block_size=7)
+    assert_same(results, Narrow()(data))
 
 
 @pytest.mark.parametrize("size", [1, 8, 64])
@@ -204,3 +218,25 @@ def test_progress_is_told():
     seen = []
     spectra.run(toy_stack(10), Toy(), block_size=4, progress=lambda d, t: seen.append((d, t)))
     assert seen == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_blocks_are_joined_whole_or_not_at_all():
+    block = Toy()(toy_stack(4))
+    with pytest.raises(ResultsError, match="nothing to join"):
+        Results.concatenate([])
+    with pytest.raises(ResultsError, match="blocks of 4 frames; expected 5"):
+        Results.concatenate([block], 5)
+    with pytest.raises(ResultsError, match="blocks of more than 7 frames"):
+        Results.concatenate(iter([block, block]), 7)
+    with_time = replace(block, variables={"time": Variable(np.arange(4.0))})
+    with pytest.raises(ResultsError, match=r"not all have \['time'\]"):
+        Results.concatenate([block, with_time])
+
+
+def test_joining_keeps_the_widest_numbers():
+    block = Toy()(toy_stack(4))
+    large = np.full(4, 2**40)
+    wide = replace(block, columns={**block.columns, "n": large})
+    for parts in ((block, wide), (wide, block)):
+        joined = Results.concatenate(iter(parts), 8)
+        assert joined["n"].tolist() == [n for p in parts for n in p["n"].tolist()]

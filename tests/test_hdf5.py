@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+
 import h5py
 import numpy as np
 import pytest
@@ -135,3 +138,15 @@ def test_texts_come_back(tmp_path):
         file["n"] = np.arange(3)
         with pytest.raises(ValueError, match="/n: expected one text per frame"):
             hdf5.read_texts(file, "n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there HDF5 locks in another way")
+def test_a_file_that_was_never_closed_is_no_damaged_one(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w", libver="latest") as file:
+        with pytest.raises(ReaderError, match="another program has the file open for writing"):
+            open_hdf5(path)
+        file.flush()
+        left = shutil.copy(path, tmp_path / "left.h5")  # as its writer's death leaves it
+    with pytest.raises(ReaderError, match=r"has not closed it; wait .* h5clear -s .*left\.h5"):
+        open_hdf5(left)

@@ -18,13 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectra.diskfile import DiskFile
-from spectra.errors import DamagedFileError, ReaderError, StoreError
+from spectra.errors import DamagedFileError, ReaderError, StoreError, reason
 from spectra.integrity import (
     USERBLOCK,
     check_target,
     is_own,
     kind_of,
-    reason,
     verify,
     write_safely,
 )

@@ -12,61 +12,20 @@ import time
 from pathlib import Path
 
 import pytest
+from benchmarks.crash_points import NOBODY, Killed, Reaper, bury, replay
 
 import spectra
 from spectra import lock, store
-from spectra.diskfile import DiskFile
 from spectra.errors import StoreError
-from spectra.integrity import verify
+from spectra.provenance import digest_source
 from toy_methods import Toy, assert_same, toy_stack
 
 DATA, METHOD, SIZE = toy_stack(10), Toy(), 4
 EXPECTED = METHOD(DATA)
-# Beyond the largest process number of Linux: surely nobody's.
-NOBODY = 2**22 + 1
 
 
-class Killed(BaseException):
-    """The process ends here: nothing that follows happens."""
-
-
-class Reaper:
-    """Kills the run at its n-th act on the disk; what follows that moment is refused too."""
-
-    def __init__(self, monkeypatch, moment: int) -> None:
-        self.left = moment
-        for name in ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir"):
-            monkeypatch.setattr(os, name, self.guard(getattr(os, name)))
-        monkeypatch.setattr(DiskFile, "__init__", self.guard(DiskFile.__init__))
-        self.close = DiskFile.close
-        monkeypatch.setattr(DiskFile, "close", lambda file: self.closing(file))
-
-    def guard(self, act):
-        def guarded(*args, **kwargs):
-            if self.left <= 0:
-                raise Killed
-            self.left -= 1
-            return act(*args, **kwargs)
-
-        return guarded
-
-    def closing(self, file):
-        self.close(file)  # the system closes the files of the dead
-        if self.left <= 0:
-            raise Killed
-
-
-def bury(output: Path) -> None:
-    """Let the lock name a process that is dead: in these tests it is still ours."""
-    path = output.with_name(output.name + ".partial") / "lock"
-    if path.exists() and path.read_text():
-        path.write_text(json.dumps({**json.loads(path.read_text()), "process": NOBODY}))
-    elif path.exists():
-        os.utime(path, (0, 0))
-
-
-def attempt(output: Path, *, resume: bool = True):
-    return spectra.run(DATA, METHOD, output, block_size=SIZE, resume=resume)
+def attempt(output: Path, resume: bool = True, show=None):
+    return spectra.run(DATA, METHOD, output, block_size=SIZE, resume=resume, progress=show)
 
 
 def assert_whole(output: Path) -> None:
@@ -75,27 +34,12 @@ def assert_whole(output: Path) -> None:
     assert [p.name for p in output.parent.iterdir()] == [output.name]
 
 
+@pytest.mark.slow
 def test_every_moment_of_a_kill_can_be_resumed(tmp_path):
-    moment = 0
-    survived = False
-    while not survived:
-        folder = tmp_path / str(moment)
-        folder.mkdir()
-        output = folder / "r.h5"
-        with pytest.MonkeyPatch.context() as patch:
-            Reaper(patch, moment)
-            try:
-                attempt(output, resume=False)
-                survived = True
-            except Killed:
-                bury(output)
-        if output.exists():
-            verify(output)
-        assert_same(attempt(output), EXPECTED)
-        assert_whole(output)
-        moment += 1
-    # Folder, lock and header, then three blocks and the results of five acts each, at least.
-    assert moment > 22
+    # A few moments of each kind; `python -m benchmarks.crash_points` has all of a longer run.
+    found = replay(attempt, digest_source(EXPECTED), tmp_path, stride=5)
+    assert len(found) > 80
+    assert sorted(set(found)) == [0, 4, 8, 10]
 
 
 def test_killed_again_and_again(tmp_path):
@@ -104,22 +48,19 @@ def test_killed_again_and_again(tmp_path):
     while not (output.exists() and not output.with_name("r.h5.partial").exists()):
         attempts += 1
         assert attempts < 20
-        with pytest.MonkeyPatch.context() as patch:
-            Reaper(patch, 13)
-            try:
+        try:
+            with Reaper(200):
                 attempt(output)
-            except Killed:
-                bury(output)
+        except Killed:
+            bury(output)
     assert attempts > 2
     assert_whole(output)
 
 
 def test_results_of_old_stand_until_the_new_ones_are_complete(tmp_path):
     output = spectra.write(tmp_path / "r.h5", Toy(power=9.0)(DATA))
-    with pytest.MonkeyPatch.context() as patch:
-        Reaper(patch, 20)
-        with pytest.raises(Killed):
-            attempt(output, resume=False)
+    with Reaper(300), pytest.raises(Killed):
+        attempt(output, resume=False)
     assert_same(spectra.open(output), Toy(power=9.0)(DATA))
     bury(output)
     attempt(output)

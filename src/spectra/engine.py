@@ -12,7 +12,7 @@ from typing import Any
 
 from spectra.blocks import Finished, Job, Source, one_thread, work_here, work_in_processes
 from spectra.cluster import Workers, check_workers, describe_workers, work_on_cluster
-from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError
+from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError, StoreError
 from spectra.integrity import check_target
 from spectra.method import Method
 from spectra.nexus import open_file
@@ -129,7 +129,8 @@ class _Run:
         job = self._plan()
         with closing(self._work(job, {})) as finished:
             parts = dict(finished)
-        return self._conclude(Results.concatenate([parts[k] for k in sorted(parts)]))
+        ordered = (parts.pop(start) for start in sorted(parts))
+        return self._conclude(Results.concatenate(ordered, len(self.data)))
 
     def stored(self, output: Path, resume: bool) -> Results:
         """Work through the blocks that are not in the store, and write the results."""
@@ -154,7 +155,7 @@ class _Run:
                     results, provenance={**results.provenance, "run": digest_plain(identity)}
                 )
 
-            return store.finish(job.starts(), conclude)
+            return store.finish(job.starts(), len(self.data), conclude)
 
     def _fill(self, store: Store, job: Job) -> None:
         done = store.done()
@@ -164,10 +165,11 @@ class _Run:
                     store.put(start, results)
                     done[start] = len(results)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"stopped; {sum(done.values())} of {len(self.data)} frames are safe in "
-                f"{store.folder}: run again with resume=True to go on"
-            ) from None
+            safe = store.describe(sum(done.values()), len(self.data))
+            raise KeyboardInterrupt(f"stopped; {safe}") from None
+        except (ReaderError, StoreError) as error:
+            error.add_note(store.describe(sum(done.values()), len(self.data)))
+            raise
 
     def _plan(self) -> Job:
         return Job(self.data, self.method, self.method.prepare(self.data), self.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from os import PathLike
 
 
@@ -95,3 +96,20 @@ class DataWarning(SpectraWarning):
 
 class FitWarning(SpectraWarning):
     """A fit is usable, but something about it must be known."""
+
+
+def reason(error: OSError) -> str:
+    """What went wrong while writing, and what to do."""
+    remedies = {
+        errno.ENOSPC: "the disk is full; make room and try again",
+        errno.EDQUOT: "the disk quota is used up; make room and try again",
+        errno.EFBIG: "the file is larger than the system allows; see `ulimit -f`",
+        errno.EROFS: "the disk is read-only; choose another place",
+        errno.EACCES: "no permission to write there, or another program has the file open; "
+        "close that program or choose another place",
+        errno.EPERM: "no permission to write there; choose another place",
+        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
+        errno.EIO: "the disk reports an error; check it and choose another place",
+        errno.ESTALE: "the network disk is gone; mount it again",
+    }
+    return remedies.get(error.errno or 0, str(error))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import DamagedFileError, ReaderError, StoreError
+from spectra.lock import refuse_if_open_elsewhere
 
 _MAX_INFLATION = 2000
 _LARGE = 1 << 30
@@ -43,7 +44,7 @@ class H5Array:
     shape: tuple[int, ...]
 
     def __getitem__(self, key: Any, /) -> NDArray[np.float64]:
-        with open_hdf5(Path(self.path)) as file:
+        with self._open(key) as file:
             try:
                 data = file[self.dataset]
                 if tuple(data.shape) == self.shape:
@@ -52,7 +53,7 @@ class H5Array:
                 raise DamagedFileError(
                     self.path,
                     f"cannot be read ({error})",
-                    where=f"{self.dataset}[{key}]",
+                    where=self._where(key),
                     remedy="restore a copy of the file",
                 ) from None
             raise DamagedFileError(
@@ -62,6 +63,21 @@ class H5Array:
                 expected=f"{self.shape}, as when it was opened",
                 remedy="the file has been replaced since: open it again",
             )
+
+    def _open(self, key: Any) -> Any:
+        try:
+            return open_hdf5(Path(self.path))
+        except ReaderError as error:
+            remedy = error.remedy if Path(self.path).exists() else "put the file back"
+            raise ReaderError(
+                self.path, error.problem, where=self._where(key), remedy=remedy
+            ) from None
+
+    def _where(self, key: Any) -> str:
+        if not isinstance(key, slice):
+            return f"{self.dataset}[{key}]"
+        start, stop, _ = key.indices(self.shape[0])
+        return f"{self.dataset}, frames {start} to {stop - 1}"
 
 
 def open_hdf5(path: Path) -> Any:
@@ -80,6 +96,13 @@ def open_hdf5(path: Path) -> Any:
     except FileNotFoundError:
         raise ReaderError(path, "no such file", remedy="check the path") from None
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        refuse_if_open_elsewhere(path)
+        if "already open for write" in str(error):
+            raise ReaderError(
+                path,
+                "the program that writes it has not closed it",
+                remedy=f"wait until it has; if it has died, mend the file: h5clear -s {path}",
+            ) from None
         raise ReaderError(
             path, f"not a readable HDF5 file ({error})", remedy="copy it again"
         ) from None

@@ -7,7 +7,6 @@ found before the HDF5 library, which a damaged file can crash, sees the file.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -19,7 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from spectra.diskfile import DiskFile
-from spectra.errors import DamagedFileError, ReaderError, SpectraError, StoreError
+from spectra.errors import DamagedFileError, ReaderError, SpectraError, StoreError, reason
+from spectra.lock import refuse_if_open_elsewhere
 
 USERBLOCK = 512
 _SIGNATURE = b"spectra file, SHA-256 of the rest: "
@@ -67,6 +67,7 @@ def verify(path: str | Path) -> str:
     except OSError as error:
         raise ReaderError(path, f"cannot be read ({error.strerror})") from None
     if head != _SIGNATURE + digest.encode():
+        refuse_if_open_elsewhere(path)
         stated = head[len(_SIGNATURE) :].decode("ascii", "replace")
         raise DamagedFileError(
             path,
@@ -183,23 +184,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def reason(error: OSError) -> str:
-    """What went wrong while writing, and what to do."""
-    remedies = {
-        errno.ENOSPC: "the disk is full; make room and try again",
-        errno.EDQUOT: "the disk quota is used up; make room and try again",
-        errno.EFBIG: "the file is larger than the system allows; see `ulimit -f`",
-        errno.EROFS: "the disk is read-only; choose another place",
-        errno.EACCES: "no permission to write there, or another program has the file open; "
-        "close that program or choose another place",
-        errno.EPERM: "no permission to write there; choose another place",
-        errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
-        errno.EIO: "the disk reports an error; check it and choose another place",
-        errno.ESTALE: "the network disk is gone; mount it again",
-    }
-    return remedies.get(error.errno or 0, str(error))
 
 
 def _write(path: Path, write: Callable[[DiskFile], None]) -> None:

@@ -1,4 +1,4 @@
-"""A lock that says who holds it, and that the death of its holder opens."""
+"""Who holds a folder or a file: a lock that the death of its holder opens, and HDF5's own."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import os
 import secrets
 import socket
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
-from spectra.errors import StoreError
+from spectra.errors import ReaderError, StoreError, reason
 
 _NEWBORN_SECONDS = 10.0
 
@@ -33,20 +35,33 @@ class FolderLock:
             If another run holds it, or the folder cannot be written.
         """
         mine = json.dumps(_describe(os.getpid()))
-        for _ in range(5):
-            try:
-                with self.path.open("x") as file:
-                    file.write(mine)
-                return
-            except FileExistsError:
+        try:
+            for _ in range(5):
+                if self._make(mine):
+                    return
                 self._void_or_raise()
-            except OSError as error:
-                raise StoreError(f"{self.path}: cannot be made ({error.strerror})") from None
+        except StoreError:
+            raise
+        except OSError as error:
+            raise StoreError(f"{self.path}: {reason(error)}") from None
         raise StoreError(f"{self.path}: others are quicker; try again")
 
+    def _make(self, mine: str) -> bool:
+        """Write the lock, unless there is one."""
+        try:
+            with self.path.open("x") as file:
+                file.write(mine)
+        except FileExistsError:
+            return False
+        return True
+
     def release(self) -> None:
-        """Give the lock back."""
-        self.path.unlink(missing_ok=True)
+        """Give the lock back.
+
+        Where the disk has become read-only it stays, and is void once this process has ended.
+        """
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
     def _void_or_raise(self) -> None:
         """Remove a dead holder's lock; say who holds a living one."""
@@ -78,6 +93,34 @@ class FolderLock:
             return True
         moved.rename(self.path)
         return False
+
+
+def refuse_if_open_elsewhere(path: Path) -> None:
+    """Tell a file that another program is writing from a damaged one.
+
+    Only for files that cannot be read: the question itself locks the file for a moment, which
+    must not get into the way of a program that opens it.
+
+    Raises
+    ------
+    ReaderError
+        If the HDF5 library of another program holds the file for writing.
+    """
+    if sys.platform == "win32":
+        return
+    import fcntl
+
+    with suppress(FileNotFoundError, PermissionError), path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ReaderError(
+                path,
+                "another program has the file open for writing",
+                remedy="wait until it is done, or close the file there, and try again",
+            ) from None
+        except OSError:
+            return  # a disk without locks
 
 
 def _describe(process: int) -> dict[str, str | int]:

@@ -61,7 +61,7 @@ def run_identity(data: Source, method: Method) -> dict[str, Any]:
         "method": method.name,
         "settings": method.settings(),
         "frames": len(data),
-        "source": _digest_source(data),
+        "source": digest_source(data),
     }
     return dict(json.loads(plain_text(identity)))
 
@@ -91,7 +91,7 @@ def _inputs(data: Source) -> list[dict[str, Any]]:
     return list(data.provenance.get("inputs", []))
 
 
-def _digest_source(data: Source) -> str:
+def digest_source(data: Source) -> str:
     """SHA-256 of everything in a source that a method can see."""
     digest = hashlib.sha256()
     facts: dict[str, Any] = {

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import spectra
 from spectra.cluster import Workers
 from spectra.engine import find_method, run
-from spectra.errors import ReaderError, SettingError
+from spectra.errors import ReaderError, SettingError, StoreError
 from spectra.method import Method
 from spectra.nexus import write_file
 from spectra.operando import align, read_cycler
@@ -222,7 +222,11 @@ def run_recipe(
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     record = Record(steps, stack, recipe.to_plain(), provenance)
-    write_file(target, record)
+    try:
+        write_file(target, record)
+    except StoreError as error:
+        error.add_note("all steps are finished and safe beside it: `spectra resume` goes on")
+        raise
     for part in parts:
         part.unlink(missing_ok=True)
     return record

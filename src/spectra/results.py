@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -107,6 +107,42 @@ class Table:
             fill = np.nan if dtype.kind == "f" else -1
             arrays[column.name] = np.full(self.shape(column, n_frames), fill, dtype)
         return arrays
+
+
+class _Rows:
+    """Arrays of a known number of rows, filled block by block."""
+
+    def __init__(self, n: int) -> None:
+        self._n, self._filled = n, 0
+        self._arrays: dict[tuple[str, str], NDArray[Any]] = {}
+
+    def add(self, part: Mapping[tuple[str, str], NDArray[Any]], count: int) -> None:
+        """Add a block of `count` rows."""
+        if self._arrays and self._arrays.keys() != part.keys():
+            odd = sorted(name for _, name in self._arrays.keys() ^ part.keys())
+            raise ResultsError(f"blocks do not fit together: not all have {odd}")
+        rows = slice(self._filled, self._filled + count)
+        self._filled += count
+        if self._filled > self._n:
+            raise ResultsError(f"blocks of more than {self._n} frames")
+        for name, values in part.items():
+            self._room(name, values)[rows] = values
+
+    def complete(self) -> dict[tuple[str, str], NDArray[Any]]:
+        """The arrays, of which every row must have come."""
+        if self._filled < self._n:
+            raise ResultsError(f"blocks of {self._filled} frames; expected {self._n}")
+        return self._arrays
+
+    def _room(self, name: tuple[str, str], values: NDArray[Any]) -> NDArray[Any]:
+        """The array for some values, as wide as the widest numbers so far."""
+        room = self._arrays.get(name)
+        if room is None:
+            room = np.empty((self._n, *values.shape[1:]), values.dtype)
+        elif room.dtype != values.dtype:
+            room = room.astype(np.result_type(room, values), copy=False)
+        self._arrays[name] = room
+        return room
 
 
 @dataclass(frozen=True, repr=False)
@@ -224,37 +260,71 @@ class Results:
         return np.isin(self.status, (Status.OK, Status.AT_BOUND))
 
     @classmethod
-    def concatenate(cls, parts: Sequence[Results]) -> Results:
+    def concatenate(cls, parts: Iterable[Results], n_frames: int | None = None) -> Results:
         """Join blocks of the same table in the order given.
 
         What holds for the whole sequence comes from the first block that states anything:
         blocks whose frames all failed may not.
+
+        Parameters
+        ----------
+        parts : iterable of Results
+        n_frames : int, optional
+            How many frames the blocks have in all; if it is given, blocks that are made on
+            demand are never all in memory.
+
+        Raises
+        ------
+        ResultsError
+            If there is none, or they do not fit together.
         """
-        if not parts:
+        if n_frames is None:
+            parts = list(parts)
+            n_frames = sum(map(len, parts))
+        first: Results | None = None
+        attrs: Mapping[str, Any] = {}
+        messages: list[str] = []
+        names: list[str] = []
+        rows = _Rows(n_frames)
+        for part in parts:
+            first = first or part
+            attrs = attrs or part.attrs
+            messages += part.messages
+            names += part.names
+            rows.add(part._arrays(), len(part))
+        if first is None:
             raise ResultsError("nothing to join")
-        first = parts[0]
-        variables = {
-            name: Variable(
-                np.concatenate([p.variables[name].values for p in parts]),
-                variable.unit,
-                variable.long_name,
-                None
-                if variable.stderr is None
-                else np.concatenate(
-                    [np.asarray(p.variables[name].stderr, dtype=float) for p in parts]
-                ),
-            )
-            for name, variable in first.variables.items()
-        }
-        return cls(
-            table=first.table,
-            columns={k: np.concatenate([p.columns[k] for p in parts]) for k in first.columns},
-            status=np.concatenate([p.status for p in parts]),
-            messages=tuple(m for p in parts for m in p.messages),
-            names=tuple(n for p in parts for n in p.names),
-            variables=variables,
-            attrs=next((p.attrs for p in parts if p.attrs), first.attrs),
-            provenance=first.provenance,
+        return first._with_arrays(rows.complete(), messages, names, attrs)
+
+    def _arrays(self) -> dict[tuple[str, str], NDArray[Any]]:
+        """Everything that has a row per frame and is an array."""
+        arrays: dict[tuple[str, str], NDArray[Any]] = {("", "status"): self.status}
+        arrays |= {("column", k): v for k, v in self.columns.items()}
+        for name, variable in self.variables.items():
+            arrays["value", name] = variable.values
+            if variable.stderr is not None:
+                arrays["stderr", name] = np.asarray(variable.stderr, dtype=float)
+        return arrays
+
+    def _with_arrays(
+        self,
+        arrays: Mapping[tuple[str, str], NDArray[Any]],
+        messages: Sequence[str],
+        names: Sequence[str],
+        attrs: Mapping[str, Any],
+    ) -> Results:
+        """The same table with the rows of `_arrays`, be they more or fewer."""
+        return replace(
+            self,
+            columns={k: arrays["column", k] for k in self.columns},
+            status=arrays["", "status"],
+            messages=tuple(messages),
+            names=tuple(names),
+            variables={
+                k: replace(v, values=arrays["value", k], stderr=arrays.get(("stderr", k)))
+                for k, v in self.variables.items()
+            },
+            attrs=attrs,
         )
 
     def to_xarray(self) -> xarray.Dataset:

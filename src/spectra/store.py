@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spectra.errors import DamagedFileError, ReaderError, StoreError
-from spectra.integrity import check_target, reason, remove_leftovers, sync_folder
+from spectra.errors import DamagedFileError, ReaderError, StoreError, reason
+from spectra.integrity import check_target, remove_leftovers, sync_folder
 from spectra.lock import FolderLock
 from spectra.nexus import open_file, write_file
 from spectra.provenance import digest_plain, plain_text
@@ -114,13 +114,17 @@ class Store:
         marked = replace(results, provenance={"run": self._run, "start": start})
         write_file(self._path(start), marked)
 
-    def finish(self, starts: Sequence[int], conclude: Callable[[Results], Results]) -> Results:
+    def finish(
+        self, starts: Iterable[int], n_frames: int, conclude: Callable[[Results], Results]
+    ) -> Results:
         """Join the blocks in order, write the results and remove the folder.
 
         Parameters
         ----------
-        starts : sequence of int
+        starts : iterable of int
             First frames of all blocks.
+        n_frames : int
+            How many frames they have in all.
         conclude : callable
             What is done to the joined blocks before they are written.
 
@@ -134,19 +138,30 @@ class Store:
         StoreError
             If a block is missing or damaged, or the results cannot be written.
         """
-        parts = []
-        for start in starts:
-            part = self._load(self._path(start))
-            if part is None:
-                raise StoreError(
-                    f"{self._path(start)}: missing or damaged; run again with resume=True, "
-                    "which makes it anew"
-                )
-            parts.append(part)
-        results = conclude(Results.concatenate(parts))
-        write_file(self.output, results)
+        results = conclude(Results.concatenate(map(self._block, starts), n_frames))
+        try:
+            write_file(self.output, results)
+        except StoreError as error:
+            error.add_note(self.describe(len(results), len(results)))
+            raise
         shutil.rmtree(self.folder, ignore_errors=True)
         return results
+
+    def _block(self, start: int) -> Results:
+        block = self._load(self._path(start))
+        if block is None:
+            raise StoreError(
+                f"{self._path(start)}: missing or damaged; run again with resume=True, "
+                "which makes it anew"
+            )
+        return block
+
+    def describe(self, frames: int, total: int) -> str:
+        """Say what is safe here, and how to go on, to who has been stopped."""
+        return (
+            f"{frames} of {total} frames are safe in {self.folder}: "
+            "run again with resume=True (`spectra resume`) to go on"
+        )
 
     def _path(self, start: int) -> Path:
         return self.folder / f"block-{start:09d}.h5"

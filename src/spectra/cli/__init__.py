@@ -68,5 +68,6 @@ def main() -> None:
 def _complain(error: Exception, code: int) -> int:
     if "--debug" in sys.argv:
         raise error
-    sys.stderr.write(f"spectra: {error}\n")
+    notes = "".join(f"{note}\n" for note in getattr(error, "__notes__", ()))
+    sys.stderr.write(f"spectra: {error}\n{notes}")
     return code
