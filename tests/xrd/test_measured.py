@@ -62,7 +62,7 @@ def test_chromite_agrees_with_gsas2(chromite):
 def test_chromite_is_honest_about_b_and_c(chromite):
     _, _, cell, rows = chromite
     merged = slice(6, 16)
-    assert (cell["phase_status"][merged, 0] == PhaseStatus.DEGENERATE).mean() > 0.7
+    assert (cell["phase_status"][merged, 0] == PhaseStatus.DEGENERATE).mean() > 0.5
     for name in "bc":
         error = cell[f"{name}_stderr"][:, 0]
         assert (np.abs(cell[name][:, 0] - column(rows, name)) < 3 * error).all()
