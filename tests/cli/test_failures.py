@@ -17,6 +17,7 @@ from small_disk import wait_for_blocks
 
 import spectra
 from spectra.provenance import digest_source
+from spectra.xrd import Peaks
 
 RECIPE = """
 [stack]
@@ -28,7 +29,7 @@ positions = [23.0, 26.0]
 coarse_frames = 8
 """
 PARTIAL = "results.h5.peaks.h5.partial"
-N_FRAMES = 960
+N_FRAMES = 1920
 
 
 def command(folder: Path, name: str, **options) -> subprocess.CompletedProcess[str]:
@@ -89,9 +90,10 @@ def test_input_that_vanishes_during_the_run(folder, original):
     (folder / "stack.h5").rename(folder / "elsewhere")
     _, message = process.communicate()
     assert process.returncode == 1
-    done = 64 * len(list((folder / PARTIAL).glob("block-*")))
+    size = Peaks.block_size
+    done = size * len(list((folder / PARTIAL).glob("block-*")))
     assert 0 < done < N_FRAMES
-    where = f"stack.h5, /entry/data/intensity, frames {done} to {done + 63}"
+    where = f"stack.h5, /entry/data/intensity, frames {done} to {min(done + size, N_FRAMES) - 1}"
     assert f"{where}: no such file; put the file back\n" in message
     assert f"{done} of {N_FRAMES} frames are safe in" in message
     assert "`spectra resume`) to go on" in message
@@ -140,7 +142,7 @@ def test_output_of_a_run_that_is_still_going_on(folder, original):
     [
         (20_000, f"0 of {N_FRAMES} frames are safe"),
         (200_000, f"{N_FRAMES} of {N_FRAMES} frames are safe"),
-        (550_000, "all steps are finished and safe"),
+        (1_000_000, "all steps are finished and safe"),
     ],
 )
 def test_results_larger_than_the_system_allows(folder, original, limit, note):
