@@ -116,7 +116,9 @@ def test_against_lmfit():
 def test_limits():
     value = {n: p.value for n, p in PROFILES.items()}
     gauss, lorentz = value["gaussian"](X, 30, 0.3), value["lorentzian"](X, 30, 0.3)
-    np.testing.assert_allclose(value["pseudo_voigt"](X, 30, 0.3, 0.0), gauss, rtol=1e-13)
+    np.testing.assert_allclose(
+        value["pseudo_voigt"](X, 30, 0.3, 0.0), gauss, rtol=1e-13, atol=1e-17
+    )
     np.testing.assert_allclose(value["pseudo_voigt"](X, 30, 0.3, 1.0), lorentz, rtol=1e-13)
     np.testing.assert_allclose(value["pearson7"](X, 30, 0.3, 1.0), lorentz, rtol=1e-12)
     np.testing.assert_allclose(value["voigt"](X, 30, 0.3, 0.0), gauss, atol=1e-12)
