@@ -47,7 +47,7 @@ class Normal:
     places : array (samples,)
         Frame numbers of the frames it was learnt from, ascending.
     level : array (samples,)
-        Summed intensity of the sequence at those places.
+        Mean intensity of the sequence at those places, undamaged.
     leap : float
         Lowest share of its neighbours' intensity that a frame usually has.
     pattern, floor : array (points,)
@@ -322,7 +322,7 @@ def _running_median(total: FloatArray) -> FloatArray:
 
 
 def _usual_leap(total: FloatArray) -> float:
-    """Share of its neighbours' mean intensity that all but the lowest tenth of samples have."""
+    """Share of its neighbours' mean intensity that all but the lowest fifth of samples have."""
     if len(total) < 5:
         return 1.0
     around = 0.5 * (total[2:] + total[:-2])

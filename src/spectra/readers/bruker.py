@@ -13,6 +13,7 @@ import struct
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, noise_of, tube
@@ -129,17 +130,7 @@ def _read_range(
             remedy="export it as XYE",
         )
     begin = at + length + extra
-    end = begin + size * n_points
-    if n_points < 2 or end > len(data):
-        raise ReaderError(
-            path,
-            f"{n_points} points, but the file ends at byte {len(data)}",
-            where=where,
-            expected=f"two points or more, and {end} bytes",
-            remedy="the file is truncated: copy it again",
-        )
-    records = np.frombuffer(data, np.uint8, size * n_points, begin).reshape(n_points, size)
-    y = records[:, :4].copy().view("<f4")[:, 0].astype(float)
+    records, y, end = read_records(path, data, begin, size, n_points, where)
     order = slice(None)
     if varying & 1:
         x, order = ascending(path, records[:, 4:12].copy().view("<f8")[:, 0].astype(float))
@@ -155,6 +146,30 @@ def _read_range(
     name = f"range {number + 1}"
     frame = Frame(x, y, None, noise_of(y, None), variables, metadata, name=name)
     return frame, end
+
+
+def read_records(
+    path: Path, data: bytes, begin: int, size: int, n_points: int, where: str
+) -> tuple[NDArray[np.uint8], NDArray[np.float64], int]:
+    """Records (points, bytes) of a range, their intensities (points,), and the byte behind them.
+
+    Raises
+    ------
+    ReaderError
+        If the file ends before them, or there are fewer than two.
+    """
+    end = begin + size * n_points
+    if n_points < 2 or end > len(data):
+        raise ReaderError(
+            path,
+            f"{n_points} points, but the file ends at byte {len(data)}",
+            where=where,
+            expected=f"two points or more, and {end} bytes",
+            remedy="the file is truncated: copy it again",
+        )
+    records = np.frombuffer(data, np.uint8, size * n_points, begin).reshape(n_points, size)
+    y = records[:, :4].copy().view("<f4")[:, 0].astype(float)
+    return records, y, end
 
 
 READER = Reader("bruker_raw", (".raw",), _sniff, read_raw)

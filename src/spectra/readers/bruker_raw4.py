@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spectra.errors import ReaderError
+from spectra.readers.bruker import read_records
 from spectra.readers.frame import Frame, Reader, noise_of, tube
 
 _MAGIC = b"RAW4.00"
@@ -161,18 +162,8 @@ def _read_range(
             remedy="it may be of a detector with several channels; export it as XYE",
         )
     begin = at + _RANGE_HEADER + drives
-    end = begin + size * n_points
-    if n_points < 2 or end > len(data):
-        raise ReaderError(
-            path,
-            f"{n_points} points, but the file ends at byte {len(data)}",
-            where=where,
-            expected=f"two points or more, and {end} bytes",
-            remedy="the file is truncated: copy it again",
-        )
+    _, y, end = read_records(path, data, begin, size, n_points, where)
     _check_axis(path, data, at, begin, start, where)
-    records = np.frombuffer(data, np.uint8, size * n_points, begin).reshape(n_points, size)
-    y = records[:, :4].copy().view("<f4")[:, 0].astype(float)
     x = start + step * np.arange(n_points)
     name = f"range {number}"
     return Frame(x, y, None, noise_of(y, None), {}, metadata, name=name), end

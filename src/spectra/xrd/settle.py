@@ -1,11 +1,13 @@
-"""Fit frames so that the answer hangs on nothing but the frame itself.
+"""Fit frames so that the answer hangs on the frame itself and not on others far away.
 
 Starts and windows come from the tracks, and the tracks from a few frames of the sequence: by the
 last bits of its start every fit would hang on frames that it has nothing to do with, damaged ones
 among them. So a frame is fitted from where it is expected, and then in windows and from starts
 that its own peaks give. Both stand on a grid much coarser than what a frame far away can change:
 the same frame gives the same bits, and where the first windows were the right ones already
-nothing is fitted twice.
+nothing is fitted twice. What remains of the sequence is which peaks are looked for, the place of
+those that are not found, and the shape of weak ones; and an answer within rounding of the edge of
+a cell of the grid can still tip.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ Fit = tuple[IntArray, Windows, WindowFit]
 
 # Centres stand on a grid of so many fwhm; widths and shapes have mantissas of so many bits.
 _GRID = 0.25
+_WIDTH_BITS = 3
+_SHAPE_BITS = 4
 _ROUNDS = 5
 # Uncertainties by which an answer may differ between windows of neighbouring cells.
 _MARGIN = 1.0
-_WIDTH_BITS = 3
-_SHAPE_BITS = 4
 
 
 def fit_settled(
@@ -126,6 +128,7 @@ def _on_grid(
 
 
 def _lower_corner(one: Expectation, other: Expectation, wavelength_ratio: float) -> Expectation:
+    """Put each peak at the lower, and as wide as the narrower, of two expectations."""
     center = np.minimum(one.center, other.center)
     fwhm = np.minimum(one.fwhm, other.fwhm)
     return replace(other, center=center, fwhm=fwhm, tail=alpha2_distance(center, wavelength_ratio))
