@@ -25,6 +25,8 @@ _GAUSS = float(2.0 * np.sqrt(_LN2 / np.pi))
 _SIGMA = float(1.0 / (2.0 * np.sqrt(2.0 * _LN2)))
 _POSITIVE = (1e-12, np.inf)
 _FAR = -300.0
+# Γ⁵ = Γ_G⁵ + c₁Γ_G⁴Γ_L + … + Γ_L⁵ of Thompson, Cox and Hastings.
+_TCH = (2.69269, 2.42843, 4.47163, 0.07842)
 # Width of a Voigt profile from those of its parts: J. J. Olivero and R. L. Longbothum,
 # J. Quant. Spectrosc. Radiat. Transf. 17 (1977) 233; good to 0.02 %.
 _OLIVERO = (0.5346, 0.2166)
@@ -352,7 +354,7 @@ def _tch(
     doi:10.1107/S0021889887087090: Γ⁵ = Γ_G⁵ + 2.69269Γ_G⁴Γ_L + … + Γ_L⁵ and
     η = 1.36603q − 0.47719q² + 0.11116q³, q = Γ_L/Γ.
     """
-    (total, total_slopes), (eta, eta_slopes) = _tch_parts(fwhm_gauss, fwhm_lorentz)
+    (total, total_slopes), (eta, eta_slopes) = tch_parts(fwhm_gauss, fwhm_lorentz)
     g, (by_center, by_width, by_eta) = _pseudo_voigt(x, center, total, eta)
     return g, (
         by_center,
@@ -360,18 +362,27 @@ def _tch(
     )
 
 
-def _tch_parts(
+def tch_parts(
     fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray
 ) -> tuple[tuple[FloatArray, Gradient], tuple[FloatArray, Gradient]]:
-    """Total width and mixing of Thompson, Cox and Hastings, each with its gradient."""
+    """Total width and mixing of Thompson, Cox and Hastings, each with its gradient.
+
+    P. Thompson, D. E. Cox and J. B. Hastings, J. Appl. Cryst. 20 (1987) 79. Either width may
+    be 0; of both only one.
+    """
     a, b = fwhm_gauss, fwhm_lorentz
-    c = (1.0, 2.69269, 2.42843, 4.47163, 0.07842, 1.0)
-    total = np.asarray(sum(c[i] * a ** (5 - i) * b**i for i in range(6))) ** 0.2
-    by_a = sum(c[i] * (5 - i) * a ** (4 - i) * b**i for i in range(5)) / (5.0 * total**4)
-    by_b = sum(c[i] * i * a ** (5 - i) * b ** (i - 1) for i in range(1, 6)) / (5.0 * total**4)
+    c1, c2, c3, c4 = _TCH
+    power5 = a * (a * (a * (a * (a + c1 * b) + c2 * b**2) + c3 * b**3) + c4 * b**4) + b**5
+    total = np.asarray(power5) ** 0.2
+    inverse = 0.2 * total / power5
+    b2 = b * b
+    by_a = a * (a * (a * (5.0 * a + 4.0 * c1 * b) + 3.0 * c2 * b2) + 2.0 * c3 * b * b2)
+    by_a = (by_a + c4 * b2 * b2) * inverse
+    by_b = a * (a * (a * (c1 * a + 2.0 * c2 * b) + 3.0 * c3 * b2) + 4.0 * c4 * b * b2)
+    by_b = (by_b + 5.0 * b2 * b2) * inverse
     q = b / total
     eta = q * (1.36603 + q * (-0.47719 + 0.11116 * q))
-    eta_slope = 1.36603 - 2 * 0.47719 * q + 3 * 0.11116 * q**2
+    eta_slope = 1.36603 + q * (-2 * 0.47719 + 3 * 0.11116 * q)
     q_a, q_b = -q * by_a / total, (1.0 - q * by_b) / total
     return (total, (by_a, by_b)), (eta, (eta_slope * q_a, eta_slope * q_b))
 
@@ -388,7 +399,7 @@ def _voigt_width(fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray) -> tuple[Floa
 
 
 def _tch_width(fwhm_gauss: FloatArray, fwhm_lorentz: FloatArray) -> tuple[FloatArray, Gradient]:
-    return _tch_parts(fwhm_gauss, fwhm_lorentz)[0]
+    return tch_parts(fwhm_gauss, fwhm_lorentz)[0]
 
 
 _FWHM = {"fwhm": _POSITIVE}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.reference import Phase
+from spectra.xrd.laue import images, laue_rotations
 
 FloatArray = NDArray[np.float64]
 
@@ -88,14 +89,10 @@ def relative_intensity(reflections: Reflections, wavelength: float) -> FloatArra
 
 def _merge(hkl: NDArray[np.int32], group: object) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """One representative of each family under the Laue group, and the family's size."""
-    operations = group.operations()  # type: ignore[attr-defined]
-    rotations = np.array([op.rot for op in operations.sym_ops], dtype=np.int64) // 24
-    both = np.concatenate([rotations, -rotations])
-    # h' = h·R for every operation: (R, operations, 3)
-    images = np.einsum("ri,oij->roj", hkl.astype(np.int64), both)
-    key = (images[..., 0] * 4096 + images[..., 1]) * 4096 + images[..., 2]
+    family = images(hkl, laue_rotations(group))
+    key = (family[..., 0] * 4096 + family[..., 1]) * 4096 + family[..., 2]
     best = key.argmax(axis=1)
-    chosen = images[np.arange(len(hkl)), best]
+    chosen = family[np.arange(len(hkl)), best]
     size = np.array([np.unique(row).size for row in key])
     _, first = np.unique(key.max(axis=1), return_index=True)
     return chosen[first].astype(np.int32), size[first].astype(np.int32)
