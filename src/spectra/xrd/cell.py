@@ -11,16 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ResultsError, SettingError
-from spectra.fit.uncertainty import propagate
 from spectra.method import Method, setting
 from spectra.reference import Phase, load_phase
 from spectra.results import Results, Table
 from spectra.status import Status
 from spectra.xrd.aberrations import get_aberrations
 from spectra.xrd.assign import Assignment, assign
-from spectra.xrd.lattice import CELL_NAMES, CellConstraint, volume
+from spectra.xrd.lattice import CellConstraint
 from spectra.xrd.model import CELL_RANGE, Axis, CellModel
-from spectra.xrd.phases import PhaseStatus, cell_table
+from spectra.xrd.phases import PhaseStatus, cell_table, fill_cells
 from spectra.xrd.refine import Observations, Refinement, Refiner
 from spectra.xrd.structure import reflections, relative_intensity
 from spectra.xrd.tracks import found
@@ -300,7 +299,7 @@ class Cell(Method):
                 cov6 = constraint.matrix @ cov @ constraint.matrix.T
             columns["phase_status"][:, p] = status
             good = np.isin(status, (PhaseStatus.OK, PhaseStatus.DEGENERATE))
-            _fill_phase(columns, p, np.where(good)[0], cells[:, p], cov6)
+            fill_cells(columns, p, np.where(good)[0], cells[:, p], cov6)
 
     def _fill_corrections(
         self,
@@ -395,26 +394,3 @@ def _share_of(information: FloatArray, cov: FloatArray) -> FloatArray:
         product = np.matmul(information[usable], cov[usable])
         share[usable] = np.abs(np.linalg.eigvals(product)).max(axis=1)
     return share
-
-
-def _fill_phase(
-    columns: dict[str, NDArray[Any]],
-    p: int,
-    rows: NDArray[np.intp],
-    cells: FloatArray,
-    cov: FloatArray,
-) -> None:
-    """Write cell, volume and c/a of one phase for the frames where it is determined."""
-    cell, cov = cells[rows], cov[rows]
-    for i, name in enumerate(CELL_NAMES):
-        columns[name][rows, p] = cell[:, i]
-        columns[f"{name}_stderr"][rows, p] = np.sqrt(cov[:, i, i])
-    value, gradient = volume(cell)
-    columns["volume"][rows, p] = value
-    columns["volume_stderr"][rows, p] = np.sqrt(propagate(gradient, cov))
-    ratio = cell[:, 2] / cell[:, 0]
-    gradient = np.zeros_like(cell)
-    gradient[:, 0], gradient[:, 2] = -ratio / cell[:, 0], 1.0 / cell[:, 0]
-    columns["c_over_a"][rows, p] = ratio
-    columns["c_over_a_stderr"][rows, p] = np.sqrt(np.maximum(propagate(gradient, cov), 0.0))
-    columns["cell_cov"][rows, p] = cov

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.uncertainty import propagate
 from spectra.results import Column, Table
 from spectra.xrd.aberrations import Aberration
-from spectra.xrd.lattice import CELL_NAMES
+from spectra.xrd.lattice import CELL_NAMES, volume
+
+FloatArray = NDArray[np.float64]
 
 
 class PhaseStatus(IntEnum):
@@ -31,6 +34,56 @@ class PhaseStatus(IntEnum):
         return self.name.lower()
 
 
+def cell_columns() -> tuple[Column, ...]:
+    """Columns of a cell and its state for each phase."""
+    per_phase = ("phase",)
+    units = ("angstrom",) * 3 + ("deg",) * 3
+    return (
+        Column("volume", "angstrom^3", "unit-cell volume", per_phase, stderr=True),
+        *(
+            Column(n, u, f"cell parameter {n}", per_phase, stderr=True)
+            for n, u in zip(CELL_NAMES, units, strict=True)
+        ),
+        Column("c_over_a", "", "ratio c/a", per_phase, stderr=True),
+        Column("phase_status", "", "code of PhaseStatus", per_phase, dtype="int8"),
+        Column("cell_cov", "", "covariance of the cell", ("phase", "parameter", "parameter")),
+    )
+
+
+def fill_cells(
+    columns: dict[str, NDArray[Any]],
+    phase: int,
+    rows: NDArray[np.intp],
+    cells: FloatArray,
+    cov: FloatArray,
+) -> None:
+    """Write cell, volume and c/a of one phase for the frames where it is determined.
+
+    Parameters
+    ----------
+    columns : dict of str to array
+        As `cell_columns` declares them.
+    phase : int
+    rows : int array
+        The frames.
+    cells, cov : array (frames, 6), (frames, 6, 6)
+        Of all frames.
+    """
+    cell, cov = cells[rows], cov[rows]
+    for i, name in enumerate(CELL_NAMES):
+        columns[name][rows, phase] = cell[:, i]
+        columns[f"{name}_stderr"][rows, phase] = np.sqrt(cov[:, i, i])
+    value, gradient = volume(cell)
+    columns["volume"][rows, phase] = value
+    columns["volume_stderr"][rows, phase] = np.sqrt(propagate(gradient, cov))
+    ratio = cell[:, 2] / cell[:, 0]
+    gradient = np.zeros_like(cell)
+    gradient[:, 0], gradient[:, 2] = -ratio / cell[:, 0], 1.0 / cell[:, 0]
+    columns["c_over_a"][rows, phase] = ratio
+    columns["c_over_a_stderr"][rows, phase] = np.sqrt(np.maximum(propagate(gradient, cov), 0.0))
+    columns["cell_cov"][rows, phase] = cov
+
+
 def cell_table(
     names: tuple[str, ...],
     peak: dict[str, NDArray[Any]],
@@ -48,18 +101,10 @@ def cell_table(
     aberrations : tuple of Aberration
     axis_unit : str
     """
-    per_phase, per_peak = ("phase",), ("peak",)
-    units = ("angstrom",) * 3 + ("deg",) * 3
+    per_peak = ("peak",)
     columns = [
-        Column("volume", "angstrom^3", "unit-cell volume", per_phase, stderr=True),
-        *(
-            Column(n, u, f"cell parameter {n}", per_phase, stderr=True)
-            for n, u in zip(CELL_NAMES, units, strict=True)
-        ),
-        Column("c_over_a", "", "ratio c/a", per_phase, stderr=True),
-        Column("phase_status", "", "code of PhaseStatus", per_phase, dtype="int8"),
-        Column("n_reflections", "", "reflections used", per_phase).as_int(),
-        Column("cell_cov", "", "covariance of the cell", ("phase", "parameter", "parameter")),
+        *cell_columns(),
+        Column("n_reflections", "", "reflections used", ("phase",)).as_int(),
         *(Column(a.name, a.unit, a.meaning, stderr=True) for a in aberrations),
         Column("chi2_reduced", "", "chi square per degree of freedom"),
         Column("position_excess", axis_unit, "scatter of positions beyond their uncertainties"),

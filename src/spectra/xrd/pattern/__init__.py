@@ -1,0 +1,1 @@
+"""Whole-pattern refinement of sequences: Pawley, Le Bail, Rietveld."""

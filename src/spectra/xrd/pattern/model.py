@@ -1,0 +1,144 @@
+"""A model of a powder pattern: phases, instrument, aberrations and background."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.xrd.aberrations import Aberration
+from spectra.xrd.pattern.background import Background
+from spectra.xrd.pattern.compose import PhaseLines, Term
+from spectra.xrd.pattern.layout import Layout, prefixed
+from spectra.xrd.pattern.lines import Lines
+from spectra.xrd.pattern.phase import PhaseModel
+from spectra.xrd.profile.axial import AXIAL
+from spectra.xrd.profile.intensity import FactorTerm
+from spectra.xrd.profile.terms import Coefficient
+from spectra.xrd.profile.widths import WidthTerm
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class PatternModel:
+    """The whole model; its parameters are those of `layout`.
+
+    Parameters
+    ----------
+    emission : tuple of (float, float)
+        Wavelength (angstrom) of each line of the radiation and its share in the intensity.
+    radius : float
+        Of the diffractometer, mm.
+    phases : tuple of PhaseModel
+    aberrations : tuple of Aberration
+    widths : tuple of WidthTerm
+        Of the instrument.
+    factors : tuple of FactorTerm
+        Of instrument and specimen: Lorentz and polarisation factor, absorption.
+    background : Background
+    limits : (float, float)
+        Range of 2θ (deg) that is used.
+    nodes : tuple of int array (R,)
+        For each phase, into how many lines axial divergence splits each reflection.
+    """
+
+    emission: tuple[tuple[float, float], ...]
+    radius: float
+    phases: tuple[PhaseModel, ...]
+    aberrations: tuple[Aberration, ...]
+    widths: tuple[WidthTerm, ...]
+    factors: tuple[FactorTerm, ...]
+    background: Background
+    limits: tuple[float, float]
+    nodes: tuple[IntArray, ...]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """All parameters: of the pattern, of each phase, and last of the background."""
+        shifts = (Coefficient(a.name, a.unit, a.meaning) for a in self.aberrations)
+        background = (
+            Coefficient(n, "counts", f"coefficient {n} of the background")
+            for n in self.background.names
+        )
+        terms = (*self.widths, AXIAL, *self.factors)
+        return Layout(
+            (
+                *shifts,
+                *(c for term in terms for c in term.coefficients),
+                *(c for p in self.phases for c in prefixed(f"{p.name}.", p.coefficients)),
+                *background,
+            )
+        )
+
+    def lines(self, theta: FloatArray, active: IntArray, rows: IntArray) -> Lines:
+        """Lines of all phases.
+
+        Parameters
+        ----------
+        theta : array (rows, P)
+            All parameters, those of the background included.
+        active : int array (A,)
+            The parameters by which derivatives are formed.
+        rows : int array (rows,)
+            Which of the patterns the rows are.
+
+        Returns
+        -------
+        Lines
+            Every reflection of every phase once for each line of the radiation, and several
+            times where axial divergence bends it.
+        """
+        place = np.full(self.layout.size, -1)
+        place[active] = np.arange(len(active))
+        return Lines.concatenate(
+            [made.lines(theta, place, len(active), rows) for made in self._phase_lines]
+        )
+
+    def lines_of(self, number: int, theta: FloatArray, rows: IntArray) -> list[Lines]:
+        """Lines of one phase, without derivatives, for each line of the radiation."""
+        count = len(self.emission)
+        place = np.full(self.layout.size, -1)
+        some = self._phase_lines[number * count : (number + 1) * count]
+        return [made.lines(theta, place, 0, rows) for made in some]
+
+    def cell_columns(self, number: int) -> slice:
+        """Places of the cell of a phase."""
+        phase = self.phases[number]
+        return self._columns(phase.cell_coefficients, f"{phase.name}.")
+
+    @cached_property
+    def _phase_lines(self) -> tuple[PhaseLines, ...]:
+        shifts = tuple((a, self.layout.index(a.name)) for a in self.aberrations)
+        made = []
+        for phase, nodes in zip(self.phases, self.nodes, strict=True):
+            prefix = f"{phase.name}."
+            for wavelength, share in self.emission:
+                made.append(
+                    PhaseLines(
+                        phase=phase,
+                        cell=self._columns(phase.cell_coefficients, prefix),
+                        amplitude=self._columns(phase.amplitude.coefficients, prefix),
+                        shifts=shifts,
+                        radius=self.radius,
+                        widths=(*self._terms(self.widths), *self._terms(phase.widths, prefix)),
+                        factors=(*self._terms(self.factors), *self._terms(phase.factors, prefix)),
+                        axial=self._columns(AXIAL.coefficients),
+                        nodes=nodes,
+                        wavelength=wavelength,
+                        share=share,
+                    )
+                )
+        return tuple(made)
+
+    def _terms(
+        self, terms: Sequence[WidthTerm] | Sequence[FactorTerm], prefix: str = ""
+    ) -> tuple[Term, ...]:
+        return tuple(Term(t, self._columns(t.coefficients, prefix)) for t in terms)
+
+    def _columns(self, coefficients: Sequence[Coefficient], prefix: str = "") -> slice:
+        return self.layout.columns([c.name for c in coefficients], prefix)

@@ -1,0 +1,71 @@
+"""Look at frames before they are fitted: which can be used, and which of their points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.damage import Normal
+from spectra.fit.quality import judge_frames
+from spectra.fit.uncertainty import point_sigma
+from spectra.stack import Noise, Stack
+from spectra.status import Status
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Screened:
+    """Frames of a block as they were found.
+
+    Attributes
+    ----------
+    status : int8 array (frames,)
+        OK, or why a frame cannot be fitted.
+    messages : tuple of str
+        One per frame.
+    rows : int array (usable,)
+        Frames that can be fitted.
+    y, sigma : array (usable, points)
+        Their intensities, NaN where not measured or damaged, and standard uncertainties.
+    damage : tuple of str
+        What is wrong with each of them; empty where nothing is.
+    """
+
+    status: NDArray[np.int8]
+    messages: tuple[str, ...]
+    rows: IntArray
+    y: FloatArray
+    sigma: FloatArray
+    damage: tuple[str, ...]
+
+
+def screen(block: Stack, noise: Noise, normal: Normal, level: FloatArray) -> Screened:
+    """Judge the frames of a block.
+
+    Parameters
+    ----------
+    block : Stack
+        Cropped to the range that is used.
+    noise : {"counts", "given", "unknown"}
+    normal : Normal
+        What undamaged frames look like.
+    level : array (frames,)
+        Mean intensity expected of each.
+    """
+    y = np.asarray(block.signal)
+    status, messages = judge_frames(y)
+    given = block.status != Status.OK
+    status = np.where(given, block.status, status).astype(np.int8)
+    texts = tuple(
+        own if not bad else before
+        for own, bad, before in zip(messages, given, block.messages, strict=True)
+    )
+    rows = np.flatnonzero(status == Status.OK)
+    errors = None if block.errors is None else np.asarray(block.errors)[rows]
+    sigma = point_sigma(y[rows], errors, noise)
+    clean, damage = normal.inspect(block.x, block.axis.unit, y[rows], sigma, level[rows])
+    return Screened(status, texts, rows, clean, point_sigma(clean, errors, noise), damage)
