@@ -27,7 +27,7 @@ _FAR = -300.0
 # Width (deg) in place of none at all: a line must have an area.
 _LEAST = 1e-9
 # Points worked on at once, so that what they need stays in the processor's cache.
-_CHUNK = 8192
+_CHUNK = 16384
 
 BASIS = 6
 OUTPUTS = 4
@@ -136,7 +136,9 @@ class TchLines:
             used = basis[:, : len(lines.fwhm)]
             lines.fill_basis(shifts[part], used)
             np.matmul(lines.mixing, np.moveaxis(used, 0, 1), out=target[part])
-        return out if np.shares_memory(out, target) else target.reshape(out.shape)
+        if not np.may_share_memory(out, target):
+            out[...] = target.reshape(out.shape)
+        return out
 
 
 def tch(

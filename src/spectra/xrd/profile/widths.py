@@ -110,8 +110,8 @@ class LinearWidth(Declared):
             slopes = gather([s for _, s in pairs], angle.sine.shape)
             weights = np.asarray(values, dtype=float)[..., None, :]
             parts.append((_dot(by_values, weights), by_values, _dot(slopes, weights)))
-        (g, g_values, g_angle), (l, l_values, l_angle) = parts
-        return Contribution(g, l, g_values, l_values, g_angle, l_angle)
+        (gauss2, by_gauss, slope_gauss), (lorentz, by_lorentz, slope_lorentz) = parts
+        return Contribution(gauss2, lorentz, by_gauss, by_lorentz, slope_gauss, slope_lorentz)
 
 
 def _dot(a: FloatArray, b: FloatArray) -> FloatArray:
