@@ -14,7 +14,7 @@ from spectra.xrd.lattice import inverse_d2
 from spectra.xrd.pattern.lines import Lines
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.profile.axial import axial_nodes
-from spectra.xrd.profile.intensity import FactorTerm
+from spectra.xrd.profile.intensity import FactorTerm, product
 from spectra.xrd.profile.widths import WidthTerm, line_widths
 
 FloatArray = NDArray[np.float64]
@@ -23,8 +23,6 @@ IntArray = NDArray[np.intp]
 _DEGREES = 180.0 / np.pi
 # sin θ beyond which a line is out of reach.
 _REACH = 0.9995
-# Factor below which a line is not there.
-_LEAST = 1e-30
 CENTER, AREA, FWHM, ETA = range(4)
 
 
@@ -188,15 +186,20 @@ class PhaseLines:
         """Integrated intensities, and their derivatives by 1/d² through the strengths."""
         amplitude = self.phase.amplitude
         strength, by_values, by_q = amplitude.evaluate(theta[:, self.amplitude], q, rows)
-        made = [t.term.evaluate(theta[:, t.columns], angle) for t in self.factors]  # type: ignore[call-arg]
-        product = self.share * reached * np.prod([m.value for m in made], axis=0)
-        area = strength * product
-        slopes.add(AREA, self.amplitude, product[..., None] * by_values)
-        for term, factor in zip(self.factors, made, strict=True):
-            rest = area / np.maximum(factor.value, _LEAST)
-            slopes.add(AREA, term.columns, rest[..., None] * factor.by_values)
-            by_angle[:, :, AREA] += rest * factor.by_two_theta
-        return area, by_q * product
+        values = [theta[:, t.columns] for t in self.factors]
+        terms: Sequence[FactorTerm] = [t.term for t in self.factors]  # type: ignore[misc]
+        factor = product(terms, values, angle)
+        weight = self.share * reached
+        factors = weight * factor.value
+        slopes.add(AREA, self.amplitude, factors[..., None] * by_values)
+        whole = weight * strength
+        first = 0
+        for term, own in zip(self.factors, values, strict=True):
+            part = slice(first, first + own.shape[1])
+            first = part.stop
+            slopes.add(AREA, term.columns, whole[..., None] * factor.by_values[..., part])
+        by_angle[:, :, AREA] = whole * factor.by_two_theta
+        return strength * factors, by_q * factors
 
     def _spread(
         self,

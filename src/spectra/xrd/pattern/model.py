@@ -15,13 +15,17 @@ from spectra.xrd.pattern.compose import PhaseLines, Term
 from spectra.xrd.pattern.layout import Layout, prefixed
 from spectra.xrd.pattern.lines import Lines
 from spectra.xrd.pattern.phase import PhaseModel
-from spectra.xrd.profile.axial import AXIAL
 from spectra.xrd.profile.intensity import FactorTerm
 from spectra.xrd.profile.terms import Coefficient
 from spectra.xrd.profile.widths import WidthTerm
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+
+AXIAL = (
+    Coefficient("s_l", "", "half height of the sample over the radius", 0.0, 0.0, 0.2),
+    Coefficient("h_l", "", "half height of the slit over the radius", 0.0, 0.0, 0.2),
+)
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,12 @@ class PatternModel:
             Coefficient(n, "counts", f"coefficient {n} of the background")
             for n in self.background.names
         )
-        terms = (*self.widths, AXIAL, *self.factors)
         return Layout(
             (
                 *shifts,
-                *(c for term in terms for c in term.coefficients),
+                *(c for term in self.widths for c in term.coefficients),
+                *AXIAL,
+                *(c for term in self.factors for c in term.coefficients),
                 *(c for p in self.phases for c in prefixed(f"{p.name}.", p.coefficients)),
                 *background,
             )
@@ -127,7 +132,7 @@ class PatternModel:
                         radius=self.radius,
                         widths=(*self._terms(self.widths), *self._terms(phase.widths, prefix)),
                         factors=(*self._terms(self.factors), *self._terms(phase.factors, prefix)),
-                        axial=self._columns(AXIAL.coefficients),
+                        axial=self._columns(AXIAL),
                         nodes=nodes,
                         wavelength=wavelength,
                         share=share,

@@ -1,0 +1,423 @@
+"""What Rietveld, Pawley and Le Bail refinements have in common: all but the intensities."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import SettingError, StackError
+from spectra.fit.damage import Normal
+from spectra.fit.losses import SQUARES, Counts
+from spectra.fit.uncertainty import misfit_scale
+from spectra.method import Method, setting
+from spectra.reference import Phase, load_phase
+from spectra.results import Results, Table
+from spectra.stack import Noise, Stack
+from spectra.status import Status
+from spectra.xrd.pattern.build import ModelBuilder
+from spectra.xrd.pattern.intensities import bragg_factors
+from spectra.xrd.pattern.model import PatternModel
+from spectra.xrd.pattern.objective import PatternObjective
+from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
+from spectra.xrd.pattern.stages import Stage, check_free, make_stages
+from spectra.xrd.pattern.starts import Starts
+from spectra.xrd.pattern.statistics import agreement
+from spectra.xrd.pattern.table import Filler, pattern_table
+from spectra.xrd.pattern.tiles import Tiles
+from spectra.xrd.phases import PhaseStatus
+from spectra.xrd.samples import NodeData, Samples
+from spectra.xrd.screen import screen
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+PhaseSpec = str | Path | Phase | Mapping[str, Any]
+
+_ERRORS = ("auto", "counts", "given", "residual")
+# Points of a tile: lines are a few points wide, and a tail is smooth over so many.
+_TILE = 128
+_FEWEST_POINTS = 50
+
+
+@dataclass(frozen=True)
+class PatternPlan:
+    """What a refinement needs to know about the sequence.
+
+    ``start``, ``strengths`` and ``level`` are None in the plan of the whole sequence and stand
+    in the part that is cut for a block.
+    """
+
+    table: Table
+    model: PatternModel
+    free: BoolArray
+    starts: Starts
+    noise: Noise
+    normal: Normal
+    masses: tuple[float, ...]
+    attrs: dict[str, Any]
+    n_frames: int
+    start: FloatArray | None = None
+    strengths: tuple[FloatArray, ...] | None = None
+    level: FloatArray | None = None
+
+    def cut(self, first: int, stop: int) -> PatternPlan:
+        """The part for frames ``first:stop`` of the sequence."""
+        frames = np.arange(first, stop, dtype=float)
+        return replace(
+            self,
+            start=self.starts.at(frames),
+            strengths=self.starts.strengths_at(frames),
+            level=self.normal.level_at(frames),
+        )
+
+    def whole(self) -> PatternPlan:
+        """The plan, cut for all frames if it has not been cut."""
+        return self if self.start is not None else self.cut(0, self.n_frames)
+
+    def cut_again(self, first: int, stop: int) -> PatternPlan:
+        """The part for some frames of the block the plan was cut for."""
+        plan = self.whole()
+        assert plan.start is not None
+        assert plan.strengths is not None
+        assert plan.level is not None
+        some = slice(first, stop)
+        return replace(
+            plan,
+            start=plan.start[some],
+            strengths=tuple(s[some] for s in plan.strengths),
+            level=plan.level[some],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholePattern(Method):
+    """Settings and course of a whole-pattern refinement; see its children."""
+
+    phases: tuple[PhaseSpec, ...] = setting((), "phases in the pattern")
+    instrument: str = setting("", "file of the instrument: .instprm, .prm or .toml")
+    radiation: str | None = setting(None, "Kα doublet, e.g. 'Cu', or 'neutron'")
+    wavelength: float | None = setting(None, "wavelength", unit="angstrom", within="> 0")
+    geometry: str | None = setting(
+        None, "diffraction geometry", within="debye_scherrer, bragg_brentano"
+    )
+    corrections: tuple[str, ...] = setting(("zero",), "corrections of positions that are refined")
+    radius: float = setting(200.0, "radius of the diffractometer", unit="mm", within="> 0")
+    profile: tuple[str, ...] = setting((), "widths of the instrument that are refined")
+    widths: tuple[str, ...] = setting(
+        ("size", "strain"), "widths of the sample, refined for each phase"
+    )
+    factors: tuple[str, ...] = setting((), "factors on intensities, e.g. 'capillary'")
+    low: float | None = setting(None, "lower end of the range used", unit="deg")
+    high: float | None = setting(None, "upper end of the range used", unit="deg")
+    exclude: tuple[tuple[float, float], ...] = setting((), "ranges left out", unit="deg")
+    background_degree: int = setting(5, "degree of the background", within="0 to 36")
+    background_inverse: bool = setting(False, "whether 1/2θ is added to the background")
+    humps: tuple[tuple[float, float], ...] = setting(
+        (), "centre and fwhm of broad maxima of the background", unit="deg"
+    )
+    refine: tuple[str, ...] = setting((), "further parameters that are refined, with wildcards")
+    hold: tuple[str, ...] = setting((), "parameters that are held, with wildcards")
+    start: Mapping[str, float] = setting(None, "where parameters start")
+    keep: float = setting(4.0, "smallest scale over uncertainty to be present", within="> 0")
+    cell_range: float = setting(0.03, "how far cells may go", within="0 to 0.2")
+    cell_error: float = setting(0.004, "how far cells may be off at the start", within="0 to 0.05")
+    coarse_frames: int = setting(8, "frames of the coarse pass", within="1 or more")
+    errors: str = setting("auto", "origin of uncertainties", within="auto, counts, given, residual")
+
+    def __post_init__(self) -> None:
+        self._make_plain()
+        if not self.phases:
+            raise SettingError(f"{self.name}: phases is empty; name at least one phase")
+        checks = {
+            "wavelength": self.wavelength is None or self.wavelength > 0,
+            "geometry": self.geometry in (None, "debye_scherrer", "bragg_brentano"),
+            "radius": self.radius > 0,
+            "background_degree": 0 <= self.background_degree <= 36,
+            "keep": self.keep > 0,
+            "cell_range": 0 < self.cell_range <= 0.2,
+            "cell_error": 0 <= self.cell_error <= 0.05,
+            "coarse_frames": self.coarse_frames >= 1,
+            "errors": self.errors in _ERRORS,
+        }
+        for name, good in checks.items():
+            if not good:
+                within = self.__dataclass_fields__[name].metadata["range"]
+                raise SettingError(
+                    f"{self.name}: {name} = {getattr(self, name)!r}; expected {within}"
+                )
+        for pair in (*self.exclude, *self.humps):
+            if len(pair) != 2:
+                raise SettingError(f"{self.name}: {pair!r}; expected two numbers (deg)")
+        if any(a >= b for a, b in self.exclude):
+            raise SettingError(f"{self.name}: exclude = {self.exclude}; expected (from, to) pairs")
+        if self.low is not None and self.high is not None and self.low >= self.high:
+            raise SettingError(f"{self.name}: low = {self.low} is not below high = {self.high}")
+
+    def _make_plain(self) -> None:
+        """Bring settings into the form in which a recipe can hold them."""
+        set_ = object.__setattr__
+        for name in ("phases", "corrections", "profile", "widths", "factors", "refine", "hold"):
+            value = getattr(self, name)
+            if isinstance(value, str | Path | Phase | Mapping):
+                value = (value,)
+            set_(self, name, tuple(str(v) if isinstance(v, Path) else v for v in value))
+        set_(self, "instrument", str(self.instrument))
+        set_(self, "start", dict(self.start or {}))
+        for name in ("exclude", "humps"):
+            set_(self, name, tuple(tuple(float(v) for v in pair) for pair in getattr(self, name)))
+
+    @abstractmethod
+    def amplitudes(self, builder: ModelBuilder) -> Any:
+        """Give each phase its strengths."""
+
+    @abstractmethod
+    def _free(self, model: PatternModel) -> tuple[str, ...]:
+        """Parameters of the strengths that are refined."""
+
+    def prepare(self, source: Stack) -> PatternPlan:
+        """Refine a few frames of the sequence, from the cells given.
+
+        Raises
+        ------
+        StackError
+            If the axis is not 2θ, has too few points in the range, or no frame can be used.
+        SettingError
+            If the radiation is not known, a phase has no line in the range, or a parameter
+            named does not exist.
+        """
+        if source.axis.name != "two_theta":
+            raise StackError(
+                f"{self.name} works on patterns over two_theta, not over {source.axis.name!r}"
+            )
+        noise = self._noise(source)
+        phases = [load_phase(p) for p in self.phases]
+        builder = ModelBuilder(self, source, phases)
+        samples = Samples.read(source, noise, self.coarse_frames, self._range())
+        normal = samples.learn() if len(samples.frame) else None
+        nodes = samples.nodes(normal) if normal else []
+        if normal is None or not nodes:
+            low, high = self._range()
+            raise StackError(
+                f"{self.name}: none of the {source.n_frames} frames has a usable signal between "
+                f"{low:g} and {high:g} deg"
+            )
+        model = builder.model(samples.x, nodes[0].y)
+        free = self._chosen(model)
+        check_free(model.layout, free)
+        stages = make_stages(model.layout, free, self.cell_error)
+        starts = self._walk(model, stages, samples.x, nodes, noise)
+        attrs = {
+            "axis": {"name": source.axis.name, "unit": source.axis.unit},
+            "title": source.title,
+            "errors": {"counts": "counts", "given": "given", "unknown": "residual"}[noise],
+            "wavelength": model.emission[0][0],
+            "stages": [s.name for s in stages],
+            "coarse_frames": len(nodes),
+            "literature": {p.name: list(p.cell) for p in phases},
+            "space_groups": {p.name: p.space_group for p in phases},
+            "standards": [],
+            "held": {
+                p.name: float(s)
+                for p, s, f in zip(
+                    model.layout.parameters, model.layout.start.tolist(), free, strict=True
+                )
+                if not f
+            },
+        }
+        masses = tuple(p.cell_mass for p in phases)
+        table = self._table(model, free)
+        return PatternPlan(
+            table, model, free, starts, noise, normal, masses, attrs, source.n_frames
+        )
+
+    def narrow(self, plan: PatternPlan, start: int, stop: int) -> PatternPlan:
+        """Give the starts for frames ``start:stop``."""
+        return plan.cut(start, stop)
+
+    def narrow_block(self, plan: PatternPlan, start: int, stop: int) -> PatternPlan:
+        """Give the starts for some frames of the block the plan was cut for."""
+        return plan.cut_again(start, stop)
+
+    def table(self, plan: PatternPlan) -> Table:
+        """Declare the table of refined patterns."""
+        return plan.table
+
+    def fit(self, block: Stack, plan: PatternPlan) -> Results:
+        """Refine all frames of a block."""
+        plan = plan.whole()
+        assert plan.start is not None
+        assert plan.level is not None
+        cropped = block.crop(*self._range())
+        seen = screen(cropped, plan.noise, plan.normal, plan.level)
+        columns = plan.table.empty(len(block))
+        columns["phase_status"][:] = PhaseStatus.NOT_DETERMINED
+        status, messages = seen.status.copy(), list(seen.messages)
+        if seen.rows.size:
+            usable = plan.cut_again(0, len(block))
+            assert usable.strengths is not None
+            strengths = tuple(s[seen.rows] for s in usable.strengths)
+            objective = self._objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
+            objective, result = self._refine(
+                objective, plan.start[seen.rows], plan.free, strengths
+            )
+            texts = self._fill(columns, seen.rows, objective, result, plan)
+            for i, row in enumerate(seen.rows.tolist()):
+                status[row], messages[row] = _verdict(
+                    int(result.status[i]), result.present[i], texts[i], seen.damage[i]
+                )
+        return Results(
+            table=plan.table,
+            columns=columns,
+            status=status,
+            messages=tuple(messages),
+            names=block.names,
+            variables=block.variables,
+            attrs=plan.attrs,
+        )
+
+    def _refine(
+        self,
+        objective: PatternObjective,
+        start: FloatArray,
+        free: BoolArray,
+        strengths: tuple[FloatArray, ...],
+    ) -> tuple[PatternObjective, Refined]:
+        """Refine some frames from their starts."""
+        return objective, refine(objective, start, free, self.keep)
+
+    def _approach(
+        self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
+    ) -> tuple[PatternObjective, FloatArray]:
+        """Bring one frame near its minimum from far away."""
+        return objective, refine_in_stages(objective, start, stages)
+
+    def _table(self, model: PatternModel, free: BoolArray) -> Table:
+        return pattern_table(model, free)
+
+    def _fill(
+        self,
+        columns: dict[str, NDArray[Any]],
+        rows: IntArray,
+        objective: PatternObjective,
+        result: Refined,
+        plan: PatternPlan,
+    ) -> list[str]:
+        """Write the refined frames; what is to be said of each."""
+        curve = objective.curve(result.theta)
+        y, weight = (objective.tiles.join(v[objective.rows]) for v in (objective.y, objective.weight))
+        n_free = result.free.sum(axis=1)
+        figures = agreement(y, curve, weight, n_free)
+        dof = np.maximum((weight > 0).sum(axis=1) - n_free, 1)
+        chi2 = figures.gof**2 * dof
+        scale = misfit_scale(chi2, dof, absolute=plan.noise != "unknown")
+        cov = result.cov * scale[:, None, None]
+        columns["scaled"][rows] = np.sqrt(scale)
+        filler = Filler(plan.table, plan.model, plan.free, plan.masses)
+        filler.fill(
+            columns, rows, result, cov, figures, bragg_factors(objective, result.theta)
+        )
+        names = plan.table.coords["phase"]["name"].tolist()
+        texts = []
+        for row in rows.tolist():
+            parts = [
+                f"{names[p]}: {PhaseStatus(s).label}"
+                for p, s in enumerate(columns["phase_status"][row].tolist())
+                if s != PhaseStatus.OK
+            ]
+            texts.append("; ".join(parts))
+        return texts
+
+    def _walk(
+        self,
+        model: PatternModel,
+        stages: tuple[Stage, ...],
+        x: FloatArray,
+        nodes: list[NodeData],
+        noise: Noise,
+    ) -> Starts:
+        """Refine the nodes one after the other, each from where the one before ended."""
+        theta = model.layout.start[None]
+        thetas, knowns, strengths = [], [], []
+        for node in nodes:
+            sigma = node.sigma[None]
+            objective = self._objective(model, x, node.y[None], sigma, "given")
+            objective, near = self._approach(objective, theta, stages)
+            objective, result = self._refine(
+                objective, near, stages[-1].free, self._strengths(objective)
+            )
+            known = result.free[0] & ~result.at_bound[0]
+            thetas.append(result.theta[0])
+            knowns.append(known)
+            strengths.append(self._strengths(objective))
+            theta = np.where(result.free | ~stages[-1].free, result.theta, theta)
+        return Starts(
+            np.array([n.frame for n in nodes]),
+            np.array(thetas),
+            np.array(knowns),
+            tuple(np.concatenate(s) for s in zip(*strengths, strict=True)),
+        )
+
+    def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
+        """Strengths that are no parameters; none by default."""
+        return ()
+
+    def _objective(
+        self, model: PatternModel, x: FloatArray, y: FloatArray, sigma: FloatArray, noise: Noise
+    ) -> PatternObjective:
+        use = np.isfinite(y) & np.isfinite(sigma) & (sigma > 0)
+        for low, high in self.exclude:
+            use &= ~((x >= low) & (x <= high))
+        weight = np.where(use, 1.0 / np.where(use, sigma, 1.0) ** 2, 0.0)
+        loss = Counts() if noise == "counts" else SQUARES
+        return PatternObjective.of(model, Tiles.of(x, min(_TILE, x.size)), y, weight, loss)
+
+    def _chosen(self, model: PatternModel) -> BoolArray:
+        """Which parameters (P,) are refined."""
+        layout = model.layout
+        names = [
+            *(f"{p.name}.{c.name}" for p in model.phases for c in p.cell_coefficients),
+            *(f"{p.name}.{n}" for p in model.phases for t in p.widths for n in t.names),
+            *(a.name for a in model.aberrations),
+            *self.profile,
+            *model.background.names,
+            *self._free(model),
+        ]
+        free = layout.match([*names, *self.refine])
+        if self.hold:
+            free &= ~layout.match(self.hold)
+        return free
+
+    def _noise(self, source: Stack) -> Noise:
+        if self.errors == "auto":
+            return source.noise
+        if self.errors == "given" and source.errors is None:
+            raise SettingError(
+                f'{self.name}: errors = "given", but the stack carries no uncertainties; '
+                'use "counts" for raw counts or "residual"'
+            )
+        choices: dict[str, Noise] = {"counts": "counts", "given": "given", "residual": "unknown"}
+        return choices[self.errors]
+
+    def _range(self) -> tuple[float, float]:
+        return (
+            -np.inf if self.low is None else self.low,
+            np.inf if self.high is None else self.high,
+        )
+
+
+def _verdict(
+    code: int, present: BoolArray, text: str, damage: str
+) -> tuple[Status, str]:
+    """Status and message of a refined frame."""
+    status = Status(code)
+    if not present.any():
+        status = Status.LOST
+    if damage:
+        return Status.BAD_INPUT, "; ".join(filter(None, (damage, text)))
+    return status, text
