@@ -17,8 +17,8 @@ from spectra.reference import load_phase, radiation
 from spectra.results import Record
 from spectra.stack import Stack, Variable
 from spectra.xrd.aberrations import ABERRATIONS
+from spectra.xrd.crystal.reflections import reflections
 from spectra.xrd.lattice import d_spacing, volume
-from spectra.xrd.structure import reflections
 
 FloatArray = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from spectra.results import Results
 from spectra.status import Status
 from spectra.xrd.aberrations import ABERRATIONS
 from spectra.xrd.lattice import d_spacing
-from spectra.xrd.structure import reflections, relative_intensity
+from spectra.xrd.crystal.reflections import reflections, relative_intensity
 from spectra.xrd.tracks import PeakStatus, found, peaks_table
 
 WAVELENGTH = 1.5405929

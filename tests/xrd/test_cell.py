@@ -15,7 +15,7 @@ from spectra.xrd import Cell
 from spectra.xrd.aberrations import ABERRATIONS
 from spectra.xrd.lattice import d_spacing
 from spectra.xrd.phases import PhaseStatus
-from spectra.xrd.structure import reflections, relative_intensity
+from spectra.xrd.crystal.reflections import reflections, relative_intensity
 from spectra.xrd.tracks import PeakStatus, peaks_table
 
 WAVELENGTH = 1.5405929

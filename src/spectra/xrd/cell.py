@@ -17,11 +17,11 @@ from spectra.results import Results, Table
 from spectra.status import Status
 from spectra.xrd.aberrations import get_aberrations
 from spectra.xrd.assign import Assignment, assign
+from spectra.xrd.crystal.reflections import reflections, relative_intensity
 from spectra.xrd.lattice import CellConstraint
 from spectra.xrd.model import CELL_RANGE, Axis, CellModel
 from spectra.xrd.phases import PhaseStatus, cell_table, fill_cells
 from spectra.xrd.refine import Observations, Refinement, Refiner
-from spectra.xrd.structure import reflections, relative_intensity
 from spectra.xrd.tracks import found
 
 FloatArray = NDArray[np.float64]

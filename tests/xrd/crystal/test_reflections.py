@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectra.reference import load_phase
-from spectra.xrd.structure import reflections, relative_intensity
+from spectra.xrd.crystal.reflections import reflections, relative_intensity
 
 
 def indexed(name, d_min=1.0, wavelength=1.5406):

@@ -1,0 +1,1 @@
+"""Crystal structures: reflections, scattering, structure factors, symmetry of sites."""
