@@ -158,10 +158,14 @@ class Phase:
         """Density (g/cm³); NaN without atoms."""
         from scipy.constants import atomic_mass
 
+        return float(self.cell_mass * atomic_mass * 1e3 / (self.volume * 1e-24))
+
+    @cached_property
+    def cell_mass(self) -> float:
+        """Mass of the unit cell (g/mol); NaN without atoms."""
         if not self.atoms:
             return float("nan")
-        mass = sum(atom.occupancy * _mass(atom) for atom in self.all_atoms())
-        return float(mass * atomic_mass * 1e3 / (self.volume * 1e-24))
+        return float(sum(atom.occupancy * _mass(atom) for atom in self.all_atoms()))
 
     def all_atoms(self) -> tuple[Atom, ...]:
         """Every atom of the unit cell; a special position counts once for each image.

@@ -81,20 +81,27 @@ class Structural:
 class FreeStrengths:
     """Every reflection as strong as the pattern says (G. S. Pawley, J. Appl. Cryst. 14 (1981) 357).
 
+    Reflections at one spacing in whatever cell, such as 333 and 511 of a cubic one, share one
+    parameter.
+
     Parameters
     ----------
-    start : array (R,)
     names : tuple of str
+        Of the parameters.
+    start : array (n,)
+    group : int array (R,)
+        The parameter of each reflection.
     """
 
-    start: FloatArray
     names: tuple[str, ...]
+    start: FloatArray
+    group: IntArray
 
     @property
     def coefficients(self) -> tuple[Coefficient, ...]:
-        """One for each reflection."""
+        """One for each line that symmetry does not merge."""
         return tuple(
-            Coefficient(name, "", "integrated intensity", float(s))
+            Coefficient(name, "", f"{name}: multiplicity times |F|^2, relative", float(s))
             for name, s in zip(self.names, self.start, strict=True)
         )
 
@@ -102,9 +109,11 @@ class FreeStrengths:
         self, values: FloatArray, inverse_d2: FloatArray, rows: IntArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Give strengths and their slopes, as `Amplitude.evaluate`."""
-        count = values.shape[1]
-        by_values = np.broadcast_to(np.eye(count), (len(values), count, count))
-        return values, by_values, np.zeros_like(values)
+        share = 1.0 / np.bincount(self.group)[self.group]
+        slopes = np.zeros((len(self.group), len(self.names)))
+        slopes[np.arange(len(self.group)), self.group] = share
+        by_values = np.broadcast_to(slopes, (len(values), *slopes.shape))
+        return values[:, self.group] * share, by_values, np.zeros_like(inverse_d2)
 
 
 @dataclass(frozen=True)
@@ -128,7 +137,8 @@ class HeldStrengths:
         self, values: FloatArray, inverse_d2: FloatArray, rows: IntArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Give strengths and their slopes, as `Amplitude.evaluate`."""
-        held = self.strengths[rows]
+        # Before they are known, all patterns share one set.
+        held = self.strengths[rows if len(self.strengths) > 1 else np.zeros_like(rows)]
         return held, np.zeros((*held.shape, 0)), np.zeros_like(held)
 
 

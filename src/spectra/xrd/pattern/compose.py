@@ -95,6 +95,14 @@ class PhaseLines:
     wavelength: float
     share: float
 
+    @property
+    def reflection(self) -> IntArray:
+        """Which reflection each of the `lines` belongs to."""
+        if not (self.nodes > 1).any():
+            return np.arange(len(self.nodes))
+        some = (np.flatnonzero(self.nodes == n) for n in np.unique(self.nodes).tolist())
+        return np.concatenate([np.repeat(part, self.nodes[part[0]]) for part in some])
+
     def lines(self, theta: FloatArray, place: IntArray, count: int, rows: IntArray) -> Lines:
         """Lines at parameters (rows, P).
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -49,6 +49,8 @@ class PatternModel:
         Range of 2θ (deg) that is used.
     nodes : tuple of int array (R,)
         For each phase, into how many lines axial divergence splits each reflection.
+    overrides : mapping of str to float
+        Starts of parameters that differ from their usual ones.
     """
 
     emission: tuple[tuple[float, float], ...]
@@ -60,6 +62,11 @@ class PatternModel:
     background: Background
     limits: tuple[float, float]
     nodes: tuple[IntArray, ...]
+    overrides: Mapping[str, float] = field(default_factory=dict)
+
+    def starting(self, values: Mapping[str, float]) -> PatternModel:
+        """The same model, its parameters starting at these values; others stay."""
+        return replace(self, overrides={**self.overrides, **values})
 
     @cached_property
     def layout(self) -> Layout:
@@ -69,7 +76,7 @@ class PatternModel:
             Coefficient(n, "counts", f"coefficient {n} of the background")
             for n in self.background.names
         )
-        return Layout(
+        whole = Layout(
             (
                 *shifts,
                 *(c for term in self.widths for c in term.coefficients),
@@ -79,6 +86,8 @@ class PatternModel:
                 *background,
             )
         )
+        start = [self.overrides.get(p.name, p.start) for p in whole.parameters]
+        return whole.starting(np.array(start))
 
     def lines(self, theta: FloatArray, active: IntArray, rows: IntArray) -> Lines:
         """Lines of all phases.
@@ -104,12 +113,17 @@ class PatternModel:
             [made.lines(theta, place, len(active), rows) for made in self._phase_lines]
         )
 
-    def lines_of(self, number: int, theta: FloatArray, rows: IntArray) -> list[Lines]:
-        """Lines of one phase, without derivatives, for each line of the radiation."""
+    def reflection_of_lines(self) -> list[tuple[slice, IntArray, int]]:
+        """For each phase, which of the `lines` are its own, of which reflection, and of how many.
+        """
+        found, first = [], 0
         count = len(self.emission)
-        place = np.full(self.layout.size, -1)
-        some = self._phase_lines[number * count : (number + 1) * count]
-        return [made.lines(theta, place, 0, rows) for made in some]
+        for number, phase in enumerate(self.phases):
+            some = self._phase_lines[number * count : (number + 1) * count]
+            reflection = np.concatenate([made.reflection for made in some])
+            found.append((slice(first, first + len(reflection)), reflection, len(phase.hkl)))
+            first += len(reflection)
+        return found
 
     def cell_columns(self, number: int) -> slice:
         """Places of the cell of a phase."""

@@ -101,7 +101,7 @@ class PatternObjective:
                 self.tiles.curve_and_slopes(
                     lines.take(slice(part.start - i, part.stop - i)), out[:, : last + 1]
                 )
-                curve = out[:, last] + self._background(theta[part])
+                curve = out[:, last] + self.background_of(theta[part])
                 shape = (len(at), -1)
                 cost[part], omega = self.loss.cost_and_information(
                     curve.reshape(shape), self.y[at].reshape(shape), self.weight[at].reshape(shape)
@@ -120,9 +120,10 @@ class PatternObjective:
     def curve(self, theta: FloatArray) -> FloatArray:
         """Calculated patterns (rows, points)."""
         lines = self.model.lines(theta, np.empty(0, np.intp), self.rows)
-        return self.tiles.curve(lines) + self.tiles.join(self._background(theta))
+        return self.tiles.curve(lines) + self.tiles.join(self.background_of(theta))
 
-    def _background(self, theta: FloatArray) -> FloatArray:
+    def background_of(self, theta: FloatArray) -> FloatArray:
+        """Background (rows, tiles, T) at parameters (rows, P)."""
         count, *shape = self.background.shape
         coefficients = theta[:, theta.shape[1] - count :]
         # One row at a time: the order of the sums must not hang on how many there are.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,14 @@ from spectra.xrd.pattern.stages import Stage
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_TOLERANCE = 1e-9
+_TOLERANCE = 1e-7
 _ROUGH = 1e-4
 _EARLY_ITERATIONS = 12
+_LAST_ITERATIONS = 25
+# Relative difference of axes that wide lines may confuse.
+_ALIKE = 0.01
+# Significance of a phase whose shape is refined on the way.
+_SEEN = 4.0
 
 
 @dataclass(frozen=True)
@@ -46,15 +52,21 @@ class Refined:
     present: BoolArray
 
 
-Solve = Callable[[PatternObjective, FloatArray, BoolArray], Solution]
-
-
-def solve(objective: PatternObjective, start: FloatArray, free: BoolArray) -> Solution:
+def solve(
+    objective: PatternObjective,
+    start: FloatArray,
+    free: BoolArray,
+    *,
+    max_iterations: int = 100,
+    tolerance: float = _TOLERANCE,
+) -> Solution:
     """Refine the `free` (rows, P) parameters from `start` (rows, P)."""
     layout = objective.model.layout
     lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
     vary = objective.vary(free.any(axis=0))
-    return minimize(vary, start, lower, upper, free, tolerance=_TOLERANCE)
+    return minimize(
+        *(vary, start, lower, upper, free), max_iterations=max_iterations, tolerance=tolerance
+    )
 
 
 def refine(
@@ -62,7 +74,6 @@ def refine(
     start: FloatArray,
     free: BoolArray,
     keep: float,
-    solve: Solve = solve,
 ) -> Refined:
     """Refine from starts that are nearly right.
 
@@ -75,8 +86,6 @@ def refine(
     start : array (rows, P)
     free : bool array (P,)
     keep : float
-    solve : callable
-        How one refinement is done.
     """
     vary = np.tile(free, (len(start), 1))
     solution = solve(objective, start, vary)
@@ -107,14 +116,41 @@ def refine(
 def refine_in_stages(
     objective: PatternObjective, start: FloatArray, stages: Sequence[Stage]
 ) -> FloatArray:
-    """Bring parameters (rows, P) near the minimum; phases that are not seen stay as they are."""
+    """Bring parameters (rows, P) near the minimum; phases that are not seen stay as they are.
+
+    Wide lines find a cell from afar, and may confuse axes of nearly one length on the way. So
+    several ways are tried at once, and the best end is taken for each row: with wide lines and
+    without, and both again with such axes exchanged.
+    """
+    count = len(start)
+    every = np.arange(count)
+    wide = [s for s in stages if s.blur > 0]
+    narrow = [s for s in stages if s.blur == 0]
+    far = through_stages(objective, start, wide)
+    ways = [start, far]
+    if (_exchanged(objective, start) != start).any():
+        ways += [_exchanged(objective, way) for way in ways]
+    each = objective.take(np.concatenate([every] * len(ways)))
+    ends = through_stages(each, np.concatenate(ways), narrow)
+    free = np.tile(narrow[-1].free, (len(ends), 1))
+    last = solve(each, ends, free, max_iterations=_LAST_ITERATIONS, tolerance=_ROUGH)
+    cost = last.chi2.reshape(len(ways), count)
+    best = np.nan_to_num(cost, nan=np.inf).argmin(axis=0)
+    return last.theta.reshape(len(ways), count, -1)[best, every]
+
+
+def through_stages(
+    objective: PatternObjective, start: FloatArray, stages: Sequence[Stage]
+) -> FloatArray:
+    """Refine through some stages: parameters (rows, P)."""
     layout = objective.model.layout
     theta = start
     lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
-    for number, stage in enumerate(stages):
+    solution = None
+    for stage in stages:
         free = np.tile(stage.free, (len(start), 1))
-        if number:
-            seen = _significant(objective, solution, 4.0)
+        if solution is not None:
+            seen = _significant(objective, solution, _SEEN)
             for row, phase in np.argwhere(~seen).tolist():
                 free[row] &= ~_shape_of(objective, phase)
         wide = stage.widened(layout, theta)
@@ -129,6 +165,18 @@ def refine_in_stages(
         )
         theta = solution.theta + (theta - wide)
     return theta
+
+
+def _exchanged(objective: PatternObjective, theta: FloatArray) -> FloatArray:
+    """Exchange free axes of nearly one length in each phase."""
+    out = theta.copy()
+    for number, phase in enumerate(objective.model.phases):
+        at = np.arange(objective.model.layout.size)[objective.model.cell_columns(number)]
+        axes = [c for c, n in zip(at, phase.constraint.names, strict=True) if n in "abc"]
+        for i, j in combinations(axes, 2):
+            alike = np.abs(theta[:, i] / theta[:, j] - 1.0) < _ALIKE
+            out[alike, i], out[alike, j] = theta[alike, j], theta[alike, i]
+    return out
 
 
 def _scales(objective: PatternObjective) -> list[int]:

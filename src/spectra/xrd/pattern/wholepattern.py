@@ -20,10 +20,20 @@ from spectra.reference import Phase, load_phase
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
 from spectra.status import Status
-from spectra.xrd.pattern.build import ModelBuilder
+from spectra.xrd.crystal.reflections import Reflections
+from spectra.xrd.pattern.amplitude import Amplitude
+from spectra.xrd.pattern.background import Background
+from spectra.xrd.pattern.build import (
+    build_model,
+    geometry_of,
+    list_reflections,
+    make_instrument,
+    typical_fwhm,
+)
 from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
+from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
 from spectra.xrd.pattern.stages import Stage, check_free, make_stages
 from spectra.xrd.pattern.starts import Starts
@@ -31,6 +41,7 @@ from spectra.xrd.pattern.statistics import agreement
 from spectra.xrd.pattern.table import Filler, pattern_table
 from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
+from spectra.xrd.profile.instrument import Instrument
 from spectra.xrd.samples import NodeData, Samples
 from spectra.xrd.screen import screen
 
@@ -109,8 +120,8 @@ class WholePattern(Method):
     corrections: tuple[str, ...] = setting(("zero",), "corrections of positions that are refined")
     radius: float = setting(200.0, "radius of the diffractometer", unit="mm", within="> 0")
     profile: tuple[str, ...] = setting((), "widths of the instrument that are refined")
-    widths: tuple[str, ...] = setting(
-        ("size", "strain"), "widths of the sample, refined for each phase"
+    widths: tuple[str, ...] | Mapping[str, tuple[str, ...]] = setting(
+        ("size", "strain"), "widths of the sample that are refined: of all phases, or by phase"
     )
     factors: tuple[str, ...] = setting((), "factors on intensities, e.g. 'capillary'")
     low: float | None = setting(None, "lower end of the range used", unit="deg")
@@ -162,7 +173,11 @@ class WholePattern(Method):
     def _make_plain(self) -> None:
         """Bring settings into the form in which a recipe can hold them."""
         set_ = object.__setattr__
-        for name in ("phases", "corrections", "profile", "widths", "factors", "refine", "hold"):
+        if isinstance(self.widths, Mapping):
+            set_(self, "widths", {k: tuple(v) for k, v in self.widths.items()})
+        else:
+            set_(self, "widths", tuple(self.widths))
+        for name in ("phases", "corrections", "profile", "factors", "refine", "hold"):
             value = getattr(self, name)
             if isinstance(value, str | Path | Phase | Mapping):
                 value = (value,)
@@ -173,12 +188,12 @@ class WholePattern(Method):
             set_(self, name, tuple(tuple(float(v) for v in pair) for pair in getattr(self, name)))
 
     @abstractmethod
-    def amplitudes(self, builder: ModelBuilder) -> Any:
-        """Give each phase its strengths."""
+    def _amplitude(self, phase: Phase, listed: Reflections, instrument: Instrument) -> Amplitude:
+        """Give a phase its strengths."""
 
     @abstractmethod
-    def _free(self, model: PatternModel) -> tuple[str, ...]:
-        """Parameters of the strengths that are refined."""
+    def _free(self, phase: PhaseModel) -> tuple[str, ...]:
+        """Parameters of the strengths of a phase that are refined."""
 
     def prepare(self, source: Stack) -> PatternPlan:
         """Refine a few frames of the sequence, from the cells given.
@@ -197,7 +212,6 @@ class WholePattern(Method):
             )
         noise = self._noise(source)
         phases = [load_phase(p) for p in self.phases]
-        builder = ModelBuilder(self, source, phases)
         samples = Samples.read(source, noise, self.coarse_frames, self._range())
         normal = samples.learn() if len(samples.frame) else None
         nodes = samples.nodes(normal) if normal else []
@@ -207,7 +221,7 @@ class WholePattern(Method):
                 f"{self.name}: none of the {source.n_frames} frames has a usable signal between "
                 f"{low:g} and {high:g} deg"
             )
-        model = builder.model(samples.x, nodes[0].y)
+        model = self._model(source, phases, samples.x, nodes[0].y)
         free = self._chosen(model)
         check_free(model.layout, free)
         stages = make_stages(model.layout, free, self.cell_error)
@@ -296,6 +310,47 @@ class WholePattern(Method):
     ) -> tuple[PatternObjective, FloatArray]:
         """Bring one frame near its minimum from far away."""
         return objective, refine_in_stages(objective, start, stages)
+
+    def _model(
+        self, source: Stack, phases: list[Phase], x: FloatArray, y: FloatArray
+    ) -> PatternModel:
+        """The model, its parameters starting where they are expected."""
+        instrument = make_instrument(
+            *(self.name, self.instrument, self.radiation, self.wavelength, self.geometry),
+            source.metadata,
+        )
+        geometry = geometry_of(self.name, instrument, self.corrections, self.radius)
+        limits = float(x[0]), float(x[-1])
+        listed = [
+            list_reflections(self.name, p, instrument, limits[1], self.cell_error) for p in phases
+        ]
+        fwhm = typical_fwhm(x, y)
+        model = build_model(
+            geometry,
+            phases,
+            listed,
+            [self._amplitude(p, f, instrument) for p, f in zip(phases, listed, strict=True)],
+            widths=[self._widths_of(p.name, phases) for p in phases],
+            factors=self.factors,
+            background=Background(self.background_degree, self.background_inverse, self.humps),
+            limits=limits,
+            cell_range=self.cell_range,
+            fwhm=fwhm,
+        )
+        values = instrument.values
+        if not self.instrument:
+            values = {**values, "w": (0.7 * fwhm) ** 2}
+        return model.starting({**values, **_scaled(model, y), **self.start})
+
+    def _widths_of(self, name: str, phases: list[Phase]) -> tuple[str, ...]:
+        if not isinstance(self.widths, Mapping):
+            return self.widths
+        known = [p.name for p in phases]
+        if unknown := [n for n in self.widths if n not in known]:
+            raise SettingError(
+                f"{self.name}: widths name the phase {unknown[0]!r}; there are {', '.join(known)}"
+            )
+        return self.widths.get(name, ("size", "strain"))
 
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
         return pattern_table(model, free)
@@ -386,7 +441,7 @@ class WholePattern(Method):
             *(a.name for a in model.aberrations),
             *self.profile,
             *model.background.names,
-            *self._free(model),
+            *(f"{p.name}.{n}" for p in model.phases for n in self._free(p)),
         ]
         free = layout.match([*names, *self.refine])
         if self.hold:
@@ -409,6 +464,11 @@ class WholePattern(Method):
             -np.inf if self.low is None else self.low,
             np.inf if self.high is None else self.high,
         )
+
+
+def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
+    """Start of the background: level, and nothing else."""
+    return {model.background.names[0]: float(np.nanpercentile(y, 20))}
 
 
 def _verdict(

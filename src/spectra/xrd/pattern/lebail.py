@@ -1,0 +1,122 @@
+"""Le Bail refinement of a sequence: intensities as they are shared out, again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.reference import Phase
+from spectra.xrd.crystal.reflections import Reflections
+from spectra.xrd.pattern.amplitude import Amplitude, HeldStrengths
+from spectra.xrd.pattern.intensities import share_out
+from spectra.xrd.pattern.objective import PatternObjective
+from spectra.xrd.pattern.phase import PhaseModel
+from spectra.xrd.pattern.refine import Refined, refine, solve, through_stages
+from spectra.xrd.pattern.stages import Stage
+from spectra.xrd.pattern.wholepattern import WholePattern
+from spectra.xrd.profile.instrument import Instrument
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+# Rounds of sharing out and refining; they end when χ² gains less than this.
+_ROUNDS = 30
+_GAIN = 1e-5
+_SHARES = 3
+_STEPS = 3
+# Share of the strongest reflection below which none may fall: what is zero can grow no more.
+_FAINTEST = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeBail(WholePattern):
+    """Refine cells and widths from whole patterns without a structure, frame by frame.
+
+    A. Le Bail, H. Duroy and J. L. Fourquet, Mater. Res. Bull. 23 (1988) 447. What stands above
+    the background is shared out among the reflections, then cells, widths, background and
+    `corrections` are refined with these intensities, and so on. The uncertainties are those for
+    given intensities, as all programs have them, and so too small where reflections overlap;
+    `Pawley` has the whole ones.
+    """
+
+    name: ClassVar[str] = "xrd.LeBail"
+    block_size: ClassVar[int] = 32
+
+    def _amplitude(self, phase: Phase, listed: Reflections, instrument: Instrument) -> Amplitude:
+        known = np.nan_to_num(listed.structure_factor2, nan=1.0)
+        return HeldStrengths((listed.multiplicity * np.maximum(known, 1e-3 * known.max()))[None])
+
+    def _free(self, phase: PhaseModel) -> tuple[str, ...]:
+        return ()
+
+    def _refine(
+        self,
+        objective: PatternObjective,
+        start: FloatArray,
+        free: BoolArray,
+        strengths: tuple[FloatArray, ...],
+    ) -> tuple[PatternObjective, Refined]:
+        held = _with_strengths(objective, strengths) if strengths else objective
+        rows, theta = np.arange(len(start)), start.copy()
+        cost = np.full(len(start), np.inf)
+        vary = np.tile(free, (len(start), 1))
+        for _ in range(_ROUNDS):
+            for _ in range(_SHARES):
+                held = _shared(held, held.take(rows), theta[rows])
+            step = solve(held.take(rows), theta[rows], vary[rows], max_iterations=_STEPS)
+            theta[rows] = step.theta
+            gained = cost[rows] - step.chi2 > _GAIN * step.chi2
+            cost[rows] = step.chi2
+            rows = rows[gained]
+            if rows.size == 0:
+                break
+        return held, refine(held, theta, free, self.keep)
+
+    def _approach(
+        self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
+    ) -> tuple[PatternObjective, FloatArray]:
+        layout = objective.model.layout
+        held, theta = objective, start
+        for stage in stages:
+            for _ in range(_SHARES):
+                held = _shared(held, held, stage.widened(layout, theta))
+            theta = through_stages(held, theta, [stage])
+        return held, theta
+
+    def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
+        return tuple(_held(p).strengths[objective.rows] for p in objective.model.phases)
+
+
+def _held(phase: PhaseModel) -> HeldStrengths:
+    assert isinstance(phase.amplitude, HeldStrengths)
+    return phase.amplitude
+
+
+def _with_strengths(
+    objective: PatternObjective, strengths: tuple[FloatArray, ...]
+) -> PatternObjective:
+    """The same objective with strengths (patterns, R) of each phase."""
+    phases = tuple(
+        replace(phase, amplitude=HeldStrengths(own))
+        for phase, own in zip(objective.model.phases, strengths, strict=True)
+    )
+    return replace(objective, model=replace(objective.model, phases=phases))
+
+
+def _shared(
+    whole: PatternObjective, part: PatternObjective, theta: FloatArray
+) -> PatternObjective:
+    """Share out intensities in the rows of `part`, whose parameters are `theta`."""
+    strengths = []
+    for phase, shared in zip(whole.model.phases, share_out(part, theta), strict=True):
+        count = len(whole.y)
+        own = _held(phase).strengths
+        new = np.broadcast_to(own, (count, own.shape[1])).copy()
+        least = _FAINTEST * shared.calculated.max(axis=1, keepdims=True)
+        ratio = np.maximum(shared.observed, least) / np.maximum(shared.calculated, 1e-300)
+        new[part.rows] *= np.where(shared.calculated > 0, ratio, 1.0)
+        strengths.append(new)
+    return _with_strengths(whole, tuple(strengths))

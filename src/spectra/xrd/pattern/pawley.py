@@ -1,0 +1,61 @@
+"""Pawley refinement of a sequence: every intensity a parameter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.reference import Phase
+from spectra.xrd.crystal.reflections import Reflections
+from spectra.xrd.lattice import CellConstraint, inverse_d2
+from spectra.xrd.pattern.amplitude import Amplitude, FreeStrengths
+from spectra.xrd.pattern.phase import PhaseModel
+from spectra.xrd.pattern.wholepattern import WholePattern
+from spectra.xrd.profile.instrument import Instrument
+
+# Relative strain of a cell in which reflections of different families part.
+_STRAIN = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pawley(WholePattern):
+    """Refine cells, widths and all intensities from whole patterns, frame by frame.
+
+    G. S. Pawley, J. Appl. Cryst. 14 (1981) 357. No structure is needed; the uncertainties of the
+    cells hold what is lost because overlapping intensities are not known.
+    """
+
+    name: ClassVar[str] = "xrd.Pawley"
+    block_size: ClassVar[int] = 8
+
+    def _amplitude(self, phase: Phase, listed: Reflections, instrument: Instrument) -> Amplitude:
+        group = coincident(phase, listed)
+        known = np.nan_to_num(listed.structure_factor2, nan=1.0) * listed.multiplicity
+        known = np.maximum(known, 1e-3 * known.max())
+        first = np.unique(group, return_index=True)[1]
+        names = tuple(f"intensity({h} {k} {l})" for h, k, l in listed.hkl[first].tolist())
+        return FreeStrengths(names, np.bincount(group, weights=known), group)
+
+    def _free(self, phase: PhaseModel) -> tuple[str, ...]:
+        return tuple(c.name for c in phase.amplitude.coefficients)
+
+
+def coincident(phase: Phase, listed: Reflections) -> NDArray[np.intp]:
+    """Group (R,) of each reflection: one for all that have one spacing in whatever cell."""
+    constraint = CellConstraint.of(phase.crystal_system)
+    free = constraint.free(phase.cell)
+    count = free.size
+    # As many cells as there are directions, none of them special.
+    steps = 1.0 + _STRAIN * np.sqrt(np.arange(2.0, count + 2.0))[:, None] * np.eye(count)
+    cells = constraint.cell(np.concatenate([free[None], free * steps]))
+    q = inverse_d2(listed.hkl, cells)[0]
+    keys = np.round(q / q[:1].max(), 9).T
+    order = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+    # Numbered as they come.
+    first = np.unique(order, return_index=True)[1]
+    rank = np.empty(len(first), np.intp)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return np.asarray(rank[order])
