@@ -162,12 +162,19 @@ def _it92(element: str, charge: int) -> tuple[str, list[float], list[float], flo
     import gemmi
 
     kind = gemmi.Element(element)
-    known = [q for q in range(-2, 9) if gemmi.IT92_get_exact(kind, q) is not None]
+    # gemmi gives neutral atoms for ions unless told otherwise, for the whole process.
+    ignored = gemmi.IT92_get_ignore_charge()
+    gemmi.IT92_set_ignore_charge(False)
+    try:
+        entries: dict[int, Any] = {q: gemmi.IT92_get_exact(kind, q) for q in range(-2, 9)}
+    finally:
+        gemmi.IT92_set_ignore_charge(ignored)
+    known = [q for q, entry in entries.items() if entry is not None]
     if not known:
         raise SettingError(f"no X-ray form factor of {element} in International Tables C 6.1.1.4")
     nearest = _nearest(charge, known)
-    entry: Any = gemmi.IT92_get_exact(kind, nearest)
-    return _name(element, nearest), list(entry.a), list(entry.b), float(entry.c)
+    found = entries[nearest]
+    return _name(element, nearest), list(found.a), list(found.b), float(found.c)
 
 
 def _anomalous(element: str, wavelength: float | None) -> complex:
