@@ -8,7 +8,8 @@ import pytest
 from structures import INVENTED, phase_of
 
 from spectra.errors import SettingError
-from spectra.reference import Phase, list_phases, load_phase
+from spectra.phase import Atom, Phase
+from spectra.reference import list_phases, load_phase
 from spectra.xrd.crystal.reflections import reflections, relative_intensity
 from spectra.xrd.lattice import d_spacing
 
@@ -134,3 +135,11 @@ def test_wrong_limits_are_answered():
         reflections(load_phase("Si"), 1.0, margin=-0.1)
     with pytest.raises(SettingError, match="radiation 'electron'"):
         reflections(load_phase("Si"), 1.0, radiation="electron")
+
+
+def test_atoms_without_coordinates_leave_positions_but_no_intensities():
+    nan = float("nan")
+    atoms = (Atom("Fe1", "Fe", 0, 0, 0), Atom("H1", "H", nan, nan, nan))
+    lines = reflections(Phase("p", (5.0, 6.0, 7.0, 90.0, 90.0, 90.0), "P m m m", atoms), 2.0)
+    assert len(lines) > 5
+    assert np.isnan(lines.structure_factor2).all()

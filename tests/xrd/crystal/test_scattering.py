@@ -92,6 +92,19 @@ def test_neutrons():
     assert (slope == 0).all()
 
 
+def test_isotopes():
+    """Lithium-7 against natural lithium; an absorber has an imaginary part."""
+    factors = FormFactors.of(("7Li1+", "Li", "6Li"), "neutron")
+    assert factors.entries == ("7Li", "Li", "6Li")
+    assert factors.constant == pytest.approx([-2.22, -1.90, 2.00])
+    assert factors.anomalous.imag.tolist() == [0, 0, -0.261]
+    # Natural abundances (92.4 % of lithium-7) give the natural element.
+    assert pytest.approx(-1.90, abs=0.01) == 0.924 * -2.22 + 0.076 * 2.00
+    nickel = FormFactors.of(("58Ni", "60Ni", "62Ni", "Ni"), "neutron").constant
+    # Nickel-61 and -64 make up the two percent left.
+    assert nickel[:3] @ [0.6808, 0.2622, 0.0363] == pytest.approx(nickel[3], abs=0.1)
+
+
 def test_what_is_not_known_is_said():
     with pytest.raises(SettingError, match="'Wat' is no element"):
         FormFactors.of(("Wat",))

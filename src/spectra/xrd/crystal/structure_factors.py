@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import SettingError
-from spectra.reference import Phase
+from spectra.phase import Phase
 from spectra.symmetry import DENOMINATOR, Operations
 from spectra.xrd.crystal.constraints import PAIRS, SiteConstraint, site_constraints
 from spectra.xrd.crystal.scattering import FormFactors
