@@ -96,10 +96,3 @@ def test_radiation():
     assert radiation("Cu Ka1").wavelength2 is None
     with pytest.raises(SettingError, match="there are Cr"):
         radiation("Xx")
-
-
-@pytest.mark.realdata
-def test_cif_of_others(data):
-    phase = load_phase(data / "xrd" / "cucr2o4_temperature" / "CuCr2O4.cif")
-    assert phase.space_group == "F d d d:2"
-    assert len(phase.all_atoms()) == 56

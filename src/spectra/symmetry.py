@@ -138,9 +138,12 @@ def read_operations(space_group: str, alpha: float, gamma: float) -> Operations 
             listed = [gemmi.Op(t.strip()) for t in space_group.split(";") if t.strip()]
         except (RuntimeError, ValueError):
             return None
-        operations = _arrays(gemmi.GroupOps(listed))
+        group = gemmi.GroupOps(listed)
         distinct = {o.wrap().triplet() for o in listed}
-        return operations if len(distinct) == len(operations) and _closed(operations) else None
+        if len(group) == 0 or len(group) != len(distinct):
+            return None
+        operations = _arrays(group)
+        return operations if _closed(operations) else None
     group = find_group(space_group, alpha, gamma)
     return None if group is None else _arrays(group.operations())
 

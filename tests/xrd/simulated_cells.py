@@ -8,8 +8,8 @@ from spectra.reference import load_phase
 from spectra.results import Results
 from spectra.status import Status
 from spectra.xrd.aberrations import ABERRATIONS
-from spectra.xrd.lattice import d_spacing
 from spectra.xrd.crystal.reflections import reflections, relative_intensity
+from spectra.xrd.lattice import d_spacing
 from spectra.xrd.tracks import PeakStatus, found, peaks_table
 
 WAVELENGTH = 1.5405929

@@ -13,9 +13,9 @@ from spectra.status import Status
 from spectra.units import two_theta_from_d
 from spectra.xrd import Cell
 from spectra.xrd.aberrations import ABERRATIONS
+from spectra.xrd.crystal.reflections import reflections, relative_intensity
 from spectra.xrd.lattice import d_spacing
 from spectra.xrd.phases import PhaseStatus
-from spectra.xrd.crystal.reflections import reflections, relative_intensity
 from spectra.xrd.tracks import PeakStatus, peaks_table
 
 WAVELENGTH = 1.5405929

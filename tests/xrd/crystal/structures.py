@@ -4,6 +4,8 @@ Coordinates and displacements are invented but obey the symmetry of Internationa
 last entry of an atom is the multiplicity of its Wyckoff position.
 """
 
+# ruff: noqa: E501  (a table)
+
 from __future__ import annotations
 
 import json
@@ -156,20 +158,21 @@ def waasmaier_kirfel(entry: str, s2):
 def direct_sum(phase, hkl, inverse_d2, atoms, scatter):
     """Mean |F|² of Friedel mates by a plain sum over all operations.
 
+    Written with cosines and sines apart, so that complex arguments give the complex step.
+
     atoms: (position (3,), occupancy, multiplicity, u_iso or None, U_ij (6,) or None) of each
-    site, complex numbers allowed; scatter: f0(s²) and f′ + i·f″ of each site.
+    site; scatter: f0(s²) and f′ + i·f″ of each site.
     """
     cell = gemmi.UnitCell(*phase.cell).reciprocal()
     lengths = np.array([cell.a, cell.b, cell.c])
     operations = group_operations(phase)
-    total = {key: 0.0 for key in ("plus", "plus_bar", "minus", "minus_bar")}
+    re = im = mate_re = mate_im = 0.0
     for (position, occupancy, multiplicity, u_iso, u), (f0, anomalous) in zip(
         atoms, scatter, strict=True
     ):
-        value = f0(inverse_d2 / 4)
+        f, f2 = f0(inverse_d2 / 4) + anomalous.real, anomalous.imag
         for operation in operations:
-            rotation = np.array(operation.rot) / 24
-            h = hkl @ rotation
+            h = hkl @ (np.array(operation.rot) / 24)
             angle = 2 * np.pi * (h @ position + hkl @ np.array(operation.tran) / 24)
             if u is None:
                 damping = np.exp(-2 * np.pi**2 * u_iso * inverse_d2)
@@ -178,9 +181,7 @@ def direct_sum(phase, hkl, inverse_d2, atoms, scatter):
                 g = h * lengths
                 damping = np.exp(-2 * np.pi**2 * ((g @ tensor) * g).sum(axis=1))
             part = occupancy * multiplicity / len(operations) * damping
-            f, f_bar = value + anomalous, value + np.conj(anomalous)
-            total["plus"] += part * f * np.exp(1j * angle)
-            total["plus_bar"] += part * f_bar * np.exp(-1j * angle)
-            total["minus"] += part * f * np.exp(-1j * angle)
-            total["minus_bar"] += part * f_bar * np.exp(1j * angle)
-    return (total["plus"] * total["plus_bar"] + total["minus"] * total["minus_bar"]) / 2
+            c, s = part * np.cos(angle), part * np.sin(angle)
+            re, im = re + f * c - f2 * s, im + f * s + f2 * c
+            mate_re, mate_im = mate_re + f * c + f2 * s, mate_im - f * s + f2 * c
+    return (re**2 + im**2 + mate_re**2 + mate_im**2) / 2

@@ -15,10 +15,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import SettingError
-from spectra.reference import Atom, Phase
-from spectra.symmetry import DENOMINATOR, SiteSymmetry, site_symmetry
-from spectra.xrd.lattice import metric, orthogonalization
+from spectra.phase import Atom, Phase
+from spectra.symmetry import DENOMINATOR, SiteSymmetry
+from spectra.xrd.lattice import metric
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -121,13 +120,7 @@ def tensor_images(rotations: IntArray) -> IntArray:
 
 
 def _site_constraint(phase: Phase, atom: Atom, label: str) -> SiteConstraint:
-    position = np.array([atom.x, atom.y, atom.z], dtype=float)
-    if not np.isfinite(position).all():
-        raise SettingError(
-            f"phase {phase.name!r}: atom {label!r} has coordinates {position.tolist()}; expected "
-            "numbers; give them, or leave the atom out"
-        )
-    symmetry = site_symmetry(phase.operations, position, orthogonalization(phase.cell))
+    symmetry = phase.site_symmetry(atom)
     names, matrix, offset = coordinate_constraint(symmetry)
     inverse = np.linalg.inv(metric(phase.cell)[0])
     reciprocal = np.sqrt(np.diag(inverse))

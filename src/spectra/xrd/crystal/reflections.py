@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
-from spectra.reference import Phase
+from spectra.phase import Phase
 from spectra.symmetry import DENOMINATOR, Operations
 from spectra.xrd.crystal.structure_factors import StructureFactors
 from spectra.xrd.lattice import inverse_d2
@@ -29,7 +29,8 @@ class Reflections:
     multiplicity : int array
         Reflections of the family, Friedel mates included.
     structure_factor2 : array
-        |F|² (electrons², or fm² for neutrons); NaN for a phase without atoms.
+        |F|² (electrons², or fm² for neutrons); NaN for a phase without atoms
+        or with atoms whose coordinates are missing.
     """
 
     hkl: NDArray[np.int32]
@@ -85,7 +86,8 @@ def reflections(
     order = np.lexsort((hkl[:, 2], hkl[:, 1], hkl[:, 0], -np.round(d, 10)))
     hkl, d, multiplicity = hkl[order], d[order], multiplicity[order]
     square = np.full(len(hkl), np.nan)
-    if phase.atoms and len(hkl):
+    placed = all(np.isfinite((a.x, a.y, a.z)).all() for a in phase.atoms)
+    if phase.atoms and placed and len(hkl):
         factors = StructureFactors.of(phase, hkl, radiation, wavelength)
         square = factors.evaluate(factors.start[None], inverse[order][None])[0][0]
     return Reflections(hkl.astype(np.int32), d, multiplicity.astype(np.int32), square)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
+from spectra.reference import neutron_isotopes
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +38,7 @@ class FormFactors:
         a (electrons) and b (angstrom²).
     constant : array (K,)
     anomalous : complex array (K,)
-        f′ + i·f″; zero for neutrons.
+        f′ + i·f″; for neutrons the imaginary part of the length of an absorbing isotope.
     """
 
     scatterers: tuple[str, ...]
@@ -69,7 +70,7 @@ class FormFactors:
             through xraydb; or International Tables C (2004), table 6.1.1.4 (to s = 2/angstrom),
             through gemmi. f′ and f″ are those of C. T. Chantler, J. Phys. Chem. Ref. Data 24
             (1995) 71, through xraydb; scattering lengths those of V. F. Sears, Neutron News 3
-            (1992) no. 3, 26, through gemmi.
+            (1992) no. 3, 26, through gemmi, and of isotopes from `neutron_isotopes`.
 
         Raises
         ------
@@ -87,7 +88,7 @@ class FormFactors:
             entries = tuple(_nucleus(k) for k in kinds)
             lengths = np.array([_scattering_length(e) for e in entries])
             none = np.empty((len(kinds), 0))
-            return cls(kinds, entries, none, none, lengths, np.zeros(len(kinds), complex))
+            return cls(kinds, entries, none, none, lengths.real, 1j * lengths.imag)
         rows = [(_waasmaier_kirfel if table == TABLES[0] else _it92)(*_ion(k)) for k in kinds]
         entries, amplitudes, exponents, constants = zip(*rows, strict=True)
         anomalous = np.array([_anomalous(_ion(k)[0], wavelength) for k in kinds])
@@ -162,12 +163,19 @@ def _it92(element: str, charge: int) -> tuple[str, list[float], list[float], flo
     import gemmi
 
     kind = gemmi.Element(element)
-    known = [q for q in range(-2, 9) if gemmi.IT92_get_exact(kind, q) is not None]
+    # gemmi gives neutral atoms for ions unless told otherwise, for the whole process.
+    ignored = gemmi.IT92_get_ignore_charge()
+    gemmi.IT92_set_ignore_charge(False)
+    try:
+        entries: dict[int, Any] = {q: gemmi.IT92_get_exact(kind, q) for q in range(-2, 9)}
+    finally:
+        gemmi.IT92_set_ignore_charge(ignored)
+    known = [q for q, entry in entries.items() if entry is not None]
     if not known:
         raise SettingError(f"no X-ray form factor of {element} in International Tables C 6.1.1.4")
     nearest = _nearest(charge, known)
-    entry: Any = gemmi.IT92_get_exact(kind, nearest)
-    return _name(element, nearest), list(entry.a), list(entry.b), float(entry.c)
+    found = entries[nearest]
+    return _name(element, nearest), list(found.a), list(found.b), float(found.c)
 
 
 def _anomalous(element: str, wavelength: float | None) -> complex:
@@ -183,14 +191,17 @@ def _anomalous(element: str, wavelength: float | None) -> complex:
     )
 
 
-def _scattering_length(nucleus: str) -> float:
+def _scattering_length(nucleus: str) -> complex:
     import gemmi
 
+    isotopes = neutron_isotopes()
+    if nucleus in isotopes:
+        return isotopes[nucleus]
     element = gemmi.Element(nucleus)
     entry = element.neutron92 if nucleus == element.name and element.atomic_number else None
     if entry is None:
         raise SettingError(
-            f"no neutron scattering length of {nucleus!r}; known are the natural elements and "
-            "'D'; mend the type symbol of the atom"
+            f"no neutron scattering length of {nucleus!r}; known are the natural elements, 'D', "
+            f"{', '.join(isotopes)}; mend the type symbol of the atom"
         )
-    return float(entry.get_coefs()[0])
+    return complex(entry.get_coefs()[0])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import SettingError
-from spectra.reference import Phase
+from spectra.phase import Phase
 from spectra.symmetry import DENOMINATOR, Operations
 from spectra.xrd.crystal.constraints import PAIRS, SiteConstraint, site_constraints
 from spectra.xrd.crystal.scattering import FormFactors
@@ -273,28 +273,32 @@ def _geometry(
         by_cosine[k] = 0.0
         if by_sine is not None:
             by_sine[k] = 0.0
-    cosine: FloatArray = np.zeros(1)
-    sine: FloatArray = np.zeros(1)
+    # Rows where the structure moves; one for all rows where it cannot.
+    shape = by_cosine.shape[1:] if site.moving else (1, by_cosine.shape[2])
+    cosine, sine = np.zeros(shape), np.zeros(shape)
+    scratch = np.empty(shape)
     for image in range(len(site.phase)):
-        angle = site.phase[image][None]
+        angle = np.repeat(site.phase[image][None], shape[0], axis=0)
         for k, slope in zip(site.coordinates, site.slopes[image], strict=True):
-            angle = angle + x[:, k, None] * slope
-        c, s = np.cos(angle), np.sin(angle)
+            angle += np.multiply(x[:, k, None], slope, out=scratch)
+        c, s = np.cos(angle), np.sin(angle, out=angle)
         if site.tensor:
-            exponent = np.zeros(1)
+            exponent = np.zeros(shape)
             for k, decay in zip(site.tensor, site.decay[image], strict=True):
-                exponent = exponent + x[:, k, None] * decay
-            damping = np.exp(exponent)
-            c, s = c * damping, s * damping
-        cosine, sine = cosine + c, sine + s
+                exponent += np.multiply(x[:, k, None], decay, out=scratch)
+            damping = np.exp(exponent, out=exponent)
+            c *= damping
+            s *= damping
+        cosine += c
+        sine += s
         for k, slope in zip(site.coordinates, site.slopes[image], strict=True):
-            by_cosine[k] -= slope * s
+            by_cosine[k] -= np.multiply(slope, s, out=scratch)
             if by_sine is not None:
-                by_sine[k] += slope * c
+                by_sine[k] += np.multiply(slope, c, out=scratch)
         for k, decay in zip(site.tensor, site.decay[image], strict=True):
-            by_cosine[k] += decay * c
+            by_cosine[k] += np.multiply(decay, c, out=scratch)
             if by_sine is not None:
-                by_sine[k] += decay * s
+                by_sine[k] += np.multiply(decay, s, out=scratch)
     return cosine, None if by_sine is None else sine
 
 
