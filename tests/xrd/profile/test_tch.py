@@ -65,14 +65,14 @@ def test_no_width_at_all_gives_numbers():
 
 @pytest.mark.parametrize("ratio", np.linspace(0.0, 1.0, 11))
 def test_near_the_voigt(ratio):
-    """Heights within 1.2 % and widths within 0.12 % for every ratio of the parts."""
+    """Heights within 1 % and widths within 0.5 % for every ratio of the parts."""
     gamma_g, gamma_l = 0.1 * (1.0 - ratio), 0.1 * ratio
     if gamma_g == 0.0:
         gamma_g = 1e-9
     height = _voigt(0.0, gamma_g, gamma_l)
-    assert tch(np.array([0.0]), gamma_g, gamma_l)[0][0] == pytest.approx(height, rel=0.012)
+    assert tch(np.array([0.0]), gamma_g, gamma_l)[0][0] == pytest.approx(height, rel=0.01)
     half = brentq(lambda x: _voigt(x, gamma_g, gamma_l) - 0.5 * height, 1e-6, 0.2, xtol=1e-14)
-    assert float(TchLines.of(gamma_g, gamma_l).fwhm) == pytest.approx(2.0 * half, rel=1.2e-3)
+    assert float(TchLines.of(gamma_g, gamma_l).fwhm) == pytest.approx(2.0 * half, rel=5e-3)
 
 
 def test_agrees_with_the_profile_of_peak_fits():
