@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.integrate import quad
 
@@ -9,7 +11,7 @@ from spectra.xrd.profile.tch import tch
 
 
 def smeared(two_theta, s_l, h_l, gamma_g, gamma_l, offsets):
-    """Profile at 2θ + offsets (deg) by eqs 7–10 and 15 of Finger, Cox and Jephcoat."""
+    """Profile at 2θ + offsets (deg) as Finger, Cox and Jephcoat integrate it."""
     mirror = two_theta > 90.0
     angle = np.radians(180.0 - two_theta if mirror else two_theta)
 
@@ -29,10 +31,10 @@ def smeared(two_theta, s_l, h_l, gamma_g, gamma_l, offsets):
         """Over 2φ = 2θ − r², as the density grows like 1/r."""
         ends = np.sqrt(np.maximum(angle - np.array([angle, bend, lowest]), 0.0))
         total = 0.0
-        for a, b in zip(ends, ends[1:]):
+        for a, b in pairwise(ends):
             if b > a:
                 cuts = np.linspace(a, b, 9)
-                for c, d in zip(cuts, cuts[1:]):
+                for c, d in pairwise(cuts):
                     total += quad(
                         lambda r: function(angle - r * r) * 2.0 * r * density(r),
                         *(c, d),

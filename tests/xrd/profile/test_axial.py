@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from tests.xrd.profile.fcj import smeared
+from tests.xrd.profile.slopes import assert_slope
 
 from spectra.errors import SettingError
 from spectra.xrd.profile.axial import NODES, axial_nodes, nodes_needed
 from spectra.xrd.profile.tch import TchLines, tch
-from tests.xrd.profile.fcj import smeared
-from tests.xrd.profile.slopes import assert_slope
 
 # 2θ, S/L, H/L, Γ_G, Γ_L: synchrotron, laboratory, low and high angles, S = H and S ≠ H
 CASES = [

@@ -7,10 +7,10 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import voigt_profile
+from tests.xrd.profile.slopes import assert_slope
 
 from spectra.fit.lineshapes import get_profile
 from spectra.xrd.profile.tch import BASIS, OUTPUTS, TchLines, tch
-from tests.xrd.profile.slopes import assert_slope
 
 _SIGMA = 1.0 / (2.0 * np.sqrt(2.0 * np.log(2.0)))
 WIDTHS = [(0.1, 0.0), (0.0, 0.1), (0.08, 0.03), (0.02, 0.09), (1e-4, 0.05), (0.05, 1e-7)]

@@ -17,8 +17,7 @@ CUBIC = (4.0, 4.0, 4.0, 90.0, 90.0, 90.0)
 MONOCLINIC = (4.0, 5.0, 6.0, 90.0, 105.0, 90.0)
 NONE = np.empty((1, 5))
 
-# Even harmonics of order 2, 4 and 6 that each Laue class leaves: H.-J. Bunge, Texture Analysis
-# in Materials Science (1982), table 14.1 gives them by the same count.
+# Invariant harmonics of order 2, 4 and 6 under each Laue class, counted by hand.
 COUNTS = [
     ("P -1", (4.0, 5.0, 6.0, 80.0, 95.0, 103.0), (5, 9, 13)),
     ("P 1 2/m 1", MONOCLINIC, (3, 5, 7)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.xrd.profile.slopes import assert_slope
 
 from spectra.errors import SettingError
 from spectra.xrd.lattice import d_spacing
@@ -22,7 +23,6 @@ from spectra.xrd.profile.widths import (
     line_widths,
     microstrain,
 )
-from tests.xrd.profile.slopes import assert_slope
 
 HKL = np.array([[1, 0, 0], [0, 0, 2], [1, 1, 0], [2, 1, 3], [1, -2, 4], [3, 3, 1]])
 HEXAGONAL = (4.0, 4.0, 6.0, 90.0, 90.0, 120.0)

@@ -19,7 +19,7 @@ from spectra.xrd.profile.widths import cosine_to_axis
 _DEPENDENT = 1e-8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MarchDollase(Declared):
     """Preferred orientation along one axis, (1/m)·Σ(r²·cos²α + sin²α/r)^(−3/2).
 
@@ -82,7 +82,7 @@ class MarchDollase(Declared):
         return Factor(value, slope.mean(axis=-1)[..., None], np.zeros(value.shape))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HarmonicTexture(Declared):
     """Preferred orientation of a sample that is turned, in spherical harmonics.
 
