@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.xrd.profile.slopes import assert_slope
@@ -76,6 +78,16 @@ def test_product_and_its_derivatives():
             assert_slope(got.by_values[..., column], moved, 0.02 * numbers[0, i])
             column += 1
     assert_slope(got.by_two_theta, lambda e: product(terms, values, ANGLES + e).value, 0.1)
+
+
+def test_rows_do_not_hang_on_their_neighbours():
+    terms = [term for term, _ in CASES]
+    values = [np.outer(np.linspace(0.9, 1.1, 9), v) for _, v in CASES]
+    angles = ANGLES[:1] * np.linspace(0.9, 1.1, 9)[:, None]
+    whole = product(terms, values, angles)
+    part = product(terms, [v[4:5] for v in values], angles[4:5])
+    for field in dataclasses.fields(part):
+        assert (getattr(whole, field.name)[4:5] == getattr(part, field.name)).all()
 
 
 def test_lorentz_and_polarisation_of_a_tube():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from tests.xrd.profile.slopes import assert_slope
@@ -111,6 +113,14 @@ def test_derivatives_of_the_sum():
         return np.stack([out.gamma_g, out.gamma_l])
 
     assert_slope(np.stack([got.gamma_g_by_two_theta, got.gamma_l_by_two_theta]), turned, 0.1)
+
+
+def test_rows_do_not_hang_on_their_neighbours():
+    values, angles = [_values(t, 9) for t in TERMS], _angles(9)
+    whole = line_widths(TERMS, values, angles, WAVELENGTH)
+    part = line_widths(TERMS, [v[4:5] for v in values], angles[4:5], WAVELENGTH)
+    for field in dataclasses.fields(part):
+        assert (getattr(whole, field.name)[4:5] == getattr(part, field.name)).all()
 
 
 def test_caglioti_by_hand():
