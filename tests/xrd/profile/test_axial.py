@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.xrd.profile.fcj import smeared
-from tests.xrd.profile.slopes import assert_slope
+from fcj import smeared
+from slopes import assert_slope
 
 from spectra.errors import SettingError
 from spectra.xrd.profile.axial import NODES, axial_nodes, nodes_needed

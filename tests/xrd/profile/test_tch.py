@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import voigt_profile
-from tests.xrd.profile.slopes import assert_slope
+from slopes import assert_slope
 
 from spectra.fit.lineshapes import get_profile
 from spectra.xrd.profile.tch import BASIS, OUTPUTS, TchLines, tch

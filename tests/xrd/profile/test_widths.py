@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tests.xrd.profile.slopes import assert_slope
+from slopes import assert_slope
 
 from spectra.errors import SettingError
 from spectra.xrd.lattice import d_spacing
