@@ -5,7 +5,7 @@ doi:10.1107/S0021889894004218, after B. van Laar and W. B. Yelon, J. Appl. Cryst
 A sample of half height S and a detector slit of half height H at the distance L: a pair of
 points that differ by h = u·L in height sees the line of 2θ at 2φ, cos 2φ = cos 2θ·√(1 + u²),
 and the number of pairs is a trapezoid W(u), constant up to |S − H|/L and zero from (S + H)/L.
-Their integral over 2φ (eqs 8–10) becomes, over u, of the weight W(u)/((1 + u²)·sin 2φ), which
+Their integral over 2φ becomes, over u, of the weight W(u)/((1 + u²)·sin 2φ), which
 has no singularity.
 
 The line is its own profile at K shifted positions with K weights: the Gauss quadrature of the

@@ -119,8 +119,9 @@ class CapillaryAbsorption(Declared):
 
     A(μR, θ) after N. N. Lobanov and L. Alte da Veiga, 6th European Powder Diffraction
     Conference, Abstract P12-16 (1998), in the form that GSAS-II uses (B. H. Toby and R. B.
-    Von Dreele, J. Appl. Cryst. 46 (2013) 544); good to about 0.5 % for μR ≤ 3, beyond which a
-    second formula takes over and meets the first to 1 %.
+    Von Dreele, J. Appl. Cryst. 46 (2013) 544); within 0.9 % of the integral over the cylinder up to
+    μR = 2.5 and within 1.3 % up to 10. At μR = 3 one formula follows another, with a step of up
+    to 1.2 %, or 2.5 % close to backscattering.
     """
 
     @property

@@ -35,15 +35,15 @@ _UNIT = 1e-6
 _START = 1e-3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StephensStrain(Declared):
     """Microstrain that hangs on the direction in the crystal.
 
     The variance of M = 1/d² over the sample is σ²(M) = ΣS_HKL·h^H·k^K·l^L, H + K + L = 4, and
     a line has the width Γ_A = (180/π)·√σ²(M)/M·tanθ, with M = (2·sinθ/λ)² by Bragg's law. Of
     it Γ_L takes ζ·Γ_A and Γ_G² takes ((1 − ζ)·Γ_A)². P. W. Stephens, J. Appl. Cryst. 32 (1999)
-    281, doi:10.1107/S0021889898006001, eqs 4–6; σ is here a full width, as it is there. S are
-    in 1e-6/angstrom⁴ with the factors 3, 2 and 4 of his table 1.
+    281, doi:10.1107/S0021889898006001, with σ as a full width at half maximum. S are in
+    1e-6/angstrom⁴ with the factors 3, 2 and 4 of his table 1.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ BASIS = 6
 OUTPUTS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TchLines:
     """Lines of given widths.
 

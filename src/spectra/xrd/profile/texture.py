@@ -19,7 +19,7 @@ from spectra.xrd.profile.widths import cosine_to_axis
 _DEPENDENT = 1e-8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MarchDollase(Declared):
     """Preferred orientation along one axis, (1/m)·Σ(r²·cos²α + sin²α/r)^(−3/2).
 
@@ -31,7 +31,7 @@ class MarchDollase(Declared):
     Parameters
     ----------
     cosine2 : array (R, m)
-        cos²α of all images of each reflection under the Laue group.
+        cos²α of all images of each reflection under the rotations of the Laue group.
     """
 
     cosine2: FloatArray
@@ -59,7 +59,8 @@ class MarchDollase(Declared):
         pole = np.asarray(axis, dtype=float)
         if not pole.any():
             raise SettingError("axis [0 0 0]; expected a reflection such as [0, 0, 1]")
-        family = images(hkl, rotations)
+        # A Friedel mate makes the same angle, so that half of the rotations are enough.
+        family = images(hkl, rotations[np.linalg.det(rotations) > 0.0])
         # The direction [uvw] along the reciprocal vector: u = G*·h.
         basis = orthogonalization(cell)
         direct = pole @ np.linalg.inv(basis) @ np.linalg.inv(basis).T
@@ -76,13 +77,13 @@ class MarchDollase(Declared):
         r = np.asarray(values, dtype=float)[..., 0, None, None]
         c2 = self.cosine2
         inside = r * r * c2 + (1.0 - c2) / r
-        power = inside**-1.5
+        power = 1.0 / (inside * np.sqrt(inside))
         slope = -1.5 * power / inside * (2.0 * r * c2 - (1.0 - c2) / (r * r))
         value = power.mean(axis=-1)
         return Factor(value, slope.mean(axis=-1)[..., None], np.zeros(value.shape))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HarmonicTexture(Declared):
     """Preferred orientation of a sample that is turned, in spherical harmonics.
 

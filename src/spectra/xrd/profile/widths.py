@@ -103,13 +103,20 @@ class LinearWidth(Declared):
         Contribution
         """
         angle = Theta.of(two_theta)
+        shape, weights = angle.sine.shape, np.asarray(values, dtype=float)
+        used = [k for k in dict.fromkeys(self.gauss2 + self.lorentz) if k]
+        functions = {kind: _function(kind, angle) for kind in used}
         parts = []
         for kinds in (self.gauss2, self.lorentz):
-            pairs = [_function(kind, angle) for kind in kinds]
-            by_values = gather([f for f, _ in pairs], angle.sine.shape)
-            slopes = gather([s for _, s in pairs], angle.sine.shape)
-            weights = np.asarray(values, dtype=float)[..., None, :]
-            parts.append((_dot(by_values, weights), by_values, _dot(slopes, weights)))
+            total, slope = np.zeros(shape), np.zeros(shape)
+            by_values = np.zeros((*shape, len(kinds)))
+            for i, kind in enumerate(kinds):
+                if kind:
+                    function, derivative = functions[kind]
+                    total += weights[..., i, None] * function
+                    slope += weights[..., i, None] * derivative
+                    by_values[..., i] = function
+            parts.append((total, by_values, slope))
         (gauss2, by_gauss, slope_gauss), (lorentz, by_lorentz, slope_lorentz) = parts
         return Contribution(gauss2, lorentz, by_gauss, by_lorentz, slope_gauss, slope_lorentz)
 
@@ -130,9 +137,7 @@ def _function(kind: str, angle: Theta) -> tuple[FloatArray, FloatArray]:
         return secant**2, 2.0 * tangent * secant**2 * BY_TWO_THETA
     if kind == "sec":
         return secant, tangent * secant * BY_TWO_THETA
-    if kind == "one":
-        return np.ones_like(s), np.zeros_like(s)
-    return np.zeros_like(s), np.zeros_like(s)
+    return np.ones_like(s), np.zeros_like(s)
 
 
 CAGLIOTI = LinearWidth(
@@ -160,7 +165,10 @@ LORENTZ = LinearWidth(
     ("", "", ""),
     ("sec", "tan", "one"),
 )
-"""Lorentzian width of an instrument: D. E. Cox et al., J. Appl. Cryst. 20 (1987) 79."""
+"""Lorentzian width of an instrument.
+
+P. Thompson, D. E. Cox and J. B. Hastings, J. Appl. Cryst. 20 (1987) 79.
+"""
 
 SIZE = LinearWidth(
     (Coefficient("size", "deg", "size: Γ_L = size/cosθ", 0.01, 0.0),), ("",), ("sec",)
@@ -187,7 +195,7 @@ STRAIN_GAUSS = LinearWidth(
 """Gaussian share of the isotropic microstrain; its width is √strain_gauss2."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class UniaxialSize(Declared):
     """Needles or plates: crystallites of one size along an axis, another across it.
 
