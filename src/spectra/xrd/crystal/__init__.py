@@ -1,0 +1,1 @@
+"""Crystal structures of refined phases, and what they tell."""
