@@ -102,7 +102,8 @@ class Derived:
 
     def take(self, index: IntArray) -> Derived:
         """Some of the quantities."""
-        return Derived(self.value[:, index], self.jacobian[:, index])
+        # np.take keeps the order in memory, on which the order of later sums hangs.
+        return Derived(np.take(self.value, index, axis=1), np.take(self.jacobian, index, axis=1))
 
 
 @dataclass(frozen=True)
@@ -134,9 +135,10 @@ class Vectors:
     def fractional(self, coordinates: FloatArray) -> FloatArray:
         """The vectors (rows, n, 3) for coordinates (rows, sites, 3)."""
         ends = (self.rotation * coordinates[:, self.end, None, :]).sum(axis=-1)
-        return np.asarray(ends + self.translation - coordinates[:, self.start])
+        vectors = ends + self.translation - coordinates[:, self.start]
+        return np.ascontiguousarray(vectors)
 
-    def spread(self, gradient: FloatArray, jacobian: FloatArray) -> None:
+    def add_gradient(self, gradient: FloatArray, jacobian: FloatArray) -> None:
         """Add to a jacobian (rows, n, parameters) what gradients by the vectors bring.
 
         Parameters
@@ -162,8 +164,8 @@ def inner_products(refined: RefinedRows, first: Vectors, second: Vectors) -> Der
     u, v = first.fractional(refined.coordinates), second.fractional(refined.coordinates)
     gu, gv = _apply(tensor, u), _apply(tensor, v)
     jacobian = np.zeros((len(refined), len(first), refined.parameters))
-    first.spread(gv, jacobian)
-    second.spread(gu, jacobian)
+    first.add_gradient(gv, jacobian)
+    second.add_gradient(gu, jacobian)
     for k in range(6):
         jacobian[..., k] = (u * _apply(slope[:, k], v)).sum(axis=-1)
     return Derived((u * gv).sum(axis=-1), jacobian)
