@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,41 @@ def guess_valences(phase: Phase, contacts: Contacts) -> dict[str, int]:
                 misfit[valence] = abs(float(sums.value[0, site]) - valence)
         if misfit:
             found[label] = min(misfit, key=lambda v: misfit[v])
+    return found
+
+
+def valence_limits(
+    phase: Phase, valences: Mapping[str, int], weakest: float = 0.04
+) -> dict[str, float]:
+    """Distances beyond which bonds are too weak to count, as `find_contacts` takes them.
+
+    Large cations with lone pairs or many neighbours, such as Pb²⁺ and K⁺, have bonds beyond
+    the widest gap that add up.
+
+    Parameters
+    ----------
+    phase : Phase
+    valences : mapping of str to int
+        Of cations, by label or element.
+    weakest : float
+        Valence of the weakest bond that counts.
+
+    Examples
+    --------
+    >>> from spectra.reference import load_phase
+    >>> {k: round(v, 3) for k, v in valence_limits(load_phase("V2O5"), {"V": 5}).items()}
+    {'V-O': 2.994}
+    """
+    anions = {a for _, _, a in _table()} & {a.element for a in phase.atoms}
+    found: dict[str, float] = {}
+    for atom in phase.atoms:
+        valence = valences.get(atom.label, valences.get(atom.element))
+        for anion in sorted(anions) if valence is not None else ():
+            pair = _table().get((atom.element, valence, anion))
+            if pair is not None:
+                name = f"{atom.element}-{anion}"
+                limit = pair.r0 - pair.b * math.log(weakest)
+                found[name] = max(limit, found.get(name, 0.0))
     return found
 
 
