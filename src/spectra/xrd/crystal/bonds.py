@@ -330,9 +330,7 @@ def _checked_limits(phase: Phase, limits: Mapping[str, float]) -> dict[tuple[str
     return checked
 
 
-def _pair_limits(
-    elements: tuple[str, ...], limits: Mapping[tuple[str, str], float]
-) -> FloatArray:
+def _pair_limits(elements: tuple[str, ...], limits: Mapping[tuple[str, str], float]) -> FloatArray:
     """Limits (sites, sites); NaN where the pair has none."""
     return np.array([[limits.get((a, b), np.nan) for b in elements] for a in elements])
 

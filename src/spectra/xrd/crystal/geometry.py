@@ -93,7 +93,8 @@ class Derived:
         spread = (np.matmul(self.jacobian, covariance) * self.jacobian).sum(axis=-1)
         sigma = np.sqrt(np.abs(np.diagonal(covariance, axis1=-2, axis2=-1)))
         terms = (np.abs(self.jacobian) * sigma[:, None, :]).sum(axis=-1)
-        return np.sqrt(np.where(spread <= _CANCELLED * terms**2, 0.0 * spread, spread))
+        variance = np.where(spread <= _CANCELLED * terms**2, 0.0 * spread, spread)
+        return np.asarray(np.sqrt(variance))
 
     def covariance(self, covariance: FloatArray) -> FloatArray:
         """Covariance (rows, n, n) of the quantities of one row among themselves."""

@@ -158,7 +158,8 @@ def measure_polyhedra(
             )
         )
     joined = [_join(refined, [c[i] for c in columns]) for i in range(6)]
-    return PolyhedraMeasures(*joined, other)
+    size, mean, baur, length_distortion, elongation, variance = joined
+    return PolyhedraMeasures(size, mean, baur, length_distortion, elongation, variance, other)
 
 
 def _corners(members: IntArray, points: FloatArray) -> IntArray:
@@ -252,9 +253,7 @@ def _elongation(bonds: Derived, size: Derived, polyhedron: Polyhedron) -> Derive
     return Derived(value, slope)
 
 
-def _angle_variance(
-    refined: RefinedRows, contacts: Contacts, polyhedron: Polyhedron
-) -> Derived:
+def _angle_variance(refined: RefinedRows, contacts: Contacts, polyhedron: Polyhedron) -> Derived:
     if not len(polyhedron.edges):
         empty = np.zeros((len(refined), 1, refined.parameters))
         return _nothing(Derived(empty[..., 0], empty))

@@ -121,7 +121,9 @@ def valence_limits(
     found: dict[str, float] = {}
     for atom in phase.atoms:
         valence = valences.get(atom.label, valences.get(atom.element))
-        for anion in sorted(anions) if valence is not None else ():
+        if valence is None:
+            continue
+        for anion in sorted(anions):
             pair = _table().get((atom.element, valence, anion))
             if pair is not None:
                 name = f"{atom.element}-{anion}"
@@ -175,9 +177,7 @@ def valence_sums(
     return Derived(value, jacobian)
 
 
-def _parameters(
-    contacts: Contacts, valences: Mapping[str, int]
-) -> tuple[FloatArray, FloatArray]:
+def _parameters(contacts: Contacts, valences: Mapping[str, int]) -> tuple[FloatArray, FloatArray]:
     """r0 and b (n,) of contacts; NaN where the cation's valence is not given."""
     r0, b = np.full(len(contacts), np.nan), np.full(len(contacts), np.nan)
     ends = zip(contacts.centre.tolist(), contacts.neighbour.tolist(), strict=True)
@@ -195,5 +195,8 @@ def _parameters(
 def _table() -> dict[tuple[str, int, str], BondValence]:
     path = _folder() / "bond_valence.toml"
     data = tomllib.loads(path.read_text(encoding="utf-8"))
-    rows = (BondValence(*row[:5], data["sources"][row[5]]) for row in data["pairs"]["table"])
-    return {(r.cation, r.valence, r.anion): r for r in rows}
+    found = {}
+    for cation, valence, anion, r0, b, source in data["pairs"]["table"]:
+        pair = BondValence(cation, valence, anion, r0, b, data["sources"][source])
+        found[(cation, valence, anion)] = pair
+    return found
