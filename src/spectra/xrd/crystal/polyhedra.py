@@ -22,6 +22,8 @@ _REGULAR = {
 }
 # Two members nearer than this (angstrom) are one corner, shared in disorder.
 _SAME_CORNER = 0.4
+# Bonds whose lengths differ by less, relatively, are equal by symmetry.
+_EQUAL = 1e-12
 # A corner may stand this far (in the volume of the polyhedron) outside a face that is flat.
 _FLAT = 1e-7
 
@@ -218,19 +220,23 @@ def _mean(bonds: Derived) -> Derived:
 
 
 def _baur(bonds: Derived, mean: Derived) -> Derived:
-    ratio = bonds.value / mean.value
-    # Equal bonds differ in the last bit, which must not choose a sign.
-    sign = np.where(np.abs(ratio - 1.0) < 1e-12, 0.0, np.sign(ratio - 1.0))
-    value = np.abs(ratio - 1.0).mean(axis=1)[:, None]
-    weight = sign[..., None] * _relative(bonds, mean)
+    deviation = _deviation(bonds, mean)
+    value = np.abs(deviation).mean(axis=1)[:, None]
+    weight = np.sign(deviation)[..., None] * _relative(bonds, mean)
     return Derived(value, weight.mean(axis=1)[:, None])
 
 
 def _length_distortion(bonds: Derived, mean: Derived) -> Derived:
-    deviation = bonds.value / mean.value - 1.0
+    deviation = _deviation(bonds, mean)
     value = (deviation**2).mean(axis=1)[:, None]
     weight = 2.0 * deviation[..., None] * _relative(bonds, mean)
     return Derived(value, weight.mean(axis=1)[:, None])
+
+
+def _deviation(bonds: Derived, mean: Derived) -> FloatArray:
+    """l/l̄ − 1 (rows, n); zero for bonds that differ in the last bits alone."""
+    deviation = bonds.value / mean.value - 1.0
+    return np.asarray(np.where(np.abs(deviation) < _EQUAL, 0.0, deviation))
 
 
 def _relative(bonds: Derived, mean: Derived) -> FloatArray:
