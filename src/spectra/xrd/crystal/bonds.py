@@ -218,10 +218,12 @@ def bond_angles(refined: RefinedRows, contacts: Contacts, pairs: IntArray) -> De
     pairs : int array (angles, 2)
         As `find_angles` returns them.
     """
-    u, v = contacts.vectors.take(pairs[:, 0]), contacts.vectors.take(pairs[:, 1])
-    product = inner_products(refined, u, v)
-    long = lengths(refined, contacts.vectors)
-    a, b = long.take(pairs[:, 0]), long.take(pairs[:, 1])
+    used, number = np.unique(pairs, return_inverse=True)
+    vectors, number = contacts.vectors.take(used), number.reshape(pairs.shape)
+    bonds = lengths(refined, vectors)
+    first, second = number[:, 0], number[:, 1]
+    product = inner_products(refined, vectors.take(first), vectors.take(second))
+    a, b = bonds.take(first), bonds.take(second)
     cosine = np.clip(product.value / (a.value * b.value), -1.0, 1.0)
     slope = product.jacobian / (a.value * b.value)[..., None]
     slope -= (cosine / a.value)[..., None] * a.jacobian

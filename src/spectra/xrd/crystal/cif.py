@@ -20,8 +20,9 @@ import spectra
 from spectra.errors import SettingError
 from spectra.notation import with_uncertainty
 from spectra.reference import Phase
+from spectra.xrd.crystal.geometry import cell_volumes
 from spectra.xrd.crystal.operations import Operations
-from spectra.xrd.lattice import CELL_NAMES, volume
+from spectra.xrd.lattice import CELL_NAMES
 
 FloatArray = NDArray[np.float64]
 
@@ -253,10 +254,10 @@ def _structure(structure: RefinedStructure) -> list[str]:
     phase = structure.phase
     covariance = structure.cell_covariance
     cov = np.zeros((6, 6)) if covariance is None else covariance
-    size, gradient = volume(np.array(structure.cell, dtype=float))
+    size, gradient = (part[0] for part in cell_volumes(np.array([structure.cell], dtype=float)))
     lines = [_item("_pd_phase_name", phase.name)]
     if phase.formula:
-        lines.append(_item("_chemical_formula_sum", phase.formula))
+        lines.append(_item("_chemical_formula_sum", _hill(phase.formula)))
     for k, name in enumerate(CELL_NAMES):
         part = "length" if k < 3 else "angle"
         error = math.sqrt(max(cov[k, k], 0.0))
@@ -391,6 +392,16 @@ def _plain(value: float) -> str:
 
 def _optional(value: float | None, stderr: float) -> str:
     return "?" if value is None else _number(value, stderr)
+
+
+def _hill(formula: str) -> str:
+    """A plain formula as CIF has it, ``CuCr2O4`` as ``Cr2 Cu O4``; another one as it stands."""
+    parts = re.findall(r"([A-Z][a-z]?)([\d.]*)", formula)
+    if "".join(e + n for e, n in parts) != formula.replace(" ", ""):
+        return formula
+    first = ("C", "H") if any(e == "C" for e, _ in parts) else ()
+    rank = {e: k - len(first) for k, e in enumerate(first)}
+    return " ".join(e + n for e, n in sorted(parts, key=lambda p: (rank.get(p[0], 0), p[0])))
 
 
 def _block_name(name: str) -> str:

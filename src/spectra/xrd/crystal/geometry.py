@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.reference import Phase
-from spectra.xrd.lattice import metric
+from spectra.xrd.lattice import metric, volume
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -177,6 +177,13 @@ def lengths(refined: RefinedRows, vectors: Vectors) -> Derived:
     square = inner_products(refined, vectors, vectors)
     value = np.sqrt(square.value)
     return Derived(value, square.jacobian / (2.0 * value[..., None]))
+
+
+def cell_volumes(cell: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Volumes (rows,) of cells (rows, 6) and derivatives (rows, 6); NaN for a lost cell."""
+    known = np.isfinite(cell).all(axis=1)
+    value, slope = volume(np.where(known[:, None], cell, (1.0, 1.0, 1.0, 90.0, 90.0, 90.0)))
+    return np.where(known, value, np.nan), np.where(known[:, None], slope, np.nan)
 
 
 def _apply(tensor: FloatArray, vectors: FloatArray) -> FloatArray:

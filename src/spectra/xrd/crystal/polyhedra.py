@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 
 from spectra.reference import Phase
 from spectra.xrd.crystal.bonds import Contacts, bond_angles, bond_lengths
-from spectra.xrd.crystal.geometry import Derived, FloatArray, IntArray, RefinedRows
-from spectra.xrd.lattice import orthogonalization, volume
+from spectra.xrd.crystal.geometry import (
+    Derived,
+    FloatArray,
+    IntArray,
+    RefinedRows,
+    cell_volumes,
+)
+from spectra.xrd.lattice import orthogonalization
 
 # Volume, in cubes of the distance from centre to corner, and angle (deg) between neighbouring
 # corners, of the regular tetrahedron and octahedron; number of edges.
@@ -279,14 +285,16 @@ def _volume(
     fraction, gradient = _hull_volume(points, polyhedron.faces)
     other = np.zeros(len(refined), dtype=bool)
     if len(polyhedron.faces):
-        other = ~_is_hull(points, polyhedron.faces, fraction) & np.isfinite(fraction)
+        other = ~_is_hull(points, polyhedron.faces, fraction) & np.isfinite(
+            fraction * refined.cell.sum(axis=1)
+        )
     for row in np.flatnonzero(other):
         axes = orthogonalization(refined.cell[row])
         faces = _hull(points[row] @ axes.T)
         fraction[row], gradient[row] = (
             part[0] for part in _hull_volume(points[row : row + 1], faces)
         )
-    cell, by_cell = volume(refined.cell)
+    cell, by_cell = cell_volumes(refined.cell)
     parts = np.zeros((len(refined), len(vectors), refined.parameters))
     vectors.add_gradient(gradient, parts)
     jacobian = cell[:, None] * parts.sum(axis=1)
