@@ -97,7 +97,8 @@ def test_a_flattened_tetrahedron_has_the_variance_of_its_angles():
 def test_a_prism_has_no_octahedral_angles():
     angles = np.radians([0, 120, 240])
     ring = np.stack([np.cos(angles), np.sin(angles), 0 * angles], axis=1)
-    prism = 1.5 * np.concatenate([ring + [0, 0, 0.7], ring - [0, 0, 0.7]])
+    up = np.array([0.0, 0.0, 0.7])
+    prism = 1.5 * np.concatenate([ring + up, ring - up])
     polyhedra, found = measured(molecule(prism))
     assert polyhedra[0].name == "VO6"
     assert np.isnan(found.quadratic_elongation.value).all()
@@ -251,3 +252,11 @@ def test_a_lost_frame_has_no_polyhedra():
             value = getattr(found, measure).value
             assert np.isnan(value[1]).all()
             np.testing.assert_array_equal(value[[0, 2]], getattr(whole, measure).value[[0, 2]])
+
+
+def test_cations_are_no_corners_of_cations():
+    """V–V of rutile-like VO2 may be listed; its octahedra stay octahedra."""
+    phase = load_phase("VO2_M1")
+    contacts = find_contacts(phase, limits={"V-V": 3.3})
+    assert (contacts.elements[0], len(contacts.about(["V1"]))) == ("V", 8)
+    assert [p.name for p in find_polyhedra(phase, contacts)] == ["VO6"]

@@ -76,7 +76,7 @@ def test_fluorides_of_the_standard(data):
 
 def test_charges_balance():
     phase = load_phase("LiFePO4")
-    total = {label: 0.0 for label in ("cation", "anion")}
+    total = {"cation": 0.0, "anion": 0.0}
     sums = sums_of(phase)
     for atom in phase.all_atoms():
         total["anion" if atom.element == "O" else "cation"] += sums[atom.label]
@@ -126,3 +126,12 @@ def test_every_parameter_names_its_paper():
         pair = bond_valence(*ion)
         assert "(1985)" in pair.source or "(1991)" in pair.source
         assert 1.0 < pair.r0 < 2.5
+
+
+def test_only_bonds_between_ions_count():
+    phase = load_phase("VO2_M1")
+    plain, more = (find_contacts(phase, limits=limits) for limits in (None, {"V-V": 3.3}))
+    assert guess_valences(phase, more) == {"V1": 4}
+    one = RefinedRows.of(phase)
+    sums = [valence_sums(one, phase, c, {"V": 4}).value for c in (plain, more)]
+    np.testing.assert_array_equal(*sums)

@@ -7,7 +7,7 @@ every frame, so that a bond is a series.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class Contacts:
     ----------
     labels, elements : tuple of str
         Of every site of the asymmetric unit.
+    cations : bool array (sites,)
+        Which sites are cations; all of them in a structure without anions.
     centre, neighbour : int array (n,)
         Sites i and j.
     operation : int array (n,)
@@ -56,22 +58,30 @@ class Contacts:
         The same as arrays: x_j′ − x_i = R·x_j + t − x_i.
     distance : array (n,)
         In the reference structure (angstrom).
-    cation : bool array (n,)
-        Whether the centre is one of the cations; all True in a structure without anions.
     """
 
     labels: tuple[str, ...]
     elements: tuple[str, ...]
+    cations: NDArray[np.bool_]
     centre: IntArray
     neighbour: IntArray
     operation: IntArray
     shift: IntArray
     vectors: Vectors
     distance: FloatArray
-    cation: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.centre)
+
+    @property
+    def of_cations(self) -> IntArray:
+        """Numbers of the contacts whose centre is a cation."""
+        return np.flatnonzero(self.cations[self.centre])
+
+    @property
+    def between_ions(self) -> IntArray:
+        """Numbers of the contacts between a cation and an anion."""
+        return np.flatnonzero(self.cations[self.centre] != self.cations[self.neighbour])
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,9 +102,9 @@ class Contacts:
     def take(self, index: IntArray) -> Contacts:
         """Some of the contacts."""
         return Contacts(
-            *(self.labels, self.elements, self.centre[index], self.neighbour[index]),
-            *(self.operation[index], self.shift[index], self.vectors.take(index)),
-            *(self.distance[index], self.cation[index]),
+            *(self.labels, self.elements, self.cations, self.centre[index]),
+            *(self.neighbour[index], self.operation[index], self.shift[index]),
+            *(self.vectors.take(index), self.distance[index]),
         )
 
     def about(self, centres: Sequence[str] | None = None) -> Contacts:
@@ -111,7 +121,7 @@ class Contacts:
             For a name that is neither.
         """
         if centres is None:
-            return self.take(np.flatnonzero(self.cation))
+            return self.take(self.of_cations)
         unknown = [c for c in centres if c not in self.labels and c not in self.elements]
         if unknown:
             raise SettingError(
@@ -186,11 +196,7 @@ def find_contacts(
         ends[site] = _end_of_shell(reduced[candidate & (near.centre == site)], reach)
     end = np.maximum(ends[near.centre], ends[near.neighbour])
     keep = np.where(np.isnan(pair), candidate & (reduced <= end), near.distance <= pair)
-    chosen = near.take(np.flatnonzero(keep))
-    return Contacts(
-        *(chosen.labels, chosen.elements, chosen.centre, chosen.neighbour, chosen.operation),
-        *(chosen.shift, chosen.vectors, chosen.distance, ~anion[chosen.centre]),
-    )
+    return replace(near, cations=~anion).take(np.flatnonzero(keep))
 
 
 def bond_lengths(refined: RefinedRows, contacts: Contacts) -> Derived:
@@ -266,9 +272,9 @@ def _everyone(phase: Phase, farthest: float) -> Contacts:
     vectors = Vectors(centre_of, site[which], operations.rotation[used], translation)
     labels = tuple(a.label for a in phase.atoms)
     elements = tuple(a.element for a in phase.atoms)
-    everyone = np.ones(len(which), dtype=bool)
+    everyone = np.ones(len(elements), dtype=bool)
     return Contacts(
-        *(labels, elements, centre_of, site[which], used, shift, vectors, distance, everyone)
+        *(labels, elements, everyone, centre_of, site[which], used, shift, vectors, distance)
     )
 
 

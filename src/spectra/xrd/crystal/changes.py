@@ -56,9 +56,10 @@ def changes(value: FloatArray, stderr: FloatArray, reference: int) -> Changes:
 
     Examples
     --------
+    >>> import numpy as np
     >>> found = changes(np.array([[2.0], [2.1]]), np.array([[0.03], [0.04]]), 0)
     >>> found.percent.round(3).tolist(), found.stderr.round(3).tolist()
-    ([[0.0], [5.0]], [[0.0], [2.542]])
+    ([[0.0], [5.0]], [[0.0], [2.546]])
     """
     if not -len(value) <= reference < len(value):
         raise SettingError(

@@ -181,9 +181,9 @@ def lengths(refined: RefinedRows, vectors: Vectors) -> Derived:
 
 def cell_volumes(cell: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Volumes (rows,) of cells (rows, 6) and derivatives (rows, 6); NaN for a lost cell."""
-    known = np.isfinite(cell).all(axis=1)
-    value, slope = volume(np.where(known[:, None], cell, (1.0, 1.0, 1.0, 90.0, 90.0, 90.0)))
-    return np.where(known, value, np.nan), np.where(known[:, None], slope, np.nan)
+    lost = np.asarray(np.isnan(cell.sum(axis=1)))
+    value, slope = volume(np.where(lost[:, None], (1.0, 1.0, 1.0, 90.0, 90.0, 90.0), cell))
+    return np.where(lost, np.nan, value), np.where(lost[:, None], np.nan, slope)
 
 
 def _apply(tensor: FloatArray, vectors: FloatArray) -> FloatArray:

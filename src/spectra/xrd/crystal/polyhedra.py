@@ -104,7 +104,8 @@ def find_polyhedra(
     ----------
     phase : Phase
     contacts : Contacts
-        Of the phase; a centre's contacts are its corners.
+        Of the phase. A centre's corners are its neighbours of the other charge; all of its
+        neighbours where there are none of these.
     centres : sequence of str, optional
         Labels or elements; by default all cations with at least three neighbours.
 
@@ -122,7 +123,9 @@ def find_polyhedra(
     points = contacts.vectors.fractional(reference.coordinates)[0] @ axes.T
     found = []
     for site in dict.fromkeys(chosen.centre.tolist()):
-        corners = _corners(np.flatnonzero(contacts.centre == site), points)
+        about = np.flatnonzero(contacts.centre == site)
+        ions = np.intersect1d(about, contacts.between_ions)
+        corners = _corners(ions if len(ions) else about, points)
         if len(corners) < 3:
             continue
         elements = Counter(contacts.elements[j] for j in contacts.neighbour[corners].tolist())

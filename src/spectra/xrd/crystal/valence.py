@@ -81,9 +81,10 @@ def guess_valences(phase: Phase, contacts: Contacts) -> dict[str, int]:
     """
     reference = RefinedRows.of(phase)
     found: dict[str, int] = {}
-    for site in dict.fromkeys(contacts.centre[contacts.cation].tolist()):
+    ionic = contacts.take(contacts.between_ions).about()
+    for site in dict.fromkeys(ionic.centre.tolist()):
         label, element = contacts.labels[site], contacts.elements[site]
-        bonds = contacts.take(np.flatnonzero((contacts.centre == site) & contacts.cation))
+        bonds = ionic.take(np.flatnonzero(ionic.centre == site))
         anions = {contacts.elements[j] for j in bonds.neighbour.tolist()}
         misfit = {}
         for valence in sorted({v for c, v, _ in _table() if c == element}):
@@ -147,7 +148,7 @@ def valence_sums(
     phase : Phase
         For the occupancies.
     contacts : Contacts
-        Bonds between cations and anions.
+        Of these, the bonds between cations and anions count.
     valences : mapping of str to int
         Of cations, by label or element.
 
@@ -162,6 +163,7 @@ def valence_sums(
     SettingError
         Where a pair has no parameters.
     """
+    contacts = contacts.take(contacts.between_ions)
     bonds = bond_lengths(refined, contacts)
     r0, b = _parameters(contacts, valences)
     occupancy = np.array([a.occupancy for a in phase.atoms])[contacts.neighbour]
@@ -182,7 +184,7 @@ def _parameters(contacts: Contacts, valences: Mapping[str, int]) -> tuple[FloatA
     r0, b = np.full(len(contacts), np.nan), np.full(len(contacts), np.nan)
     ends = zip(contacts.centre.tolist(), contacts.neighbour.tolist(), strict=True)
     for k, (centre, neighbour) in enumerate(ends):
-        cation, anion = (centre, neighbour) if contacts.cation[k] else (neighbour, centre)
+        cation, anion = (centre, neighbour) if contacts.cations[centre] else (neighbour, centre)
         label, element = contacts.labels[cation], contacts.elements[cation]
         valence = valences.get(label, valences.get(element))
         if valence is not None:
