@@ -62,8 +62,8 @@ def structure_of(name: str, **extra) -> RefinedStructure:
             occupancy=a.occupancy,
             u_iso=0.0051234,
             u_iso_stderr=0.00021,
-            u_aniso=(0.004, 0.005, 0.0063, 0.0, 0.0011, 0.0) if a.element != "O" else None,
-            u_aniso_stderr=(0.0002, 0.0003, 0.0002, 0.0, 0.0004, 0.0),
+            u_aniso=(0.004, 0.005, 0.0063, -0.0007, 0.0011, 0.0) if a.element != "O" else None,
+            u_aniso_stderr=(0.0002, 0.0003, 0.0002, 0.0003, 0.0004, 0.0),
         )
         for a, s in zip(phase.atoms, sigma.tolist(), strict=True)
     )
