@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from spectra.stack import Axis
@@ -34,8 +33,6 @@ _NAMES = {
     "two_theta": "2θ",
     "center": "position",
 }
-# Beyond this an uncertainty says that nothing is known, and its digits say nothing more.
-_MOST_DIGITS = 12
 
 
 def unit_symbol(unit: str) -> str:
@@ -63,40 +60,6 @@ def slug(text: str) -> str:
     'K3V5O14-1'
     """
     return re.sub(r"[^\w.]+", "-", text).strip("-.") or "unnamed"
-
-
-def with_uncertainty(value: float, stderr: float) -> str:
-    """A value and its standard uncertainty in the short notation of the GUM (7.2.2).
-
-    Crystallography's "rule of 19": the uncertainty keeps two digits where they are 19 or
-    less, and one otherwise. An unknown one is left out.
-
-    Examples
-    --------
-    >>> with_uncertainty(8.680312, 0.00012)
-    '8.68031(12)'
-    >>> with_uncertainty(325.5821, 0.0072)
-    '325.582(7)'
-    >>> with_uncertainty(float("nan"), 1.0)
-    '–'
-    """
-    if not math.isfinite(value):
-        return "–"
-    if not math.isfinite(stderr) or stderr <= 0.0:
-        return f"{value:.7g}"
-    exponent = math.floor(math.log10(stderr))
-    digits = round(stderr / 10.0 ** (exponent - 1))
-    if digits > 19:
-        digits = round(stderr / 10.0**exponent)
-        places = -exponent
-    else:
-        places = 1 - exponent
-    if places > _MOST_DIGITS:
-        return f"{value:.{_MOST_DIGITS}g}"
-    if places <= 0:
-        scale = 10 ** (-places)
-        return f"{round(value / scale) * scale:d}({digits * scale:d})"
-    return f"{value:.{places}f}({digits:d})"
 
 
 def axis_label(axis: Axis) -> str:

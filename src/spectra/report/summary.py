@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.report.labels import axis_label, quantity, unit_symbol, with_uncertainty
+from spectra.notation import with_uncertainty
+from spectra.report.labels import axis_label, quantity, unit_symbol
 from spectra.report.select import abscissae, step_of
 from spectra.report.series import Series, groups, peak_panels
 from spectra.report.tables import csv_size, csv_text, errors_sentence

@@ -1,1 +1,1 @@
-"""Crystal structures: reflections, scattering, structure factors, symmetry of sites."""
+"""Crystal structures of refined phases, and what they tell."""
