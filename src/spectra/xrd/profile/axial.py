@@ -20,6 +20,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import eigh_tridiagonal
 
 from spectra.errors import SettingError
 
@@ -223,6 +224,5 @@ def _gauss(count: int, skew2: float) -> tuple[FloatArray, FloatArray]:
         off[k] = norm / norm_before
         before, now = now, (v - diagonal[k]) * now - (off[k] if k else 0.0) * before
         norm_before = norm
-    root = np.sqrt(off[1:])
-    values, vectors = np.linalg.eigh(np.diag(diagonal) + np.diag(root, 1) + np.diag(root, -1))
+    values, vectors = eigh_tridiagonal(diagonal, np.sqrt(off[1:]))
     return np.sqrt(values), vectors[0] ** 2
