@@ -1,4 +1,4 @@
-"""Powder diffraction: follow peaks, refine cells, report strain."""
+"""Powder diffraction: follow peaks, refine cells and whole patterns, report strain."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectra.xrd.cell import Cell as Cell
+    from spectra.xrd.pattern.lebail import LeBail as LeBail
+    from spectra.xrd.pattern.pawley import Pawley as Pawley
+    from spectra.xrd.pattern.rietveld import Rietveld as Rietveld
     from spectra.xrd.peaks import Peaks as Peaks
     from spectra.xrd.strain import Strain as Strain
 
@@ -14,9 +17,12 @@ _LAZY = {
     "Peaks": "spectra.xrd.peaks",
     "Cell": "spectra.xrd.cell",
     "Strain": "spectra.xrd.strain",
+    "Rietveld": "spectra.xrd.pattern.rietveld",
+    "LeBail": "spectra.xrd.pattern.lebail",
+    "Pawley": "spectra.xrd.pattern.pawley",
 }
 
-__all__ = ["Cell", "Peaks", "Strain"]
+__all__ = ["Cell", "LeBail", "Pawley", "Peaks", "Rietveld", "Strain"]
 
 
 def __getattr__(name: str) -> Any:

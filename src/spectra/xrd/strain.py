@@ -73,9 +73,10 @@ class Strain(Method):
         ResultsError
             If `source` is not a table of cells, or a phase is not found in the frame asked for.
         """
-        if source.table.name != "cell":
+        if source.table.name not in ("cell", "pattern"):
             raise ResultsError(
-                f"{self.name} works on the results of xrd.Cell, not on {source.table.name!r}"
+                f"{self.name} works on cells (of xrd.Cell, xrd.Rietveld, xrd.LeBail, xrd.Pawley), not on "
+                f"{source.table.name!r}"
             )
         everyone = source.table.coords["phase"]["name"].tolist()
         standards = source.attrs.get("standards", [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from scipy.signal import peak_widths
 
 from spectra.errors import SettingError
 from spectra.reference import Phase
-from spectra.stack import Stack
 from spectra.xrd.aberrations import Aberration, get_aberrations
 from spectra.xrd.crystal.reflections import Reflections, reflections
 from spectra.xrd.lattice import CellConstraint
@@ -245,7 +243,8 @@ def _width(name: str, phase: Phase, listed: Reflections) -> WidthTerm:
     """A cause of width in a phase."""
     if name == "stephens":
         return StephensStrain.of(listed.hkl, phase.operations.laue(), phase.cell)
-    return _named("widths", {**WIDTHS, "stephens": None}, name)
+    term: WidthTerm = _named("widths", {**WIDTHS, "stephens": None}, name)
+    return term
 
 
 def _axial_nodes(instrument: Instrument, listed: Reflections, fwhm: float) -> IntArray:
@@ -260,7 +259,7 @@ def _axial_nodes(instrument: Instrument, listed: Reflections, fwhm: float) -> In
         np.full((1, len(angle)), fwhm),
         _AXIAL,
     )
-    return np.minimum(needed[0], _MOST_NODES).astype(np.intp)
+    return np.asarray(np.minimum(needed[0], _MOST_NODES), np.intp)
 
 
 def _named(what: str, known: Mapping[str, Any], name: str) -> Any:

@@ -89,9 +89,7 @@ class Layout:
     def starting(self, start: FloatArray) -> Layout:
         """The same parameters starting elsewhere (P,)."""
         return Layout(
-            tuple(
-                replace(p, start=float(s)) for p, s in zip(self.parameters, start, strict=True)
-            )
+            tuple(replace(p, start=float(s)) for p, s in zip(self.parameters, start, strict=True))
         )
 
 

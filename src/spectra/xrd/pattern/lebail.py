@@ -106,9 +106,7 @@ def _with_strengths(
     return replace(objective, model=replace(objective.model, phases=phases))
 
 
-def _shared(
-    whole: PatternObjective, part: PatternObjective, theta: FloatArray
-) -> PatternObjective:
+def _shared(whole: PatternObjective, part: PatternObjective, theta: FloatArray) -> PatternObjective:
     """Share out intensities in the rows of `part`, whose parameters are `theta`."""
     strengths = []
     for phase, shared in zip(whole.model.phases, share_out(part, theta), strict=True):

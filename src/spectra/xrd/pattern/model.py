@@ -114,8 +114,7 @@ class PatternModel:
         )
 
     def reflection_of_lines(self) -> list[tuple[slice, IntArray, int]]:
-        """For each phase, which of the `lines` are its own, of which reflection, and of how many.
-        """
+        """For each phase, which `lines` are its own, of which reflection, and of how many."""
         found, first = [], 0
         count = len(self.emission)
         for number, phase in enumerate(self.phases):

@@ -128,4 +128,4 @@ class PatternObjective:
         coefficients = theta[:, theta.shape[1] - count :]
         # One row at a time: the order of the sums must not hang on how many there are.
         flat = np.matmul(coefficients[:, None, :], self.background.reshape(count, -1))
-        return flat.reshape(len(theta), *shape)
+        return np.asarray(flat.reshape(len(theta), *shape))

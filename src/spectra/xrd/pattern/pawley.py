@@ -36,8 +36,8 @@ class Pawley(WholePattern):
         known = np.nan_to_num(listed.structure_factor2, nan=1.0) * listed.multiplicity
         known = np.maximum(known, 1e-3 * known.max())
         first = np.unique(group, return_index=True)[1]
-        names = tuple(f"intensity({h} {k} {l})" for h, k, l in listed.hkl[first].tolist())
-        return FreeStrengths(names, np.bincount(group, weights=known), group)
+        names = tuple(f"intensity({' '.join(map(str, hkl))})" for hkl in listed.hkl[first].tolist())
+        return FreeStrengths(names, np.bincount(group, weights=known).astype(float), group)
 
     def _free(self, phase: PhaseModel) -> tuple[str, ...]:
         return tuple(c.name for c in phase.amplitude.coefficients)

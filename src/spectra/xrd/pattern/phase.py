@@ -64,7 +64,7 @@ class PhaseModel:
     @property
     def coefficients(self) -> tuple[Coefficient, ...]:
         """All parameters of the phase: cell, strengths, widths, factors."""
-        terms = (*self.widths, *self.factors)
+        terms: tuple[WidthTerm | FactorTerm, ...] = (*self.widths, *self.factors)
         return (
             *self.cell_coefficients,
             *self.amplitude.coefficients,

@@ -63,7 +63,7 @@ def solve(
     """Refine the `free` (rows, P) parameters from `start` (rows, P)."""
     layout = objective.model.layout
     lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
-    vary = objective.vary(free.any(axis=0))
+    vary = objective.vary(np.asarray(free.any(axis=0)))
     return minimize(
         *(vary, start, lower, upper, free), max_iterations=max_iterations, tolerance=tolerance
     )
@@ -136,7 +136,7 @@ def refine_in_stages(
     last = solve(each, ends, free, max_iterations=_LAST_ITERATIONS, tolerance=_ROUGH)
     cost = last.chi2.reshape(len(ways), count)
     best = np.nan_to_num(cost, nan=np.inf).argmin(axis=0)
-    return last.theta.reshape(len(ways), count, -1)[best, every]
+    return np.asarray(last.theta.reshape(len(ways), count, -1)[best, every])
 
 
 def through_stages(

@@ -134,7 +134,7 @@ class Filler:
         cell = phase.constraint.cell(result.theta[:, at])
         held = ~result.free[:, at].any(axis=1)
         own = np.where(held[:, None, None], 0.0, cov[:, at, at])
-        determined = np.isfinite(own).all(axis=(1, 2)) & ~result.at_bound[:, at].any(axis=1)
+        determined: NDArray[np.bool_] = np.isfinite(own).all(axis=(1, 2)) & ~result.at_bound[:, at].any(axis=1)
         own = np.nan_to_num(own)
         cov6 = np.matmul(np.matmul(matrix, own), matrix.T)
         status = np.where(determined, PhaseStatus.OK, PhaseStatus.NOT_DETERMINED)

@@ -277,9 +277,7 @@ class WholePattern(Method):
             assert usable.strengths is not None
             strengths = tuple(s[seen.rows] for s in usable.strengths)
             objective = self._objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
-            objective, result = self._refine(
-                objective, plan.start[seen.rows], plan.free, strengths
-            )
+            objective, result = self._refine(objective, plan.start[seen.rows], plan.free, strengths)
             texts = self._fill(columns, seen.rows, objective, result, plan)
             for i, row in enumerate(seen.rows.tolist()):
                 status[row], messages[row] = _verdict(
@@ -365,7 +363,9 @@ class WholePattern(Method):
     ) -> list[str]:
         """Write the refined frames; what is to be said of each."""
         curve = objective.curve(result.theta)
-        y, weight = (objective.tiles.join(v[objective.rows]) for v in (objective.y, objective.weight))
+        y, weight = (
+            objective.tiles.join(v[objective.rows]) for v in (objective.y, objective.weight)
+        )
         n_free = result.free.sum(axis=1)
         figures = agreement(y, curve, weight, n_free)
         dof = np.maximum((weight > 0).sum(axis=1) - n_free, 1)
@@ -374,9 +374,7 @@ class WholePattern(Method):
         cov = result.cov * scale[:, None, None]
         columns["scaled"][rows] = np.sqrt(scale)
         filler = Filler(plan.table, plan.model, plan.free, plan.masses)
-        filler.fill(
-            columns, rows, result, cov, figures, bragg_factors(objective, result.theta)
-        )
+        filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
         names = plan.table.coords["phase"]["name"].tolist()
         texts = []
         for row in rows.tolist():
@@ -471,9 +469,7 @@ def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
     return {model.background.names[0]: float(np.nanpercentile(y, 20))}
 
 
-def _verdict(
-    code: int, present: BoolArray, text: str, damage: str
-) -> tuple[Status, str]:
+def _verdict(code: int, present: BoolArray, text: str, damage: str) -> tuple[Status, str]:
     """Status and message of a refined frame."""
     status = Status(code)
     if not present.any():
