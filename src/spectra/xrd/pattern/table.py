@@ -132,9 +132,10 @@ class Filler:
         phase, at = self.model.phases[p], self.model.cell_columns(p)
         matrix = phase.constraint.matrix
         cell = phase.constraint.cell(result.theta[:, at])
-        held = ~result.free[:, at].any(axis=1)
+        held = np.asarray(~result.free[:, at].any(axis=1))
         own = np.where(held[:, None, None], 0.0, cov[:, at, at])
-        determined: NDArray[np.bool_] = np.isfinite(own).all(axis=(1, 2)) & ~result.at_bound[:, at].any(axis=1)
+        stuck = result.at_bound[:, at].any(axis=1)
+        determined = np.asarray(np.isfinite(own).all(axis=(1, 2)) & ~stuck)
         own = np.nan_to_num(own)
         cov6 = np.matmul(np.matmul(matrix, own), matrix.T)
         status = np.where(determined, PhaseStatus.OK, PhaseStatus.NOT_DETERMINED)

@@ -236,6 +236,7 @@ class WholePattern(Method):
             "literature": {p.name: list(p.cell) for p in phases},
             "space_groups": {p.name: p.space_group for p in phases},
             "standards": [],
+            "phases": [p.to_plain() for p in phases],
             "held": {
                 p.name: float(s)
                 for p, s, f in zip(
