@@ -126,3 +126,13 @@ def test_every_cif_at_hand_is_read(data):
         phase = load_phase(file)
         assert phase.density > 1
         assert load_phase(phase.to_plain()) == phase
+
+
+def test_elements_known_by_labels_alone(tmp_path):
+    """Mineral databases leave the type symbol out."""
+    path = tmp_path / "labels.cif"
+    head = CIF.format(symmetry="_symmetry_space_group_name_H-M 'P 1'", letter="U").split("loop_")[0]
+    tags = "\n".join(f"_atom_site_{t}" for t in ("label", "fract_x", "fract_y", "fract_z"))
+    rows = "FeM1 0.1 0.2 0.3\nD1 0.2 0.3 0.4\nO3 0.3 0.4 0.5\nWat 0.4 0.5 0.6\n"
+    path.write_text(f"{head}loop_\n{tags}\n{rows}")
+    assert [a.scatterer for a in load_phase(path).atoms] == ["Fe", "D", "O", "Wat"]

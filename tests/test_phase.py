@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from spectra.errors import SettingError
@@ -60,3 +62,16 @@ def test_heavy_water_is_heavier():
     )
     assert heavy.density / light.density == pytest.approx(2.014 / 1.008, rel=1e-3)
     assert named.density == heavy.density
+
+
+def test_an_unknown_element_has_no_density():
+    cell = (4.0, 4.0, 4.0, 90.0, 90.0, 90.0)
+    atoms = (Atom("Fe1", "Fe", 0, 0, 0), Atom("W1", "Wat", 0.5, 0.5, 0.5))
+    assert math.isnan(Phase("p", cell, "P 1", atoms).density)
+    assert Phase("p", cell, "P 1", atoms[:1]).density == pytest.approx(1.449, abs=0.001)
+
+
+def test_missing_coordinates_are_said():
+    phase = Phase("p", (4.0, 4.0, 4.0, 90.0, 90.0, 90.0), "P 1", (Atom("H1", "H", math.nan, 0, 0),))
+    with pytest.raises(SettingError, match="'H1' has coordinates"):
+        phase.all_atoms()

@@ -69,8 +69,10 @@ def _symmetry(path: Path, small: Any) -> str:
 def _atom(site: Any, u_aniso: Displacements | None, cell: Any) -> Atom:
     """An atom of a CIF; U_eq is taken from the anisotropic displacements if not given."""
     species = site.type_symbol or site.element.name
-    if read_species(species)[0] != site.element.name and site.element.name not in ("X", "D"):
-        species = site.element.name
+    # gemmi also knows elements by their labels; "X" is what it does not know.
+    known = site.element.name
+    if known != "X" and read_species(species)[0] != read_species(known)[0]:
+        species = known
     u_iso = site.u_iso
     if u_aniso is not None and not u_iso:
         u_iso = _equivalent(u_aniso, cell)

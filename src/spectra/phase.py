@@ -152,7 +152,7 @@ class Phase:
 
     @cached_property
     def density(self) -> float:
-        """Density (g/cm³); NaN without atoms."""
+        """Density (g/cm³); NaN without atoms, or with one of no known element."""
         from scipy.constants import atomic_mass
 
         return float(self.cell_mass * atomic_mass * 1e3 / (self.volume * 1e-24))
@@ -234,9 +234,8 @@ def _row(atom: Atom) -> list[Any]:
 def _mass(atom: Atom) -> float:
     import gemmi
 
-    nuclide = re.match(r"\d+", atom.scatterer)
-    if nuclide:
-        return float(nuclide[0])
-    return float(
-        gemmi.Element("D" if re.match(r"D(\d|$)", atom.scatterer) else atom.element).weight
-    )
+    mass = re.match(r"\d+", atom.scatterer)
+    if mass:
+        return float(mass[0])
+    element = gemmi.Element("D" if re.match(r"D(\d|$)", atom.scatterer) else atom.element)
+    return float(element.weight) if element.atomic_number else float("nan")

@@ -77,6 +77,16 @@ class StructureFactors:
     constraints : tuple of SiteConstraint
     factors : FormFactors
         One for each kind of scatterer.
+
+    Examples
+    --------
+    >>> from spectra.reference import load_phase
+    >>> silicon = StructureFactors.of(load_phase("Si"), [[1, 1, 1], [2, 2, 2]], "neutron")
+    >>> silicon.names
+    ('Si1.occupancy', 'Si1.u_iso')
+    >>> square, by_values, by_inverse_d2 = silicon.evaluate([[1.0, 0.0]], [[0.1017, 0.4068]])
+    >>> square.round(1).tolist(), by_values.shape
+    ([[550.9, 0.0]], (1, 2, 2))
     """
 
     names: tuple[str, ...]
