@@ -81,15 +81,7 @@ class Operations:
 
     def triplets(self) -> tuple[str, ...]:
         """The operations in the order of `all`, as they are printed: ``"-x+1/2,y,-z"``."""
-        import gemmi
-
-        texts = []
-        for rotation, translation in zip(*self.all(), strict=True):
-            operation = gemmi.Op()
-            operation.rot = (rotation * DENOMINATOR).tolist()
-            operation.tran = translation.tolist()
-            texts.append(operation.triplet())
-        return tuple(texts)
+        return tuple(triplet(r, t) for r, t in zip(*self.all(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +104,22 @@ class SiteSymmetry:
     @property
     def order(self) -> int:
         return len(self.rotations)
+
+
+def triplet(rotation: IntArray, translation: IntArray) -> str:
+    """One operation as it is printed; translation (3,) in 24ths, of more than one axis too.
+
+    Examples
+    --------
+    >>> triplet(-np.eye(3, dtype=int), np.array([12, 0, 24]))
+    '-x+1/2,-y,-z+1'
+    """
+    import gemmi
+
+    operation = gemmi.Op()
+    operation.rot = (rotation * DENOMINATOR).tolist()
+    operation.tran = translation.tolist()
+    return str(operation.triplet())
 
 
 def find_group(symbol: str, alpha: float, gamma: float) -> Any:

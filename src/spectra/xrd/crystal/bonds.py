@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.reference import Phase
+from spectra.symmetry import DENOMINATOR, triplet
 from spectra.xrd.crystal.geometry import (
     Derived,
     FloatArray,
@@ -87,6 +88,13 @@ class Contacts:
         """Names of the bonds, e.g. ``"V1–O2"``; bonds to images of one site share theirs."""
         pairs = zip(self.centre.tolist(), self.neighbour.tolist(), strict=True)
         return tuple(f"{self.labels[i]}–{self.labels[j]}" for i, j in pairs)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The neighbours' images as operations on them, e.g. ``"-x+1,y,z+1/2"``."""
+        turns = np.rint(self.vectors.rotation).astype(np.int64)
+        shifts = np.rint(self.vectors.translation * DENOMINATOR).astype(np.int64)
+        return tuple(triplet(r, t) for r, t in zip(turns, shifts, strict=True))
 
     @property
     def symmetry(self) -> tuple[str, ...]:
