@@ -14,7 +14,7 @@ def test_operations_of_every_setting_are_gemmis():
     for group in gemmi.spacegroup_table():
         operations = read_operations(group.xhm(), 90.0, 120.0 if group.ext == "H" else 90.0)
         theirs = {op.wrap().triplet() for op in group.operations()}
-        assert set(operations.triplets().split("; ")) == theirs, group.xhm()
+        assert set(operations.triplets()) == theirs, group.xhm()
         assert len(operations) == len(theirs)
         assert (operations.inversion is not None) == group.is_centrosymmetric()
 
@@ -22,8 +22,17 @@ def test_operations_of_every_setting_are_gemmis():
 def test_triplets_are_read_back():
     for symbol in ("F d d d:1", "R -3 c:H", "I 41/a m d:1", "P 1"):
         operations = read_operations(symbol, 90.0, 90.0)
-        again = read_operations(operations.triplets(), 90.0, 90.0)
-        assert set(again.triplets().split("; ")) == set(operations.triplets().split("; "))
+        again = read_operations("; ".join(operations.triplets()), 90.0, 90.0)
+        assert set(again.triplets()) == set(operations.triplets())
+
+
+def test_the_identity_is_the_first():
+    text = "-x,-y,-z; x+1/2,y+1/2,z; x,y,z; -x+1/2,-y+1/2,-z"
+    assert read_operations(text, 90.0, 90.0).triplets()[0] == "x,y,z"
+    rotation, translation = read_operations("P 21 21 21", 90.0, 90.0).fractional()
+    assert (rotation[0] == np.eye(3)).all()
+    assert not translation[0].any()
+    assert set(np.unique(translation)) == {0.0, 0.5}
 
 
 @pytest.mark.parametrize("text", ["x,y,z; -x,y+1/4,-z", "x,y,z; x,y,z", "-x,-y,-z", "x,y"])
@@ -46,7 +55,7 @@ def test_systems_from_operations_alone():
 
 
 def test_a_triplet_group_has_the_system_of_its_symbol():
-    operations = read_operations("P 42/m n m", 90.0, 90.0).triplets()
+    operations = "; ".join(read_operations("P 42/m n m", 90.0, 90.0).triplets())
     phase = Phase("p", (4.6, 4.6, 2.9, 90.0, 90.0, 90.0), operations)
     assert phase.crystal_system == "tetragonal"
 

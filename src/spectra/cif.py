@@ -57,7 +57,7 @@ def _symmetry(path: Path, small: Any) -> str:
                 expected="every operator of the group once",
                 remedy="export the CIF again, or leave the operators out and give the symbol",
             )
-        return operations.triplets()
+        return "; ".join(operations.triplets())
     raise ReaderError(
         path,
         f"space group {small.spacegroup_hm!r} is not known",

@@ -51,13 +51,15 @@ def neutron_isotopes() -> dict[str, complex]:
 
     Natural elements and deuterium are in `FormFactors` by gemmi's table.
     """
-    table = tomllib.loads((_folder() / "neutron_isotopes.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads(
+        (reference_folder() / "neutron_isotopes.toml").read_text(encoding="utf-8")
+    )
     return {name: complex(*value) for name, value in table["length"].items()}
 
 
 def list_phases() -> tuple[str, ...]:
     """Names of the phases in `reference_patterns/`."""
-    return tuple(sorted(p.stem for p in (_folder() / "phases").glob("*.toml")))
+    return tuple(sorted(p.stem for p in (reference_folder() / "phases").glob("*.toml")))
 
 
 def load_phase(spec: str | Path | Mapping[str, Any] | Phase) -> Phase:
@@ -87,7 +89,7 @@ def load_phase(spec: str | Path | Mapping[str, Any] | Phase) -> Phase:
         return _from_plain(dict(spec), "phase")
     names = {n.lower(): n for n in list_phases()}
     if str(spec).lower() in names:
-        return _from_toml(_folder() / "phases" / f"{names[str(spec).lower()]}.toml")
+        return _from_toml(reference_folder() / "phases" / f"{names[str(spec).lower()]}.toml")
     path = Path(spec)
     if path.suffix.lower() not in (".cif", ".toml"):
         near = difflib.get_close_matches(str(spec).lower(), names, 3)
@@ -121,7 +123,7 @@ def _from_plain(data: dict[str, Any], where: str) -> Phase:
 
 
 @lru_cache(maxsize=1)
-def _folder() -> Path:
+def reference_folder() -> Path:
     """Folder of the reference patterns: in the installed package or at the project's root."""
     here = Path(__file__).resolve().parent
     for folder in (here / "reference_patterns", here.parents[1] / "reference_patterns"):
@@ -132,4 +134,4 @@ def _folder() -> Path:
 
 @lru_cache(maxsize=1)
 def _radiation_table() -> dict[str, Any]:
-    return tomllib.loads((_folder() / "radiation.toml").read_text(encoding="utf-8"))
+    return tomllib.loads((reference_folder() / "radiation.toml").read_text(encoding="utf-8"))

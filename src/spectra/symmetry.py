@@ -39,6 +39,8 @@ _SAMPLE_CELLS: dict[str, tuple[tuple[float, ...], int]] = {
 class Operations:
     """The operations x' = R·x + t of a space group, each once per centring vector.
 
+    The identity is the first.
+
     Attributes
     ----------
     rotations : int array (n, 3, 3)
@@ -67,22 +69,19 @@ class Operations:
         translations = self.translations[:, None] + self.centrings[None]
         return rotations, translations.reshape(-1, 3) % DENOMINATOR
 
+    def fractional(self) -> tuple[FloatArray, FloatArray]:
+        """The same as `all`, as numbers: translations in fractions of the axes."""
+        rotations, translations = self.all()
+        return rotations.astype(float), translations / DENOMINATOR
+
     def laue(self) -> IntArray:
         """Rotations (k, 3, 3) of the Laue class: those of the group and their inverses."""
         both = np.concatenate([self.rotations, -self.rotations]).reshape(-1, 9)
         return np.unique(both, axis=0).reshape(-1, 3, 3)
 
-    def triplets(self) -> str:
-        """The operations as ``"x,y,z; -x,-y,-z"``."""
-        import gemmi
-
-        texts = []
-        for rotation, translation in zip(*self.all(), strict=True):
-            operation = gemmi.Op()
-            operation.rot = (rotation * DENOMINATOR).tolist()
-            operation.tran = translation.tolist()
-            texts.append(operation.triplet())
-        return "; ".join(texts)
+    def triplets(self) -> tuple[str, ...]:
+        """The operations in the order of `all`, as they are printed: ``"-x+1/2,y,-z"``."""
+        return tuple(triplet(r, t) for r, t in zip(*self.all(), strict=True))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,6 +104,22 @@ class SiteSymmetry:
     @property
     def order(self) -> int:
         return len(self.rotations)
+
+
+def triplet(rotation: IntArray, translation: IntArray) -> str:
+    """One operation as it is printed; translation (3,) in 24ths, of more than one axis too.
+
+    Examples
+    --------
+    >>> triplet(-np.eye(3, dtype=int), np.array([12, 0, 24]))
+    '-x+1/2,-y,-z+1'
+    """
+    import gemmi
+
+    operation = gemmi.Op()
+    operation.rot = (rotation * DENOMINATOR).tolist()
+    operation.tran = translation.tolist()
+    return str(operation.triplet())
 
 
 def find_group(symbol: str, alpha: float, gamma: float) -> Any:
@@ -210,6 +225,12 @@ def images(operations: Operations, position: FloatArray) -> FloatArray:
     apart = every[:, None] - every[None]
     same = (np.abs(apart - np.rint(apart)) < 1e-5).all(axis=-1)
     return np.asarray(every[same.argmax(axis=1) == np.arange(len(every))])
+
+
+def reflection_images(hkl: ArrayLike, rotations: IntArray) -> IntArray:
+    """All images h·R (reflections, n, 3) of reflections (reflections, 3) under rotations."""
+    h = np.asarray(hkl, dtype=np.int64)
+    return np.asarray((h[:, None, :, None] * rotations[None]).sum(axis=2))
 
 
 def _arrays(group: Any) -> Operations:

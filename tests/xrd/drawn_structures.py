@@ -6,7 +6,6 @@ import numpy as np
 
 from spectra.reference import Phase
 from spectra.xrd.crystal.geometry import RefinedRows
-from spectra.xrd.crystal.operations import Operations
 from spectra.xrd.lattice import CellConstraint
 
 
@@ -17,13 +16,13 @@ def allowed(phase: Phase) -> np.ndarray:
     size = 6 + 3 * len(phase.atoms)
     out = np.zeros((size, size))
     out[:6, :6] = cell @ cell.T
-    operations = Operations.of(phase)
+    rotation, translation = phase.operations.fractional()
     for k, atom in enumerate(phase.atoms):
         here = np.array([atom.x, atom.y, atom.z])
-        moved = operations.rotation @ here + operations.translation - here
+        moved = rotation @ here + translation - here
         still = np.abs(moved - np.rint(moved)).max(axis=1) < 1e-3
         place = slice(6 + 3 * k, 9 + 3 * k)
-        out[place, place] = operations.rotation[still].mean(axis=0)
+        out[place, place] = rotation[still].mean(axis=0)
     return out
 
 

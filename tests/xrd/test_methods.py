@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from refined_patterns import refined_patterns
 from simulate import sequence
 from test_cell import tracked
 from test_strain import cells
@@ -12,7 +13,7 @@ from test_strain import cells
 from conformance import MethodConformance
 from spectra import Status
 from spectra.reference import load_phase
-from spectra.xrd import Cell, Peaks, Strain
+from spectra.xrd import Cell, Peaks, Strain, Structure
 
 
 class OnResults(MethodConformance):
@@ -63,3 +64,11 @@ class TestStrain(OnResults):
 
     def make_source(self):
         return cells(1 + 1e-3 * np.sin(np.linspace(0, 3, 20)))
+
+
+class TestStructure(OnResults):
+    def make_method(self):
+        return Structure(valences={"Ti": 4}, limits={"Ti-O": 2.4})
+
+    def make_source(self):
+        return refined_patterns(frames=20)

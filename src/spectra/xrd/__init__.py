@@ -12,17 +12,19 @@ if TYPE_CHECKING:
     from spectra.xrd.pattern.rietveld import Rietveld as Rietveld
     from spectra.xrd.peaks import Peaks as Peaks
     from spectra.xrd.strain import Strain as Strain
+    from spectra.xrd.structure import Structure as Structure
 
 _LAZY = {
     "Peaks": "spectra.xrd.peaks",
     "Cell": "spectra.xrd.cell",
     "Strain": "spectra.xrd.strain",
+    "Structure": "spectra.xrd.structure",
     "Rietveld": "spectra.xrd.pattern.rietveld",
     "LeBail": "spectra.xrd.pattern.lebail",
     "Pawley": "spectra.xrd.pattern.pawley",
 }
 
-__all__ = ["Cell", "LeBail", "Pawley", "Peaks", "Rietveld", "Strain"]
+__all__ = ["Cell", "LeBail", "Pawley", "Peaks", "Rietveld", "Strain", "Structure"]
 
 
 def __getattr__(name: str) -> Any:

@@ -75,8 +75,8 @@ class Strain(Method):
         """
         if source.table.name not in ("cell", "pattern"):
             raise ResultsError(
-                f"{self.name} works on cells (of xrd.Cell, xrd.Rietveld, xrd.LeBail, xrd.Pawley), not on "
-                f"{source.table.name!r}"
+                f"{self.name} works on the results of xrd.Cell, xrd.Rietveld, xrd.LeBail or "
+                f"xrd.Pawley, not on a table {source.table.name!r}"
             )
         everyone = source.table.coords["phase"]["name"].tolist()
         standards = source.attrs.get("standards", [])

@@ -13,7 +13,6 @@ from spectra.errors import SettingError
 from spectra.reference import Atom, Phase, load_phase
 from spectra.xrd.crystal.bonds import bond_angles, bond_lengths, find_angles, find_contacts
 from spectra.xrd.crystal.geometry import RefinedRows
-from spectra.xrd.crystal.operations import Operations
 
 PHASES = ("V2O5", "VO2_M1", "CuCr2O4", "TiO2_anatase", "Al2O3", "Li4Ti5O12", "LiFePO4", "CuO")
 # General and special positions in an oblique cell, one axis bonded to its own image.
@@ -82,11 +81,11 @@ def test_distances_and_angles_are_gemmis(name):
     contacts = find_contacts(phase).about()
     refined = RefinedRows.of(phase)
     cell = gemmi.UnitCell(*phase.cell)
-    operations = Operations.of(phase)
+    triplets = phase.operations.triplets()
     places = []
     for k in range(len(contacts)):
         here, there = phase.atoms[contacts.centre[k]], phase.atoms[contacts.neighbour[k]]
-        operation = gemmi.Op(operations.triplets[contacts.operation[k]])
+        operation = gemmi.Op(triplets[contacts.operation[k]])
         image = np.array(operation.apply_to_xyz([there.x, there.y, there.z])) + contacts.shift[k]
         places.append(
             (
@@ -139,12 +138,12 @@ def test_codes_of_images_lead_to_them():
     phase = load_phase("TiO2_rutile")
     contacts = find_contacts(phase).about(["Ti"])
     assert set(contacts.names) == {"Ti1–O1"}
-    operations = Operations.of(phase)
+    rotation, translation = phase.operations.fractional()
     oxygen = np.array([phase.atoms[1].x, phase.atoms[1].y, phase.atoms[1].z])
     for k, code in enumerate(contacts.symmetry):
         number, _, digits = ("1", "", "555") if code == "." else code.partition("_")
         n, shift = int(number) - 1, [int(d) - 5 for d in digits]
-        image = operations.rotation[n] @ oxygen + operations.translation[n] + shift
+        image = rotation[n] @ oxygen + translation[n] + shift
         end = contacts.vectors.rotation[k] @ oxygen + contacts.vectors.translation[k]
         np.testing.assert_allclose(image, end, atol=1e-12)
 

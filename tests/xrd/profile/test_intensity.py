@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from laue_classes import laue_rotations
 from slopes import assert_slope
 
-from spectra.xrd.laue import laue_rotations
 from spectra.xrd.profile.intensity import (
     CapillaryAbsorption,
     LorentzFactor,

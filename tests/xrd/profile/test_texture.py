@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from laue_classes import laue_rotations
 from scipy.integrate import quad
 
 from spectra.errors import SettingError
+from spectra.symmetry import reflection_images
 from spectra.xrd.lattice import orthogonalization
-from spectra.xrd.laue import images, laue_rotations
 from spectra.xrd.profile.texture import HarmonicTexture, MarchDollase
 
 HKL = np.array([[1, 0, 0], [0, 0, 2], [1, 1, 0], [2, 1, 3], [1, -2, 4]])
@@ -89,7 +90,7 @@ def test_number_of_harmonics(symbol, cell, counts):
 @pytest.mark.parametrize(("symbol", "cell", "counts"), COUNTS)
 def test_harmonics_are_the_same_for_equivalent_reflections(symbol, cell, counts):
     rotations = laue_rotations(symbol)
-    family = images(HKL, rotations)
+    family = reflection_images(HKL, rotations)
     one = HarmonicTexture.of(HKL, cell, rotations, 6).functions
     every = HarmonicTexture.of(family.reshape(-1, 3), cell, rotations, 6).functions
     every = every.reshape(*family.shape[:2], -1)

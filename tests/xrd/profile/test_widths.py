@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from laue_classes import laue_rotations
 from slopes import assert_slope
 
 from spectra.errors import SettingError
+from spectra.symmetry import reflection_images
 from spectra.xrd.lattice import d_spacing
-from spectra.xrd.laue import images, laue_rotations
 from spectra.xrd.profile.stephens import StephensStrain, free_strains
 from spectra.xrd.profile.widths import (
     CAGLIOTI,
@@ -190,7 +191,7 @@ def test_stephens_cubic_by_hand():
 @pytest.mark.parametrize("symbol", CLASSES)
 def test_stephens_is_the_same_for_equivalent_reflections(symbol):
     rotations = laue_rotations(symbol)
-    family = images(HKL, rotations)
+    family = reflection_images(HKL, rotations)
     cell = (4.0, 4.0, 4.0, 90.0, 90.0, 90.0)
     one = StephensStrain.of(HKL, rotations, cell).polynomials
     all_of_them = StephensStrain.of(family.reshape(-1, 3), rotations, cell).polynomials

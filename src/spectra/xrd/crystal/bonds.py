@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.reference import Phase
+from spectra.symmetry import DENOMINATOR, triplet
 from spectra.xrd.crystal.geometry import (
     Derived,
     FloatArray,
@@ -23,7 +24,6 @@ from spectra.xrd.crystal.geometry import (
     inner_products,
     lengths,
 )
-from spectra.xrd.crystal.operations import Operations
 from spectra.xrd.lattice import metric
 
 # In the order of falling electronegativity (L. Pauling, The Nature of the Chemical Bond (1960)).
@@ -51,7 +51,7 @@ class Contacts:
     centre, neighbour : int array (n,)
         Sites i and j.
     operation : int array (n,)
-        Symmetry operation that is put on j, in the order of `Operations`.
+        Symmetry operation that is put on j, in the order of `Operations.all`.
     shift : int array (n, 3)
         Lattice translation put on after it.
     vectors : Vectors (n)
@@ -88,6 +88,13 @@ class Contacts:
         """Names of the bonds, e.g. ``"V1–O2"``; bonds to images of one site share theirs."""
         pairs = zip(self.centre.tolist(), self.neighbour.tolist(), strict=True)
         return tuple(f"{self.labels[i]}–{self.labels[j]}" for i, j in pairs)
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The neighbours' images as operations on them, e.g. ``"-x+1,y,z+1/2"``."""
+        turns = np.rint(self.vectors.rotation).astype(np.int64)
+        shifts = np.rint(self.vectors.translation * DENOMINATOR).astype(np.int64)
+        return tuple(triplet(r, t) for r, t in zip(turns, shifts, strict=True))
 
     @property
     def symmetry(self) -> tuple[str, ...]:
@@ -242,12 +249,12 @@ def bond_angles(refined: RefinedRows, contacts: Contacts, pairs: IntArray) -> De
 
 def _everyone(phase: Phase, farthest: float) -> Contacts:
     """All contacts shorter than a distance, from every site."""
-    operations = Operations.of(phase)
+    rotation, translation = phase.operations.fractional()
     tensor = metric(phase.cell)[0]
     position = np.array([(a.x, a.y, a.z) for a in phase.atoms], dtype=float)
-    site, operation = _images(position, operations, tensor)
-    image = (operations.rotation[operation] * position[site, None, :]).sum(axis=-1)
-    image = image + operations.translation[operation]
+    site, operation = _images(position, rotation, translation, tensor)
+    image = (rotation[operation] * position[site, None, :]).sum(axis=-1)
+    image = image + translation[operation]
     # |n_k| ≤ d·|a*_k|: as many cells to each side, and one as the images are anywhere in theirs.
     count = np.ceil(farthest * np.sqrt(np.diagonal(np.linalg.inv(tensor))) + 0.5).astype(int)
     grid = np.stack(np.meshgrid(*(np.arange(-c, c + 1) for c in count), indexing="ij"), -1)
@@ -268,8 +275,7 @@ def _everyone(phase: Phase, farthest: float) -> Contacts:
     centre_of, which = (np.concatenate([p[k] for p in parts]) for k in (0, 1))
     shift, distance = (np.concatenate([p[k] for p in parts]) for k in (2, 3))
     used = operation[which]
-    translation = operations.translation[used] + shift
-    vectors = Vectors(centre_of, site[which], operations.rotation[used], translation)
+    vectors = Vectors(centre_of, site[which], rotation[used], translation[used] + shift)
     labels = tuple(a.label for a in phase.atoms)
     elements = tuple(a.element for a in phase.atoms)
     everyone = np.ones(len(elements), dtype=bool)
@@ -279,13 +285,13 @@ def _everyone(phase: Phase, farthest: float) -> Contacts:
 
 
 def _images(
-    position: FloatArray, operations: Operations, tensor: FloatArray
+    position: FloatArray, rotation: FloatArray, translation: FloatArray, tensor: FloatArray
 ) -> tuple[IntArray, IntArray]:
     """Site and operation of each different atom of the cell; of equal images the first."""
     site: list[int] = []
     operation: list[int] = []
     for s, here in enumerate(position):
-        images = operations.rotation @ here + operations.translation
+        images = rotation @ here + translation
         kept: list[int] = []
         for k, image in enumerate(images):
             apart = image - images[kept]

@@ -65,13 +65,33 @@ def changes(value: FloatArray, stderr: FloatArray, reference: int) -> Changes:
         raise SettingError(
             f"reference frame {reference}; expected a row from 0 to {len(value) - 1}"
         )
-    start = np.where(value[reference] == 0.0, np.nan, value[reference])
+    itself = np.zeros(len(value), dtype=bool)
+    itself[reference] = True
+    return changes_from(value, stderr, value[reference], stderr[reference], itself)
+
+
+def changes_from(
+    value: FloatArray,
+    stderr: FloatArray,
+    start: FloatArray,
+    start_stderr: FloatArray,
+    itself: NDArray[np.bool_],
+) -> Changes:
+    """Change against a reference that need not be one of the rows; as `changes`.
+
+    Parameters
+    ----------
+    value, stderr : array (rows, n)
+    start, start_stderr : array (n,)
+        Of the reference.
+    itself : bool array (rows,)
+        Which row is the reference, if one is.
+    """
+    start = np.where(start == 0.0, np.nan, start)
     ratio = value / start
     percent = 100.0 * (ratio - 1.0)
     own = 100.0 * stderr / np.abs(start)
-    common = 100.0 * ratio * stderr[reference] / np.abs(start)
+    common = 100.0 * ratio * start_stderr / np.abs(start)
     # Against itself nothing is uncertain; a frame without a result stays without one.
-    itself = np.zeros(len(value), dtype=bool)
-    itself[reference] = True
     zero = np.where(itself[:, None] & np.isfinite(percent), 0.0, 1.0)
     return Changes(percent, zero * np.hypot(own, common), zero * common)

@@ -20,8 +20,8 @@ import spectra
 from spectra.errors import SettingError
 from spectra.notation import with_uncertainty
 from spectra.reference import Phase
+from spectra.symmetry import find_group
 from spectra.xrd.crystal.geometry import cell_volumes
-from spectra.xrd.crystal.operations import Operations
 from spectra.xrd.lattice import CELL_NAMES
 
 FloatArray = NDArray[np.float64]
@@ -278,17 +278,19 @@ def _structure(structure: RefinedStructure) -> list[str]:
 
 
 def _symmetry(phase: Phase) -> list[str]:
-    import gemmi
-
-    group = gemmi.find_spacegroup_by_name(phase.space_group, phase.cell[3], phase.cell[5])
-    lines = [
-        _item("_space_group_name_H-M_alt", group.xhm()),
-        _item("_space_group_name_Hall", group.hall),
-        f"_space_group_IT_number {group.number}",
-        _item("_space_group_crystal_system", group.crystal_system_str()),
-    ]
-    triplets = Operations.of(phase).triplets
-    rows = [(k + 1, t) for k, t in enumerate(triplets)]
+    group = find_group(phase.space_group, phase.cell[3], phase.cell[5])
+    # A setting that has no symbol is told by its operations alone.
+    lines = (
+        []
+        if group is None
+        else [
+            _item("_space_group_name_H-M_alt", group.xhm()),
+            _item("_space_group_name_Hall", group.hall),
+            f"_space_group_IT_number {group.number}",
+            _item("_space_group_crystal_system", group.crystal_system_str()),
+        ]
+    )
+    rows = [(k + 1, t) for k, t in enumerate(phase.operations.triplets())]
     return lines + _loop(["_space_group_symop_id", "_space_group_symop_operation_xyz"], rows)
 
 

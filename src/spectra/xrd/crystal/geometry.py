@@ -66,6 +66,10 @@ class RefinedRows:
         """Length of the vector of cell and coordinates."""
         return int(self.covariance.shape[-1])
 
+    def take(self, index: IntArray) -> RefinedRows:
+        """Some of the rows."""
+        return RefinedRows(self.cell[index], self.coordinates[index], self.covariance[index])
+
     @classmethod
     def of(cls, phase: Phase) -> RefinedRows:
         """One row: the phase as it stands, without uncertainty."""

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from spectra.errors import SettingError
-from spectra.reference import Phase, _folder
+from spectra.reference import Phase, reference_folder
 from spectra.xrd.crystal.bonds import Contacts, bond_lengths
 from spectra.xrd.crystal.geometry import Derived, FloatArray, RefinedRows
 
@@ -195,7 +195,7 @@ def _parameters(contacts: Contacts, valences: Mapping[str, int]) -> tuple[FloatA
 
 @lru_cache(maxsize=1)
 def _table() -> dict[tuple[str, int, str], BondValence]:
-    path = _folder() / "bond_valence.toml"
+    path = reference_folder() / "bond_valence.toml"
     data = tomllib.loads(path.read_text(encoding="utf-8"))
     found = {}
     for cation, valence, anion, r0, b, source in data["pairs"]["table"]:

@@ -10,8 +10,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spectra.symmetry import IntArray
 from spectra.xrd.lattice import metric
-from spectra.xrd.laue import IntArray
 from spectra.xrd.profile.terms import (
     BY_TWO_THETA,
     DEGREES,
@@ -69,7 +69,7 @@ class StephensStrain(Declared):
         ----------
         hkl : array (R, 3)
         rotations : int array (n, 3, 3)
-            Of the Laue group, see `laue_rotations`.
+            Of the Laue group, see `Operations.laue`.
         cell : array (6,)
             For the start.
         strain : float

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, lpmv
 
 from spectra.errors import SettingError
+from spectra.symmetry import IntArray, reflection_images
 from spectra.xrd.lattice import orthogonalization
-from spectra.xrd.laue import IntArray, images
 from spectra.xrd.profile.intensity import Factor
 from spectra.xrd.profile.terms import Coefficient, Declared, FloatArray
 from spectra.xrd.profile.widths import cosine_to_axis
@@ -49,7 +49,7 @@ class MarchDollase(Declared):
             The reciprocal vector that is oriented, e.g. [0, 0, 1] for plates (00l).
         cell : array (6,)
         rotations : int array (m, 3, 3)
-            Of the Laue group, see `laue_rotations`.
+            Of the Laue group, see `Operations.laue`.
 
         Raises
         ------
@@ -60,7 +60,7 @@ class MarchDollase(Declared):
         if not pole.any():
             raise SettingError("axis [0 0 0]; expected a reflection such as [0, 0, 1]")
         # A Friedel mate makes the same angle, so that half of the rotations are enough.
-        family = images(hkl, rotations[np.linalg.det(rotations) > 0.0])
+        family = reflection_images(hkl, rotations[np.linalg.det(rotations) > 0.0])
         # The direction [uvw] along the reciprocal vector: u = G*·h.
         basis = orthogonalization(cell)
         direct = pole @ np.linalg.inv(basis) @ np.linalg.inv(basis).T
