@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float64]
 MOST_SERIES = 12
 _CELL = ("volume", "a", "b", "c", "alpha", "beta", "gamma")
 _STRAIN = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c")
+_FRACTIONS = "Shares of the crystalline phases of the model; what is amorphous is left out."
 _PEAK = ("center", "fwhm", "area")
 
 
@@ -63,6 +64,8 @@ def groups(record: Record) -> list[Group]:
     for step, results in record.steps.items():
         if results.table.name == "cell" and _has(results, "volume"):
             out += _cell_groups(results)
+        elif results.table.name == "pattern":
+            out += _pattern_groups(step, results)
         elif results.table.name == "strain" and _has(results, "dv_over_v"):
             out += _strain_groups(results)
         elif results.table.name != "peaks":
@@ -122,6 +125,54 @@ def _cell_groups(cell: Results) -> list[Group]:
     ]
     out.append(Group("Corrections of the positions", tuple(corrections), key="corrections"))
     return out
+
+
+def _pattern_groups(step: str, results: Results) -> list[Group]:
+    """Cells, fractions, size and strain of the phases, corrections, and how well they fit."""
+    out = [g for g in _cell_groups(results) if g.key != "corrections"]
+    phases = _phases(results)
+    for heading, names, note in (
+        ("Weight fractions", ("weight_fraction",), _FRACTIONS),
+        ("Size and microstrain", ("size", "strain"), ""),
+    ):
+        series = []
+        for name in names:
+            column = results.table.column(name)
+            percent = name in ("weight_fraction", "strain")
+            for p, phase in phases:
+                value, error = _of_phase(results, name, p)
+                label = with_unit(f"{quantity(name)} of {phase}", "%" if percent else column.unit)
+                factor = 100.0 if percent else 1.0
+                series.append(
+                    Series(
+                        results, label, factor * value, None if error is None else factor * error
+                    )
+                )
+        out.append(Group(heading, tuple(series), note, heading.split()[0].lower()))
+    out.append(Group("Corrections of the positions", _corrections(results), key="corrections"))
+    fit = tuple(
+        Series(results, with_unit(label, unit), results[name])
+        for name, label, unit in (("rwp", "Rwp", "%"), ("gof", "GoF", ""))
+    )
+    out.append(Group("Agreement of the patterns", fit, key="agreement"))
+    several = results.provenance.get("method")
+    prefix = f"{str(several).rpartition('.')[2]}: " if several else ""
+    return [replace(g, heading=f"{prefix}{g.heading}", key=f"{step}_{g.key}") for g in out]
+
+
+def _corrections(results: Results) -> tuple[Series, ...]:
+    """Refined parameters of the whole pattern that shift or widen lines."""
+    refined = results.table.coords["refined"]
+    return tuple(
+        Series(
+            results,
+            with_unit(quantity(str(name)), str(refined["unit"][i])),
+            results["value"][:, i],
+            results["value_stderr"][:, i],
+        )
+        for i, name in enumerate(refined["name"].tolist())
+        if "." not in name and not str(name).startswith(("background", "hump"))
+    )
 
 
 def varying_columns(cell: Results, p: int) -> list[str]:

@@ -82,7 +82,8 @@ def with_intensities(table: Table, model: PatternModel, *, stderr: bool) -> Tabl
     phase = np.concatenate([np.full(len(p.hkl), p.name) for p in model.phases])
     hkl = np.concatenate([p.hkl for p in model.phases])
     label = [
-        f"{p} {h} {k} {ll}" for p, (h, k, ll) in zip(phase.tolist(), hkl.tolist(), strict=True)
+        f"{name} {' '.join(map(str, indices))}"
+        for name, indices in zip(phase.tolist(), hkl.tolist(), strict=True)
     ]
     column = Column(
         "intensity",

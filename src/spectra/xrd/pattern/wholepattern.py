@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -175,9 +175,9 @@ class WholePattern(Method):
         """Bring settings into the form in which a recipe can hold them."""
         set_ = object.__setattr__
         if isinstance(self.widths, Mapping):
-            set_(self, "widths", {k: tuple(v) for k, v in self.widths.items()})
+            set_(self, "widths", {k: _words(v) for k, v in self.widths.items()})
         else:
-            set_(self, "widths", tuple(self.widths))
+            set_(self, "widths", _words(self.widths))
         for name in ("phases", "corrections", "profile", "factors", "refine", "hold"):
             value = getattr(self, name)
             if isinstance(value, str | Path | Phase | Mapping):
@@ -482,6 +482,11 @@ class WholePattern(Method):
             -np.inf if self.low is None else self.low,
             np.inf if self.high is None else self.high,
         )
+
+
+def _words(value: str | Sequence[str]) -> tuple[str, ...]:
+    """One word or several."""
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
