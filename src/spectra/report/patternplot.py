@@ -145,7 +145,6 @@ def _traces(phases: list[str]) -> list[dict[str, Any]]:
     return [*lines, *ticks]
 
 
-
 def _layout(label: str, phases: list[str], shown: Curves) -> dict[str, Any]:
     room = min(0.05 * len(phases), 0.2)
     low = 0.24

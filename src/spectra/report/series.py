@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.labels import quantity, unit_symbol, with_unit
-from spectra.report.select import step_of
+from spectra.report.select import same_frames, step_of
 from spectra.results import Column, Record, Results
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.tracks import found
@@ -18,6 +18,7 @@ FloatArray = NDArray[np.float64]
 MOST_SERIES = 12
 _CELL = ("volume", "a", "b", "c", "alpha", "beta", "gamma")
 _STRAIN = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c")
+_BROADENING = "Left out where the uncertainty is larger than the value; the tables hold all."
 _FRACTIONS = "Shares of the crystalline phases of the model; what is amorphous is left out."
 _PEAK = ("center", "fwhm", "area")
 
@@ -133,7 +134,7 @@ def _pattern_groups(step: str, results: Results) -> list[Group]:
     phases = _phases(results)
     for heading, names, note in (
         ("Weight fractions", ("weight_fraction",), _FRACTIONS),
-        ("Size and microstrain", ("size", "strain"), ""),
+        ("Size and microstrain", ("size", "strain"), _BROADENING),
     ):
         series = []
         for name in names:
@@ -143,6 +144,9 @@ def _pattern_groups(step: str, results: Results) -> list[Group]:
                 value, error = _of_phase(results, name, p)
                 label = with_unit(f"{quantity(name)} of {phase}", "%" if percent else column.unit)
                 factor = 100.0 if percent else 1.0
+                if name in ("size", "strain") and error is not None:
+                    # Broadening that is not seen gives any size, with a bar that hides the others.
+                    value = np.where(error < value, value, np.nan)
                 series.append(
                     Series(
                         results, label, factor * value, None if error is None else factor * error
@@ -173,6 +177,39 @@ def _corrections(results: Results) -> tuple[Series, ...]:
         for i, name in enumerate(refined["name"].tolist())
         if "." not in name and not str(name).startswith(("background", "hump"))
     )
+
+
+def beside_map(record: Record) -> list[Series]:
+    """What deserves a place beside the map of patterns, on its frames: volume and fractions."""
+    found = [r for r in (step_of(record, t) for t in ("pattern", "cell")) if r is not None]
+    if not found or same_frames(record, found[0]) is None or not _has(found[0], "volume"):
+        return []
+    results, phases = found[0], _phases(found[0])
+    out = []
+    for name, factor, label in (
+        ("volume", 1.0, "V of {} (Å³)"),
+        ("weight_fraction", 100.0, "{} (wt %)"),
+    ):
+        if not _has(results, name) or (name != "volume" and len(phases) < 2):
+            continue
+        # Of several phases, one picture holds the one that is seen most often.
+        shown = max(
+            phases,
+            key=lambda phase: int(np.isfinite(results[name][:, phase[0]]).sum()),
+            default=None,
+        )
+        if shown is None or not _any(results[name][:, shown[0]]):
+            continue
+        value, error = _of_phase(results, name, shown[0])
+        out.append(
+            Series(
+                results,
+                label.format(shown[1]),
+                factor * value,
+                None if error is None else factor * error,
+            )
+        )
+    return out
 
 
 def varying_columns(cell: Results, p: int) -> list[str]:

@@ -66,11 +66,10 @@ def cautions(record: Record) -> list[str]:
             out.append(f"{name}: only {ok} of {n} frames have results.")
     out += [s for s in (_misfit(name, r) for name, r in record.steps.items()) if s]
     cell = step_of(record, "cell")
-    if cell is not None:
-        if unassigned := [str(v) for v in cell.attrs.get("unassigned", [])]:
-            belong = "line belongs" if len(unassigned) == 1 else "lines belong"
-            named = ", ".join(unassigned)
-            out.append(f"{len(unassigned)} tracked {belong} to no phase: {named}.")
+    if cell is not None and (unassigned := [str(v) for v in cell.attrs.get("unassigned", [])]):
+        belong = "line belongs" if len(unassigned) == 1 else "lines belong"
+        named = ", ".join(unassigned)
+        out.append(f"{len(unassigned)} tracked {belong} to no phase: {named}.")
     for cell in _with_cells(record):
         for name, codes in _phase_codes(cell):
             weak = int(np.count_nonzero(codes == PhaseStatus.DEGENERATE))

@@ -12,6 +12,10 @@
 
   function layoutOf(plot) {
     const layout = Object.assign({}, base, plot.layout);
+    if (plot.narrow && narrow()) {
+      for (const key of Object.keys(layout)) if (/^xaxis[3-9]/.test(key)) delete layout[key];
+      Object.assign(layout, plot.narrow.layout);
+    }
     for (const key of Object.keys(layout)) {
       if (/^[xy]axis/.test(key)) layout[key] = Object.assign({}, axis, layout[key], plot.layout.images ? {} : { title: Object.assign({ standoff: 6 }, layout[key].title) });
     }
@@ -34,7 +38,8 @@
       for (const trace of plot.data) trace.x = choice.x;
       plot.layout.xaxis = { title: { text: choice.label } };
     }
-    return Plotly.react(plot.id, plot.data, layoutOf(plot), config);
+    const data = plot.narrow && narrow() ? plot.data.slice(0, plot.narrow.keep) : plot.data;
+    return Plotly.react(plot.id, data, layoutOf(plot), config);
   }
 
   function choosePanel() {
