@@ -162,7 +162,9 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
         extra = dict(step.model_extra or {})
         for key in ("phases", "standards"):
             if key in extra:
-                extra[key] = [_phase(p, folder) for p in _listed(extra[key])]
+                extra[key] = [_phase(p, folder, place, key) for p in _listed(extra[key])]
+        if isinstance(extra.get("instrument"), str) and extra["instrument"]:
+            extra["instrument"] = _file(extra["instrument"], folder, place, "instrument")
         try:
             methods[step.name] = find_method(step.method).from_settings(extra)
         except SettingError as error:
@@ -277,11 +279,19 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _phase(spec: Any, folder: Path) -> Any:
+def _phase(spec: Any, folder: Path, place: str, key: str) -> Any:
     """Take a phase's file relative to the recipe."""
     if isinstance(spec, str) and Path(spec).suffix.lower() in (".cif", ".toml"):
-        return str(folder / spec)
+        return _file(spec, folder, place, key)
     return spec
+
+
+def _file(name: str, folder: Path, place: str, key: str) -> str:
+    """Path of a file that must be there, relative to the recipe."""
+    path = folder / name
+    if not path.is_file():
+        raise SettingError(f"{place}: {key} names {path}, which does not exist; check the path")
+    return str(path)
 
 
 def _explain(error: ValidationError) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from spectra.errors import SettingError, StoreError
 from spectra.report.labels import axis_label, slug
+from spectra.report.patternfigures import refined_figures
 from spectra.report.plotdata import BLUE, CYAN, GREY, RED
 from spectra.report.select import (
     Abscissa,
@@ -24,7 +25,7 @@ from spectra.report.select import (
     step_of,
     thin,
 )
-from spectra.report.series import Group, PeakPanel, Series, groups, peak_panels
+from spectra.report.series import Group, PeakPanel, Series, beside_map, groups, peak_panels
 from spectra.results import Record, Results
 from spectra.xrd.tracks import found
 
@@ -128,6 +129,7 @@ def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
     if peaks is not None and same_frames(record, peaks) is not None and can_evaluate(peaks):
         for name, i in example_frames(peaks):
             yield f"fit_{name}", fit_figure(record, peaks, i, name)
+    yield from refined_figures(record, simulated)
 
 
 def _new(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> Any:
@@ -150,8 +152,8 @@ def map_figure(record: Record) -> Figure | None:
     reduced, stack = pattern_map(record, 800, 1200), record.stack
     if reduced is None or stack is None:
         return None
-    side = beside(stack)
-    ratios = [4, 1] if side is not None else [1]
+    side, columns = beside(stack), beside_map(record)
+    ratios = [4.0, *[1.0] * ((side is not None) + len(columns))]
     figure: Figure
     figure, axes = _new(
         DOUBLE, 95, 1, len(ratios), sharey=True, gridspec_kw={"width_ratios": ratios}
@@ -182,6 +184,17 @@ def map_figure(record: Record) -> Figure | None:
         axes[0, 1].plot(side.values[use], use, color=BLUE, marker="." if use.size == 1 else "")
         axes[0, 1].set_xlabel(side.label)
         axes[0, 1].locator_params(axis="x", nbins=4)
+    first = len(ratios) - len(columns)
+    for axis, series in zip(axes[0, first:], columns, strict=True):
+        use = thin(len(series.values), _MOST_POINTS)
+        error = None if series.stderr is None else series.stderr[use]
+        axis.errorbar(
+            *(series.values[use], use),
+            xerr=error,
+            **{"fmt": "o", "ms": 1.8, "color": BLUE, "ecolor": _FAINT, "elinewidth": 0.6},
+        )
+        axis.set_xlabel(series.label.replace("$", r"\$"))
+        axis.locator_params(axis="x", nbins=3)
     return figure
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from spectra.report.labels import axis_label
-from spectra.report.plotdata import BLUE, CYAN, MOST_POINTS, RED, numbers, plain_text
+from spectra.report.plotdata import BLUE, CYAN, FAINT, MOST_POINTS, RED, numbers, plain_text
 from spectra.report.select import Abscissa, PatternMap, abscissa, beside, pattern_map, step_of, thin
+from spectra.report.series import Series, beside_map
 from spectra.results import Record
 from spectra.stack import Stack
 from spectra.status import Status
@@ -57,16 +58,46 @@ def pattern_plot(record: Record) -> dict[str, Any] | None:
     }
     side = beside(stack)
     alt = f"Map of all patterns: {label} to the right, frames upwards, tracked peaks as lines"
-    if side is not None:
-        traces.append(_beside(stack, side))
-        layout["xaxis"]["domain"] = [0.0, 0.76]
-        layout["xaxis2"] = {
-            "domain": [0.8, 1.0],
-            "title": {"text": plain_text(side.label)},
+    sides = [] if side is None else [(_beside(stack, side), side.label)]
+    sides += [(_results_beside(series), series.label) for series in beside_map(record)]
+    if not sides:
+        return {"id": "map", "alt": alt, "data": traces, "layout": layout}
+    # A narrow window has room for one column beside the map.
+    narrow = {"keep": len(traces) + 1, "layout": _columns(layout, [sides[0][1]], 0.2)}
+    layout |= _columns(layout, [label for _, label in sides], 0.2 if len(sides) == 1 else 0.14)
+    traces += [{**trace, "xaxis": f"x{k + 2}"} for k, (trace, _) in enumerate(sides)]
+    alt += "; beside it " + ", ".join(label for _, label in sides) + " on the same frames"
+    return {"id": "map", "alt": alt, "data": traces, "layout": layout, "narrow": narrow}
+
+
+def _columns(layout: dict[str, Any], labels: list[str], width: float) -> dict[str, Any]:
+    """Axes of the map and of the columns beside it, `width` of the whole each."""
+    gap = 0.04
+    first = 1.0 - len(labels) * (width + gap)
+    axes: dict[str, Any] = {"xaxis": {**layout["xaxis"], "domain": [0.0, first]}}
+    for k, label in enumerate(labels):
+        start = first + gap + k * (width + gap)
+        axes[f"xaxis{k + 2}"] = {
+            "domain": [start, min(start + width, 1.0)],
+            "title": {"text": plain_text(label)},
             "nticks": 4,
         }
-        alt += f"; beside it the {side.name} on the same frames"
-    return {"id": "map", "alt": alt, "data": traces, "layout": layout}
+    return axes
+
+
+def _results_beside(series: Series) -> dict[str, Any]:
+    use = thin(len(series.values), MOST_POINTS)
+    trace: dict[str, Any] = {
+        "x": numbers(series.values[use], 8),
+        "y": use.tolist(),
+        "mode": "markers",
+        "marker": {"color": BLUE, "size": 4 if use.size < 150 else 3},
+        "hovertemplate": "%{x}<br>frame %{y}<extra></extra>",
+    }
+    if series.stderr is not None:
+        bars = numbers(series.stderr[use], 4)
+        trace["error_x"] = {"array": bars, "thickness": 0.9, "width": 0, "color": FAINT}
+    return trace
 
 
 def _magma(n: int) -> list[tuple[float, tuple[int, int, int]]]:
@@ -159,7 +190,6 @@ def _beside(stack: Stack, side: Abscissa) -> dict[str, Any]:
         "x": numbers(side.values[use], 6),
         "y": use.tolist(),
         "text": note,
-        "xaxis": "x2",
         "mode": "lines" if use.size > 1 else "markers",
         "line": {"color": BLUE, "width": 1.6},
         "hovertemplate": "%{x}<br>frame %{y}<br>%{text}<extra></extra>",

@@ -13,7 +13,7 @@ from typing import Any
 from spectra.errors import StoreError
 from spectra.report import summary
 from spectra.report.plots import make_plots
-from spectra.report.select import is_simulated
+from spectra.report.select import is_simulated, step_of
 from spectra.results import Record
 from spectra.status import Status
 
@@ -78,6 +78,7 @@ def page_text(
         cautions=summary.cautions(record),
         extra_sections=extra_sections,
         plots=plots,
+        tracked=step_of(record, "peaks") is not None,
         choices=plots.choices(),
         no_examples=_no_examples(record),
         uncertainties=summary.uncertainties(record),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from spectra.report.labels import axis_label, slug
 from spectra.report.mapplot import pattern_plot
+from spectra.report.patternplot import refined_plots
 from spectra.report.plotdata import BLUE, FAINT, GREY, MOST_POINTS, RED, numbers, plain_text
 from spectra.report.select import (
     FitExample,
@@ -47,6 +48,7 @@ class Plots:
     groups: list[dict[str, Any]] = field(default_factory=list)
     peaks: dict[str, Any] | None = None
     fits: list[dict[str, Any]] = field(default_factory=list)
+    refined: list[dict[str, Any]] = field(default_factory=list)
     abscissae: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     step: int = 1
 
@@ -56,10 +58,14 @@ class Plots:
         peaks = self.peaks["plots"] if self.peaks else []
         first = [] if self.map is None else [self.map]
         return {
-            "plots": [*first, *drawn, *peaks, *self.fits],
+            "plots": [*first, *drawn, *peaks, *self.fits, *self._matrices()],
             "abscissae": self.abscissae,
             "panels": self.peaks["panels"] if self.peaks else [],
+            "refined": [r["curves"] for r in self.refined if r["curves"]],
         }
+
+    def _matrices(self) -> list[dict[str, Any]]:
+        return [r["matrix"]["plot"] for r in self.refined if r["matrix"]]
 
     def choices(self) -> list[dict[str, str]]:
         """Name and label of every abscissa, for the selector."""
@@ -76,6 +82,7 @@ def make_plots(record: Record) -> Plots:
         plots.groups.append(_group(plots, number, group))
     plots.peaks = _peaks(plots, record)
     plots.fits = fit_plots(record)
+    plots.refined = refined_plots(record)
     return plots
 
 

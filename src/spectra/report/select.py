@@ -15,6 +15,9 @@ FloatArray = NDArray[np.float64]
 
 _PREFERRED = ("time", "capacity", "x", "temperature", "voltage", "charge")
 _BESIDE = ("voltage", "temperature", "capacity", "x")
+_CHARGED = ("voltage", "capacity", "x", "charge")
+# Kelvin or degrees beyond which a change of temperature is meant.
+_RAMP = 10.0
 _TIMES = ("time", "elapsed")
 _HOURS_FROM = 7200.0
 _EXAMPLE_COLUMNS = ("background_poly", "parameters", "window_low", "window_high", "peak_status")
@@ -60,8 +63,8 @@ def same_frames(record: Record, results: Results) -> Stack | None:
 def abscissae(results: Results) -> list[Abscissa]:
     """Variables that change along the sequence, the frame number last."""
     out = []
-    names = [n for n in _PREFERRED if n in results.variables]
-    names += [n for n in results.variables if n not in names]
+    names = [n for n in _preferred(results) if n in results.variables]
+    names = list(dict.fromkeys([*names, *results.variables]))
     for name in names:
         one = abscissa(name, results.variables[name])
         known = one.values[np.isfinite(one.values)]
@@ -69,6 +72,16 @@ def abscissae(results: Results) -> list[Abscissa]:
             out.append(one)
     out.append(Abscissa("frame", "frame", np.arange(results.n_frames, dtype=float)))
     return out
+
+
+def _preferred(results: Results) -> tuple[str, ...]:
+    """Variables in the order a reader asks for them; a ramp is shown over its temperature."""
+    temperature = results.variables.get("temperature")
+    if temperature is None or any(n in results.variables for n in _CHARGED):
+        return _PREFERRED
+    known = temperature.values[np.isfinite(temperature.values)]
+    ramp = known.size > 1 and float(np.ptp(known)) > _RAMP
+    return ("temperature", *_PREFERRED) if ramp else _PREFERRED
 
 
 def abscissa(name: str, variable: Variable) -> Abscissa:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.labels import quantity, unit_symbol, with_unit
-from spectra.report.select import step_of
+from spectra.report.select import same_frames, step_of
 from spectra.results import Column, Record, Results
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.tracks import found
@@ -18,6 +18,8 @@ FloatArray = NDArray[np.float64]
 MOST_SERIES = 12
 _CELL = ("volume", "a", "b", "c", "alpha", "beta", "gamma")
 _STRAIN = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c")
+_BROADENING = "Left out where the uncertainty is larger than the value; the tables hold all."
+_FRACTIONS = "Shares of the crystalline phases of the model; what is amorphous is left out."
 _PEAK = ("center", "fwhm", "area")
 
 
@@ -63,6 +65,8 @@ def groups(record: Record) -> list[Group]:
     for step, results in record.steps.items():
         if results.table.name == "cell" and _has(results, "volume"):
             out += _cell_groups(results)
+        elif results.table.name == "pattern":
+            out += _pattern_groups(step, results)
         elif results.table.name == "strain" and _has(results, "dv_over_v"):
             out += _strain_groups(results)
         elif results.table.name != "peaks":
@@ -121,6 +125,90 @@ def _cell_groups(cell: Results) -> list[Group]:
         if not c.dims and c.stderr
     ]
     out.append(Group("Corrections of the positions", tuple(corrections), key="corrections"))
+    return out
+
+
+def _pattern_groups(step: str, results: Results) -> list[Group]:
+    """Cells, fractions, size and strain of the phases, corrections, and how well they fit."""
+    out = [g for g in _cell_groups(results) if g.key != "corrections"]
+    phases = _phases(results)
+    for heading, names, note in (
+        ("Weight fractions", ("weight_fraction",), _FRACTIONS),
+        ("Size and microstrain", ("size", "strain"), _BROADENING),
+    ):
+        series = []
+        for name in names:
+            column = results.table.column(name)
+            percent = name in ("weight_fraction", "strain")
+            for p, phase in phases:
+                value, error = _of_phase(results, name, p)
+                label = with_unit(f"{quantity(name)} of {phase}", "%" if percent else column.unit)
+                factor = 100.0 if percent else 1.0
+                if name in ("size", "strain") and error is not None:
+                    # Broadening that is not seen gives any size, with a bar that hides the others.
+                    value = np.where(error < value, value, np.nan)
+                series.append(
+                    Series(
+                        results, label, factor * value, None if error is None else factor * error
+                    )
+                )
+        out.append(Group(heading, tuple(series), note, heading.split()[0].lower()))
+    out.append(Group("Corrections of the positions", _corrections(results), key="corrections"))
+    fit = tuple(
+        Series(results, with_unit(label, unit), results[name])
+        for name, label, unit in (("rwp", "Rwp", "%"), ("gof", "GoF", ""))
+    )
+    out.append(Group("Agreement of the patterns", fit, key="agreement"))
+    several = results.provenance.get("method")
+    prefix = f"{str(several).rpartition('.')[2]}: " if several else ""
+    return [replace(g, heading=f"{prefix}{g.heading}", key=f"{step}_{g.key}") for g in out]
+
+
+def _corrections(results: Results) -> tuple[Series, ...]:
+    """Refined parameters of the whole pattern that shift or widen lines."""
+    refined = results.table.coords["refined"]
+    return tuple(
+        Series(
+            results,
+            with_unit(quantity(str(name)), str(refined["unit"][i])),
+            results["value"][:, i],
+            results["value_stderr"][:, i],
+        )
+        for i, name in enumerate(refined["name"].tolist())
+        if "." not in name and not str(name).startswith(("background", "hump"))
+    )
+
+
+def beside_map(record: Record) -> list[Series]:
+    """What deserves a place beside the map of patterns, on its frames: volume and fractions."""
+    found = [r for r in (step_of(record, t) for t in ("pattern", "cell")) if r is not None]
+    if not found or same_frames(record, found[0]) is None or not _has(found[0], "volume"):
+        return []
+    results, phases = found[0], _phases(found[0])
+    out = []
+    for name, factor, label in (
+        ("volume", 1.0, "V of {} (Å³)"),
+        ("weight_fraction", 100.0, "{} (wt %)"),
+    ):
+        if not _has(results, name) or (name != "volume" and len(phases) < 2):
+            continue
+        # Of several phases, one picture holds the one that is seen most often.
+        shown = max(
+            phases,
+            key=lambda phase: int(np.isfinite(results[name][:, phase[0]]).sum()),
+            default=None,
+        )
+        if shown is None or not _any(results[name][:, shown[0]]):
+            continue
+        value, error = _of_phase(results, name, shown[0])
+        out.append(
+            Series(
+                results,
+                label.format(shown[1]),
+                factor * value,
+                None if error is None else factor * error,
+            )
+        )
     return out
 
 

@@ -66,27 +66,32 @@ def cautions(record: Record) -> list[str]:
             out.append(f"{name}: only {ok} of {n} frames have results.")
     out += [s for s in (_misfit(name, r) for name, r in record.steps.items()) if s]
     cell = step_of(record, "cell")
-    if cell is not None:
-        if unassigned := [str(v) for v in cell.attrs.get("unassigned", [])]:
-            belong = "line belongs" if len(unassigned) == 1 else "lines belong"
-            named = ", ".join(unassigned)
-            out.append(f"{len(unassigned)} tracked {belong} to no phase: {named}.")
+    if cell is not None and (unassigned := [str(v) for v in cell.attrs.get("unassigned", [])]):
+        belong = "line belongs" if len(unassigned) == 1 else "lines belong"
+        named = ", ".join(unassigned)
+        out.append(f"{len(unassigned)} tracked {belong} to no phase: {named}.")
+    for cell in _with_cells(record):
         for name, codes in _phase_codes(cell):
             weak = int(np.count_nonzero(codes == PhaseStatus.DEGENERATE))
             lost = int(np.count_nonzero(codes == PhaseStatus.NOT_DETERMINED))
             if weak:
                 out.append(f"{name}: part of the cell is not determined in {weak} frames.")
             if lost:
-                out.append(f"{name}: too few lines for its cell in {lost} frames.")
+                out.append(f"{name}: too little is seen for its cell in {lost} frames.")
     return out
 
 
 def _misfit(step: str, results: Results) -> str:
     """Say if the fits of a step miss the data by more than the noise."""
     # A scale estimated from the residuals makes χ² say nothing.
-    if "chi2_reduced" not in results.columns or results.attrs.get("errors") == "residual":
+    if results.attrs.get("errors") == "residual":
         return ""
-    chi2 = results["chi2_reduced"]
+    if results.table.name == "pattern":
+        chi2 = results["gof"] ** 2
+    elif "chi2_reduced" in results.columns:
+        chi2 = results["chi2_reduced"]
+    else:
+        return ""
     known = chi2[np.isfinite(chi2)]
     if known.size == 0 or (median := float(np.median(known))) < _BAD_CHI2:
         return ""
@@ -94,6 +99,12 @@ def _misfit(step: str, results: Results) -> str:
         f"{step}: the median reduced χ² is {median:.1f}, where noise alone gives 1; the model "
         "misses part of the data."
     )
+
+
+def _with_cells(record: Record) -> list[Results]:
+    """The last results of each kind that hold cells."""
+    found = (step_of(record, table) for table in ("cell", "pattern"))
+    return [r for r in found if r is not None]
 
 
 def _phase_codes(cell: Results) -> Iterator[tuple[str, NDArray[np.int8]]]:
@@ -143,8 +154,8 @@ def status_rows(record: Record) -> list[dict[str, Any]]:
 def part_rows(record: Record) -> list[dict[str, Any]]:
     """Counts of what became of each phase, and of all peaks together, over the frames."""
     rows = []
-    cell, peaks = step_of(record, "cell"), step_of(record, "peaks")
-    if cell is not None:
+    peaks = step_of(record, "peaks")
+    for cell in _with_cells(record):
         for name, codes in _phase_codes(cell):
             counts = [(s.label, int(np.count_nonzero(codes == s))) for s in PhaseStatus]
             rows.append({"part": f"phase {name}", "counts": counts})

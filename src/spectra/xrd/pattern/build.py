@@ -81,6 +81,38 @@ class Geometry:
     radius: float
 
 
+@dataclass(frozen=True)
+class Measurement:
+    """What the model of a pattern takes from the measurement.
+
+    Parameters
+    ----------
+    instrument : Instrument
+    limits : (float, float)
+        Range of 2θ (deg) that is used.
+    fwhm : float
+        Typical width of the lines (deg).
+    """
+
+    instrument: Instrument
+    limits: tuple[float, float]
+    fwhm: float
+
+    def to_plain(self) -> dict[str, Any]:
+        """As plain data that `from_plain` takes back."""
+        return {
+            "instrument": self.instrument.to_plain(),
+            "limits": list(self.limits),
+            "fwhm": self.fwhm,
+        }
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Measurement:
+        """Make it again from what `to_plain` gave."""
+        low, high = (float(v) for v in data["limits"])
+        return cls(Instrument.from_plain(data["instrument"]), (low, high), float(data["fwhm"]))
+
+
 def make_instrument(
     name: str,
     path: str,

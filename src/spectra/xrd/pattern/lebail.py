@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.reference import Phase
+from spectra.results import Table
 from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.pattern.amplitude import Amplitude, HeldStrengths
 from spectra.xrd.pattern.intensities import share_out
+from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.refine import Refined, refine, solve, through_stages
 from spectra.xrd.pattern.stages import Stage
-from spectra.xrd.pattern.wholepattern import WholePattern
+from spectra.xrd.pattern.table import with_intensities
+from spectra.xrd.pattern.wholepattern import PatternPlan, WholePattern
 from spectra.xrd.profile.instrument import Instrument
 
 FloatArray = NDArray[np.float64]
@@ -86,6 +89,20 @@ class LeBail(WholePattern):
             theta = through_stages(held, theta, [stage])
         return held, theta
 
+    def _table(self, model: PatternModel, free: BoolArray) -> Table:
+        return with_intensities(super()._table(model, free), model, stderr=False)
+
+    def _fill(
+        self,
+        columns: dict[str, NDArray[Any]],
+        rows: NDArray[np.intp],
+        objective: PatternObjective,
+        result: Refined,
+        plan: PatternPlan,
+    ) -> list[str]:
+        columns["intensity"][rows] = np.concatenate(self._strengths(objective), axis=1)
+        return super()._fill(columns, rows, objective, result, plan)
+
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         return tuple(_held(p).strengths[objective.rows] for p in objective.model.phases)
 
@@ -99,11 +116,7 @@ def _with_strengths(
     objective: PatternObjective, strengths: tuple[FloatArray, ...]
 ) -> PatternObjective:
     """The same objective with strengths (patterns, R) of each phase."""
-    phases = tuple(
-        replace(phase, amplitude=HeldStrengths(own))
-        for phase, own in zip(objective.model.phases, strengths, strict=True)
-    )
-    return replace(objective, model=replace(objective.model, phases=phases))
+    return replace(objective, model=objective.model.with_strengths(strengths))
 
 
 def _shared(whole: PatternObjective, part: PatternObjective, theta: FloatArray) -> PatternObjective:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.xrd.aberrations import Aberration
+from spectra.xrd.pattern.amplitude import HeldStrengths
 from spectra.xrd.pattern.background import Background
 from spectra.xrd.pattern.compose import PhaseLines, Term
 from spectra.xrd.pattern.layout import Layout, prefixed
@@ -67,6 +68,14 @@ class PatternModel:
     def starting(self, values: Mapping[str, float]) -> PatternModel:
         """The same model, its parameters starting at these values; others stay."""
         return replace(self, overrides={**self.overrides, **values})
+
+    def with_strengths(self, strengths: Sequence[FloatArray]) -> PatternModel:
+        """The same model with strengths (patterns, R) for each phase that are not refined."""
+        phases = tuple(
+            replace(phase, amplitude=HeldStrengths(own))
+            for phase, own in zip(self.phases, strengths, strict=True)
+        )
+        return replace(self, phases=phases)
 
     @cached_property
     def layout(self) -> Layout:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.reference import Phase
+from spectra.results import Table
 from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.lattice import CellConstraint, inverse_d2
 from spectra.xrd.pattern.amplitude import Amplitude, FreeStrengths
+from spectra.xrd.pattern.model import PatternModel
+from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
-from spectra.xrd.pattern.wholepattern import WholePattern
+from spectra.xrd.pattern.refine import Refined
+from spectra.xrd.pattern.table import with_intensities
+from spectra.xrd.pattern.wholepattern import PatternPlan, WholePattern
 from spectra.xrd.profile.instrument import Instrument
 
 # Relative strain of a cell in which reflections of different families part.
@@ -41,6 +46,43 @@ class Pawley(WholePattern):
 
     def _free(self, phase: PhaseModel) -> tuple[str, ...]:
         return tuple(c.name for c in phase.amplitude.coefficients)
+
+    def _table(self, model: PatternModel, free: NDArray[np.bool_]) -> Table:
+        return with_intensities(super()._table(model, free), model, stderr=True)
+
+    def _fill(
+        self,
+        columns: dict[str, NDArray[Any]],
+        rows: NDArray[np.intp],
+        objective: PatternObjective,
+        result: Refined,
+        plan: PatternPlan,
+    ) -> list[str]:
+        said = super()._fill(columns, rows, objective, result, plan)
+        _fill_intensities(columns, rows, plan)
+        return said
+
+
+def _fill_intensities(
+    columns: dict[str, NDArray[Any]], rows: NDArray[np.intp], plan: PatternPlan
+) -> None:
+    """Give each reflection its share of its group's parameter; NaN where that was not refined."""
+    names = plan.table.coords["refined"]["name"].tolist()
+    values, errors = columns["value"][rows], columns["value_stderr"][rows]
+    first = 0
+    for phase in plan.model.phases:
+        assert isinstance(phase.amplitude, FreeStrengths)
+        group = phase.amplitude.group
+        share = 1.0 / np.bincount(group)[group]
+        for r, name in enumerate(phase.amplitude.names):
+            full = f"{phase.name}.{name}"
+            if full not in names:
+                continue
+            at, own = names.index(full), np.flatnonzero(group == r)
+            part = np.ix_(rows, first + own)
+            columns["intensity"][part] = values[:, at, None] * share[own]
+            columns["intensity_stderr"][part] = errors[:, at, None] * share[own]
+        first += group.size
 
 
 def coincident(phase: Phase, listed: Reflections) -> NDArray[np.intp]:

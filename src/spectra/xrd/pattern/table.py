@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,7 @@ def pattern_table(model: PatternModel, refined: NDArray[np.bool_]) -> Table:
         Column("scaled", "", "factor by which misfit widened the uncertainties"),
         Column("iterations", "", "evaluations of the model").as_int(),
         Column("value", "", "refined parameter", per_parameter, stderr=True),
+        Column("value_held", "", "place of a parameter that this frame held", per_parameter),
         Column("value_cov", "", "covariance of the parameters", ("refined", "refined")),
         Column("n_correlated", "", "pairs of parameters correlated above 0.9").as_int(),
     )
@@ -66,6 +67,36 @@ def pattern_table(model: PatternModel, refined: NDArray[np.bool_]) -> Table:
         },
     }
     return Table("pattern", columns, coords, default="volume")
+
+
+def with_intensities(table: Table, model: PatternModel, *, stderr: bool) -> Table:
+    """The table with a column of what each reflection was found to weigh.
+
+    Parameters
+    ----------
+    table : Table
+    model : PatternModel
+    stderr : bool
+        Whether the method knows how well.
+    """
+    phase = np.concatenate([np.full(len(p.hkl), p.name) for p in model.phases])
+    hkl = np.concatenate([p.hkl for p in model.phases])
+    label = [
+        f"{name} {' '.join(map(str, indices))}"
+        for name, indices in zip(phase.tolist(), hkl.tolist(), strict=True)
+    ]
+    column = Column(
+        "intensity",
+        "",
+        "multiplicity times |F|^2, relative",
+        ("reflection",),
+        stderr=stderr,
+    )
+    coords = {"label": np.array(label), "phase": phase}
+    coords |= {n: hkl[:, i] for i, n in enumerate("hkl")}
+    return replace(
+        table, columns=(*table.columns, column), coords={**table.coords, "reflection": coords}
+    )
 
 
 @dataclass(frozen=True)
@@ -113,6 +144,7 @@ class Filler:
         columns["r_bragg"][rows] = r_bragg
         at = np.flatnonzero(self.refined)
         columns["value"][rows] = np.where(result.free[:, at], result.theta[:, at], np.nan)
+        columns["value_held"][rows] = np.where(result.free[:, at], np.nan, result.theta[:, at])
         own = cov[:, at[:, None], at]
         columns["value_stderr"][rows] = np.sqrt(np.einsum("rii->ri", own))
         columns["value_cov"][rows] = own

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.pattern.amplitude import Amplitude
 from spectra.xrd.pattern.background import Background
 from spectra.xrd.pattern.build import (
+    Measurement,
     build_model,
     geometry_of,
     list_reflections,
@@ -52,7 +53,7 @@ PhaseSpec = str | Path | Phase | Mapping[str, Any]
 
 _ERRORS = ("auto", "counts", "given", "residual")
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
-_TILE = 128
+TILE = 128
 _FEWEST_POINTS = 50
 
 
@@ -174,9 +175,9 @@ class WholePattern(Method):
         """Bring settings into the form in which a recipe can hold them."""
         set_ = object.__setattr__
         if isinstance(self.widths, Mapping):
-            set_(self, "widths", {k: tuple(v) for k, v in self.widths.items()})
+            set_(self, "widths", {k: _words(v) for k, v in self.widths.items()})
         else:
-            set_(self, "widths", tuple(self.widths))
+            set_(self, "widths", _words(self.widths))
         for name in ("phases", "corrections", "profile", "factors", "refine", "hold"):
             value = getattr(self, name)
             if isinstance(value, str | Path | Phase | Mapping):
@@ -221,7 +222,8 @@ class WholePattern(Method):
                 f"{self.name}: none of the {source.n_frames} frames has a usable signal between "
                 f"{low:g} and {high:g} deg"
             )
-        model = self._model(source, phases, samples.x, nodes[0].y)
+        measurement = self._measurement(source, samples.x, nodes[0].y)
+        model = self._starting(self._model(measurement, phases), measurement, nodes[0].y)
         free = self._chosen(model)
         check_free(model.layout, free)
         stages = make_stages(model.layout, free, self.cell_error)
@@ -237,6 +239,7 @@ class WholePattern(Method):
             "space_groups": {p.name: p.space_group for p in phases},
             "standards": [],
             "phases": [p.to_plain() for p in phases],
+            "measurement": measurement.to_plain(),
             "held": {
                 p.name: float(s)
                 for p, s, f in zip(
@@ -310,21 +313,34 @@ class WholePattern(Method):
         """Bring one frame near its minimum from far away."""
         return objective, refine_in_stages(objective, start, stages)
 
-    def _model(
-        self, source: Stack, phases: list[Phase], x: FloatArray, y: FloatArray
-    ) -> PatternModel:
-        """The model, its parameters starting where they are expected."""
+    def model_of(self, results: Results) -> PatternModel:
+        """The model that some results of this method were refined with."""
+        phases = [load_phase(p) for p in results.attrs["phases"]]
+        return self._model(Measurement.from_plain(results.attrs["measurement"]), phases)
+
+    def used(self, x: FloatArray) -> BoolArray:
+        """Which of the points x (deg) count: those in the range, and not excluded."""
+        low, high = self._range()
+        use = (x >= low) & (x <= high)
+        for first, last in self.exclude:
+            use &= ~((x >= first) & (x <= last))
+        return use
+
+    def _measurement(self, source: Stack, x: FloatArray, y: FloatArray) -> Measurement:
         instrument = make_instrument(
             *(self.name, self.instrument, self.radiation, self.wavelength, self.geometry),
             source.metadata,
         )
+        return Measurement(instrument, (float(x[0]), float(x[-1])), typical_fwhm(x, y))
+
+    def _model(self, measurement: Measurement, phases: list[Phase]) -> PatternModel:
+        """The model of these phases, its parameters starting where they do by themselves."""
+        instrument, limits = measurement.instrument, measurement.limits
         geometry = geometry_of(self.name, instrument, self.corrections, self.radius)
-        limits = float(x[0]), float(x[-1])
         listed = [
             list_reflections(self.name, p, instrument, limits[1], self.cell_error) for p in phases
         ]
-        fwhm = typical_fwhm(x, y)
-        model = build_model(
+        return build_model(
             geometry,
             phases,
             listed,
@@ -334,11 +350,16 @@ class WholePattern(Method):
             background=Background(self.background_degree, self.background_inverse, self.humps),
             limits=limits,
             cell_range=self.cell_range,
-            fwhm=fwhm,
+            fwhm=measurement.fwhm,
         )
-        values = instrument.values
+
+    def _starting(
+        self, model: PatternModel, measurement: Measurement, y: FloatArray
+    ) -> PatternModel:
+        """The model, its parameters starting where they are expected for a pattern y."""
+        values = measurement.instrument.values
         if not self.instrument:
-            values = {**values, "w": (0.7 * fwhm) ** 2}
+            values = {**values, "w": (0.7 * measurement.fwhm) ** 2}
         return model.starting({**values, **_scaled(model, y), **self.start})
 
     def _widths_of(self, name: str, phases: list[Phase]) -> tuple[str, ...]:
@@ -424,12 +445,10 @@ class WholePattern(Method):
     def _objective(
         self, model: PatternModel, x: FloatArray, y: FloatArray, sigma: FloatArray, noise: Noise
     ) -> PatternObjective:
-        use = np.isfinite(y) & np.isfinite(sigma) & (sigma > 0)
-        for low, high in self.exclude:
-            use &= ~((x >= low) & (x <= high))
+        use = self.used(x) & np.isfinite(y) & np.isfinite(sigma) & (sigma > 0)
         weight = np.where(use, 1.0 / np.where(use, sigma, 1.0) ** 2, 0.0)
         loss = Counts() if noise == "counts" else SQUARES
-        return PatternObjective.of(model, Tiles.of(x, min(_TILE, x.size)), y, weight, loss)
+        return PatternObjective.of(model, Tiles.of(x, min(TILE, x.size)), y, weight, loss)
 
     def _chosen(self, model: PatternModel) -> BoolArray:
         """Which parameters (P,) are refined."""
@@ -463,6 +482,11 @@ class WholePattern(Method):
             -np.inf if self.low is None else self.low,
             np.inf if self.high is None else self.high,
         )
+
+
+def _words(value: str | Sequence[str]) -> tuple[str, ...]:
+    """One word or several."""
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:

@@ -136,6 +136,15 @@ class Instrument:
         """Standard uncertainties of those that were refined from a standard."""
         return {n: math.sqrt(self.covariance[i][i]) for i, n in enumerate(self.refined)}
 
+    def to_plain(self) -> dict[str, Any]:
+        """The instrument as plain data that `from_plain` takes back."""
+        return {k: v for k, v in dataclasses.asdict(self).items() if v is not None}
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any]) -> Instrument:
+        """Make the instrument again from what `to_plain` gave."""
+        return cls(**_fields(dict(data)))
+
     def refined_to(
         self, values: Mapping[str, float], covariance: ArrayLike | None = None, source: str = ""
     ) -> Instrument:
