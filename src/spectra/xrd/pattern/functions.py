@@ -11,10 +11,10 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import BSpline
-from scipy.special import factorial, zeta
 
 from spectra.errors import SettingError
 from spectra.fit.solver import Evaluation, minimize
+from spectra.xrd.pattern.vibrations import heat, motion
 from spectra.xrd.profile.terms import Coefficient
 
 FloatArray = NDArray[np.float64]
@@ -30,11 +30,6 @@ _COLDEST, _HOTTEST = 1.0, 1e5
 # Steps of a sigmoid tried over the range: places, and widths as shares of it.
 _PLACES = np.linspace(0.0, 1.0, 41)
 _SHARES = np.array([0.005, 0.01, 0.02, 0.04, 0.08, 0.15, 0.3])
-# ħω/kT beyond which exp(−x) is nothing.
-_FROZEN = 500.0
-# θ/T up to which the integrals of Debye are summed by Gauss, and beyond which as series.
-_SERIES = 4.0
-_GAUSS = np.polynomial.legendre.leggauss(24)
 
 
 class Function(Protocol):
@@ -186,10 +181,10 @@ class Expansion:
 
     def evaluate(self, t: FloatArray, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and derivatives, as `Function.evaluate`."""
-        heat, by_theta = _heat(t + self.offset, float(beta[2]), self.kind)
-        growth = np.exp(beta[1] * heat)
+        warmth, by_theta = heat(t + self.offset, float(beta[2]), self.kind)
+        growth = np.exp(beta[1] * warmth)
         value = beta[0] * growth
-        slopes = np.stack([growth, value * heat, value * beta[1] * by_theta], axis=1)
+        slopes = np.stack([growth, value * warmth, value * beta[1] * by_theta], axis=1)
         return value, slopes
 
     def guess(self, t: FloatArray, y: FloatArray, weight: FloatArray) -> FloatArray:
@@ -197,8 +192,7 @@ class Expansion:
         logarithm = np.log(np.abs(y))
 
         def design(theta: float) -> FloatArray:
-            heat = _heat(t + self.offset, theta, self.kind)[0]
-            return np.stack([np.ones_like(t), heat], axis=1)
+            return np.stack([np.ones_like(t), heat(t + self.offset, theta, self.kind)[0]], axis=1)
 
         found = _best(design, logarithm, weight * y**2, _TEMPERATURES.tolist())
         (start, alpha), theta = found
@@ -240,16 +234,15 @@ class Displacement:
 
     def evaluate(self, t: FloatArray, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Values and derivatives, as `Function.evaluate`."""
-        motion, by_theta = _motion(t + self.offset, float(beta[2]), self.kind)
-        slopes = np.stack([np.ones_like(t), motion, beta[1] * by_theta], axis=1)
-        return beta[0] + beta[1] * motion, slopes
+        shake, by_theta = motion(t + self.offset, float(beta[2]), self.kind)
+        slopes = np.stack([np.ones_like(t), shake, beta[1] * by_theta], axis=1)
+        return beta[0] + beta[1] * shake, slopes
 
     def guess(self, t: FloatArray, y: FloatArray, weight: FloatArray) -> FloatArray:
         """Least squares at the best of some θ, then for all three."""
 
         def design(theta: float) -> FloatArray:
-            motion = _motion(t + self.offset, theta, self.kind)[0]
-            return np.stack([np.ones_like(t), motion], axis=1)
+            return np.stack([np.ones_like(t), motion(t + self.offset, theta, self.kind)[0]], axis=1)
 
         linear, theta = _best(design, y, weight, _TEMPERATURES.tolist())
         return _polished(self, np.array([*linear, theta]), t, y, weight)
@@ -400,49 +393,6 @@ def _to_kelvin(subject: Subject, where: str) -> float:
     return offsets[subject.variable_unit]
 
 
-def _heat(t: FloatArray, theta: float, kind: str) -> tuple[FloatArray, FloatArray]:
-    """T·D(θ/T) of `Expansion` (kelvin), and its derivative by θ."""
-    x = np.minimum(theta / t, _FROZEN)
-    bose = x / np.expm1(x)
-    if kind == "einstein":
-        # d(θ/(eˣ − 1))/dθ = (1/(eˣ − 1))·(1 − x·eˣ/(eˣ − 1))
-        return t * bose, bose / x * (1.0 - x - bose)
-    integral = _bose_integral(x, 3)
-    value = 3.0 * t / x**3 * integral
-    # d/dθ = (1/T)·d/dx
-    return value, 3.0 * bose / x - 3.0 * value / (x * t)
-
-
-def _motion(t: FloatArray, theta: float, kind: str) -> tuple[FloatArray, FloatArray]:
-    """T·D(θ/T) of `Displacement` (kelvin), and its derivative by θ."""
-    x = np.minimum(theta / t, _FROZEN)
-    bose = x / np.expm1(x)
-    if kind == "einstein":
-        # coth(x/2) = 1 + 2/(eˣ − 1)
-        return t * (0.5 * x + bose), 0.5 + bose / x * (1.0 - x - bose)
-    phi = _bose_integral(x, 1) / x
-    return t * (phi + 0.25 * x), (bose - phi) / x + 0.25
-
-
-def _bose_integral(x: FloatArray, power: int) -> FloatArray:
-    """∫₀ˣ sᵖ/(eˢ − 1)ds, element by element."""
-    out = np.empty_like(x)
-    small = x <= _SERIES
-    half = 0.5 * x[small, None]
-    s = half * (1.0 + _GAUSS[0])
-    out[small] = (half * _GAUSS[1] * s**power / np.expm1(s)).sum(axis=1)
-    # The whole integral to infinity without the tail, term by term of Σ exp(−ks).
-    far, k = x[~small, None], np.arange(1.0, 16.0)
-    tail = far / k + 1.0 / k**2 if power == 1 else _cubic_tail(far, k)
-    total = float(factorial(power) * zeta(power + 1))
-    out[~small] = total - (np.exp(-k * far) * tail).sum(axis=1)
-    return out
-
-
-def _cubic_tail(x: FloatArray, k: FloatArray) -> FloatArray:
-    return x**3 / k + 3.0 * x**2 / k**2 + 6.0 * x / k**3 + 6.0 / k**4
-
-
 def _dot(slopes: FloatArray, beta: FloatArray) -> FloatArray:
     """Σ over the last axis, row by row in one order."""
     return np.asarray((slopes * beta).sum(axis=-1))
@@ -474,10 +424,9 @@ def _polished(
     function: Function, start: FloatArray, t: FloatArray, y: FloatArray, weight: FloatArray
 ) -> FloatArray:
     """All coefficients by least squares from a start."""
-    bounds = (np.array([[getattr(c, b) for c in function.coefficients]]) for b in _BOUNDS)
-    solution = minimize(
-        _Curve(function, t, y, weight), start[None], *bounds, np.ones((1, len(start)), bool)
-    )
+    lower, upper = (np.array([[getattr(c, b) for c in function.coefficients]]) for b in _BOUNDS)
+    every = np.ones((1, len(start)), bool)
+    solution = minimize(_Curve(function, t, y, weight), start[None], lower, upper, every)
     return np.asarray(solution.theta[0])
 
 

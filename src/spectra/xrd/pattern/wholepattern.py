@@ -30,15 +30,19 @@ from spectra.xrd.pattern.build import (
     make_instrument,
     typical_fwhm,
 )
+from spectra.xrd.pattern.constrained import ConstrainedPattern
 from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
+from spectra.xrd.pattern.restraints import Restraints
+from spectra.xrd.pattern.restraints import Spec as RestraintSpec
 from spectra.xrd.pattern.stages import Stage, check_free, make_stages
 from spectra.xrd.pattern.starts import Starts
 from spectra.xrd.pattern.statistics import agreement
 from spectra.xrd.pattern.table import Filler, pattern_table
+from spectra.xrd.pattern.ties import PatternTies
 from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.profile.instrument import Instrument
@@ -135,6 +139,13 @@ class WholePattern(Method):
     refine: tuple[str, ...] = setting((), "further parameters that are refined, with wildcards")
     hold: tuple[str, ...] = setting((), "parameters that are held, with wildcards")
     start: Mapping[str, float] = setting(None, "where parameters start")
+    ties: Mapping[str, str] = setting(None, "parameters as expressions of others")
+    bounds: Mapping[str, tuple[float, float]] = setting(
+        None, "lower and upper bounds of parameters, with wildcards"
+    )
+    restraints: tuple[RestraintSpec, ...] = setting(
+        (), "phase, pair of sites, distance and its uncertainty", unit="angstrom"
+    )
     keep: float = setting(4.0, "smallest scale over uncertainty to be present", within="> 0")
     cell_range: float = setting(0.03, "how far cells may go", within="0 to 0.2")
     cell_error: float = setting(0.004, "how far cells may be off at the start", within="0 to 0.05")
@@ -184,6 +195,9 @@ class WholePattern(Method):
             set_(self, name, tuple(str(v) if isinstance(v, Path) else v for v in value))
         set_(self, "instrument", str(self.instrument))
         set_(self, "start", dict(self.start or {}))
+        set_(self, "ties", {k: str(v) for k, v in (self.ties or {}).items()})
+        set_(self, "bounds", {k: _pair(self.name, k, v) for k, v in (self.bounds or {}).items()})
+        set_(self, "restraints", tuple(_restraint(self.name, r) for r in self.restraints))
         for name in ("exclude", "humps"):
             set_(self, name, tuple(tuple(float(v) for v in pair) for pair in getattr(self, name)))
 
@@ -339,7 +353,18 @@ class WholePattern(Method):
         values = instrument.values
         if not self.instrument:
             values = {**values, "w": (0.7 * fwhm) ** 2}
-        return model.starting({**values, **_scaled(model, y), **self.start})
+        model = model.starting({**values, **_scaled(model, y), **self.start})
+        return self._constrained(model.bounded(self.bounds), phases)
+
+    def _constrained(self, model: PatternModel, phases: list[Phase]) -> PatternModel:
+        """The same model with ties and restraints, if there are any."""
+        if not self.ties and not self.restraints:
+            return model
+        return replace(
+            model,
+            ties=PatternTies.of(model.layout, self.ties),
+            restraints=Restraints.of(model.layout, phases, model.phases, self.restraints),
+        )
 
     def _widths_of(self, name: str, phases: list[Phase]) -> tuple[str, ...]:
         if not isinstance(self.widths, Mapping):
@@ -367,7 +392,7 @@ class WholePattern(Method):
         y, weight = (
             objective.tiles.join(v[objective.rows]) for v in (objective.y, objective.weight)
         )
-        n_free = result.free.sum(axis=1)
+        n_free = (result.free & ~objective.tied).sum(axis=1)
         figures = agreement(y, curve, weight, n_free)
         dof = np.maximum((weight > 0).sum(axis=1) - n_free, 1)
         chi2 = figures.gof**2 * dof
@@ -429,7 +454,10 @@ class WholePattern(Method):
             use &= ~((x >= low) & (x <= high))
         weight = np.where(use, 1.0 / np.where(use, sigma, 1.0) ** 2, 0.0)
         loss = Counts() if noise == "counts" else SQUARES
-        return PatternObjective.of(model, Tiles.of(x, min(_TILE, x.size)), y, weight, loss)
+        made = PatternObjective.of(model, Tiles.of(x, min(_TILE, x.size)), y, weight, loss)
+        if model.ties is None or model.restraints is None:
+            return made
+        return ConstrainedPattern(**vars(made), ties=model.ties, restraints=model.restraints)
 
     def _chosen(self, model: PatternModel) -> BoolArray:
         """Which parameters (P,) are refined."""
@@ -445,6 +473,9 @@ class WholePattern(Method):
         free = layout.match([*names, *self.refine])
         if self.hold:
             free &= ~layout.match(self.hold)
+        if model.ties is not None:
+            free &= ~model.ties.tied
+            free |= model.ties.followers(free)
         return free
 
     def _noise(self, source: Stack) -> Noise:
@@ -468,6 +499,28 @@ class WholePattern(Method):
 def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
     """Start of the background: level, and nothing else."""
     return {model.background.names[0]: float(np.nanpercentile(y, 20))}
+
+
+def _pair(method: str, name: str, value: Any) -> tuple[float, float]:
+    """Bounds as two numbers in order."""
+    try:
+        low, high = (float(v) for v in value)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not low < high:
+        raise SettingError(f"{method}: bounds of {name!r} are {value!r}; expected (lower, upper)")
+    return low, high
+
+
+def _restraint(method: str, value: Any) -> RestraintSpec:
+    try:
+        phase, sites, distance, sigma = value
+        return str(phase), str(sites), float(distance), float(sigma)
+    except (TypeError, ValueError):
+        raise SettingError(
+            f"{method}: restraint {value!r}; expected (phase, sites, distance, uncertainty), "
+            "e.g. ('CuO', 'Cu1-O1', 1.95, 0.01)"
+        ) from None
 
 
 def _verdict(code: int, present: BoolArray, text: str, damage: str) -> tuple[Status, str]:
