@@ -41,6 +41,7 @@ class Refined:
         Of the solver.
     iterations : int array (rows,)
     present : bool array (rows, phases)
+    cost : array (rows,)
     """
 
     theta: FloatArray
@@ -50,6 +51,7 @@ class Refined:
     status: NDArray[np.int8]
     iterations: NDArray[np.int32]
     present: BoolArray
+    cost: FloatArray
 
 
 def solve(
@@ -108,6 +110,7 @@ def refine(
         solution.status,
         solution.iterations,
         present,
+        solution.chi2,
     )
 
 

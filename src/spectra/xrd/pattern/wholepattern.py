@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,17 @@ from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.profile.instrument import Instrument
 from spectra.xrd.samples import NodeData, Samples
-from spectra.xrd.screen import screen
+from spectra.xrd.screen import Screened, screen
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 PhaseSpec = str | Path | Phase | Mapping[str, Any]
+
+RefineFrames = Callable[
+    [PatternObjective, IntArray, "PatternPlan"],
+    tuple[PatternObjective, Refined, FloatArray | None],
+]
 
 _ERRORS = ("auto", "counts", "given", "residual")
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
@@ -279,21 +284,35 @@ class WholePattern(Method):
 
     def fit(self, block: Stack, plan: PatternPlan) -> Results:
         """Refine all frames of a block."""
-        plan = plan.whole()
-        assert plan.start is not None
+        return self.fit_with(block, plan, self._refine_frames)
+
+    def observe(self, block: Stack, plan: PatternPlan) -> tuple[Screened, PatternObjective]:
+        """Judge the frames of a block; those that can be used as an objective."""
         assert plan.level is not None
         cropped = block.crop(*self._range())
         seen = screen(cropped, plan.noise, plan.normal, plan.level)
+        return seen, self._objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
+
+    def fit_with(self, block: Stack, plan: PatternPlan, refine_frames: RefineFrames) -> Results:
+        """Refine all frames of a block in a way of one's own.
+
+        Parameters
+        ----------
+        block : Stack
+        plan : PatternPlan
+        refine_frames : callable
+            Refines the frames of an objective, whose numbers in the block it is told; returns
+            the objective, the answer, and a covariance (rows, P, P) that is added to that of
+            the answer, or None.
+        """
+        plan = plan.whole()
+        seen, objective = self.observe(block, plan)
         columns = plan.table.empty(len(block))
         columns["phase_status"][:] = PhaseStatus.NOT_DETERMINED
         status, messages = seen.status.copy(), list(seen.messages)
         if seen.rows.size:
-            usable = plan.cut_again(0, len(block))
-            assert usable.strengths is not None
-            strengths = tuple(s[seen.rows] for s in usable.strengths)
-            objective = self._objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
-            objective, result = self._refine(objective, plan.start[seen.rows], plan.free, strengths)
-            texts = self._fill(columns, seen.rows, objective, result, plan)
+            objective, result, shared = refine_frames(objective, seen.rows, plan)
+            texts = self._fill(columns, seen.rows, objective, result, plan, shared)
             for i, row in enumerate(seen.rows.tolist()):
                 status[row], messages[row] = _verdict(
                     int(result.status[i]), result.present[i], texts[i], seen.damage[i]
@@ -307,6 +326,15 @@ class WholePattern(Method):
             variables=block.variables,
             attrs=plan.attrs,
         )
+
+    def _refine_frames(
+        self, objective: PatternObjective, rows: IntArray, plan: PatternPlan
+    ) -> tuple[PatternObjective, Refined, None]:
+        """Refine frames, each by itself."""
+        assert plan.start is not None
+        assert plan.strengths is not None
+        strengths = tuple(s[rows] for s in plan.strengths)
+        return *self._refine(objective, plan.start[rows], plan.free, strengths), None
 
     def _refine(
         self,
@@ -386,6 +414,7 @@ class WholePattern(Method):
         objective: PatternObjective,
         result: Refined,
         plan: PatternPlan,
+        shared: FloatArray | None,
     ) -> list[str]:
         """Write the refined frames; what is to be said of each."""
         curve = objective.curve(result.theta)
@@ -398,6 +427,8 @@ class WholePattern(Method):
         chi2 = figures.gof**2 * dof
         scale = misfit_scale(chi2, dof, absolute=plan.noise != "unknown")
         cov = result.cov * scale[:, None, None]
+        if shared is not None:
+            cov = cov + shared
         columns["scaled"][rows] = np.sqrt(scale)
         filler = Filler(plan.table, plan.model, plan.free, plan.masses)
         filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
