@@ -133,7 +133,7 @@ _TWO: Mapping[str, Callable[[Dual, Dual], Dual]] = {
     "betalnfnc": _log_beta,
 }
 _PARTS: Mapping[str, Callable[[Array], Array]] = {"real": np.real, "imag": np.imag}
-_CONSTANTS: Mapping[str, float] = {"pi": float(np.pi), "e": float(np.e)}
+CONSTANTS: Mapping[str, float] = {"pi": float(np.pi), "e": float(np.e)}
 _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Array, Array], Array]] = {
     ast.Lt: np.less,
     ast.LtE: np.less_equal,
@@ -248,7 +248,7 @@ def _check(node: ast.expr, known: set[str] | frozenset[str], names: set[str], de
 
 
 def _check_name(name: str, known: set[str] | frozenset[str]) -> None:
-    if name in known or name in _CONSTANTS:
+    if name in known or name in CONSTANTS:
         return
     near = difflib.get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
@@ -261,9 +261,7 @@ def _evaluate(node: ast.expr, parameters: Mapping[str, Dual]) -> Dual:
         case ast.Constant(value=value):
             return Dual(np.asarray(value), {})
         case ast.Name(id=name):
-            return (
-                parameters[name] if name in parameters else Dual(np.asarray(_CONSTANTS[name]), {})
-            )
+            return parameters[name] if name in parameters else Dual(np.asarray(CONSTANTS[name]), {})
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATORS[type(op)](_evaluate(left, parameters), _evaluate(right, parameters))
         case ast.UnaryOp(op=op, operand=operand):

@@ -72,7 +72,7 @@ class Ties:
             lower=np.array([float(p.min) for p in variables]),
             upper=np.array([float(p.max) for p in variables]),
             free=np.array([bool(p.vary) for p in variables]),
-            expressions={name: parsed[name] for name in _sorted(parsed)},
+            expressions={name: parsed[name] for name in in_order(parsed)},
         )
 
     def values(self, phi: FloatArray, names: Sequence[str] | None = None) -> dict[str, Dual]:
@@ -103,7 +103,7 @@ class Ties:
         return needed
 
 
-def _sorted(parsed: Mapping[str, tuple[Expression, float, float]]) -> list[str]:
+def in_order(parsed: Mapping[str, tuple[Expression, float, float]]) -> list[str]:
     """Names of expressions so that each follows what it needs."""
     order: list[str] = []
     left = dict(parsed)
@@ -149,7 +149,7 @@ class TiedObjective:
         """Cost, gradient and Hessian by the variables (rows, F)."""
         own, slopes = self.expand(theta)
         found = self.inner.evaluate(own)
-        gradient, hessian = _chain(slopes, found.gradient, found.hessian)
+        gradient, hessian = chain(slopes, found.gradient, found.hessian)
         return Evaluation(theta, found.cost, gradient, hessian)
 
     def residual_and_jacobian(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -162,7 +162,7 @@ class TiedObjective:
         """Σ ω·∂f/∂φ·∂f/∂φᵀ (rows, F, F) for given ω (rows, points)."""
         own, slopes = self.expand(theta)
         inner = self.inner.information(own, omega)
-        return _chain(slopes, np.zeros(own.shape), inner)[1]
+        return chain(slopes, np.zeros(own.shape), inner)[1]
 
     def value(self, theta: FloatArray) -> FloatArray:
         """Model curves (rows, points)."""
@@ -183,7 +183,7 @@ class TiedObjective:
         return own, slopes
 
 
-def _chain(
+def chain(
     slopes: FloatArray, gradient: FloatArray, hessian: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Dᵀ·g and Dᵀ·H·D for D (rows, P, F)."""

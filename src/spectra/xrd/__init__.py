@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectra.xrd.cell import Cell as Cell
     from spectra.xrd.pattern.lebail import LeBail as LeBail
+    from spectra.xrd.pattern.parametric import Parametric as Parametric
     from spectra.xrd.pattern.pawley import Pawley as Pawley
     from spectra.xrd.pattern.rietveld import Rietveld as Rietveld
     from spectra.xrd.peaks import Peaks as Peaks
@@ -21,10 +22,20 @@ _LAZY = {
     "Structure": "spectra.xrd.structure",
     "Rietveld": "spectra.xrd.pattern.rietveld",
     "LeBail": "spectra.xrd.pattern.lebail",
+    "Parametric": "spectra.xrd.pattern.parametric",
     "Pawley": "spectra.xrd.pattern.pawley",
 }
 
-__all__ = ["Cell", "LeBail", "Pawley", "Peaks", "Rietveld", "Strain", "Structure"]
+__all__ = [
+    "Cell",
+    "LeBail",
+    "Parametric",
+    "Pawley",
+    "Peaks",
+    "Rietveld",
+    "Strain",
+    "Structure",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,11 +86,22 @@ class Layout:
             chosen |= hit
         return chosen
 
+    def bounded(self, bounds: Mapping[str, tuple[float, float]]) -> Layout:
+        """The same parameters with other bounds, starting within them."""
+        return Layout(
+            tuple(_within(p, *bounds[p.name]) if p.name in bounds else p for p in self.parameters)
+        )
+
     def starting(self, start: FloatArray) -> Layout:
         """The same parameters starting elsewhere (P,)."""
         return Layout(
             tuple(replace(p, start=float(s)) for p, s in zip(self.parameters, start, strict=True))
         )
+
+
+def _within(parameter: Coefficient, low: float, high: float) -> Coefficient:
+    start = min(max(parameter.start, low), high)
+    return replace(parameter, start=start, lower=low, upper=high)
 
 
 def prefixed(prefix: str, parameters: Iterable[Coefficient]) -> tuple[Coefficient, ...]:

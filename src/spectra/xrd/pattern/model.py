@@ -16,6 +16,8 @@ from spectra.xrd.pattern.compose import PhaseLines, Term
 from spectra.xrd.pattern.layout import Layout, prefixed
 from spectra.xrd.pattern.lines import Lines
 from spectra.xrd.pattern.phase import PhaseModel
+from spectra.xrd.pattern.restraints import Restraints
+from spectra.xrd.pattern.ties import PatternTies
 from spectra.xrd.profile.intensity import FactorTerm
 from spectra.xrd.profile.terms import Coefficient
 from spectra.xrd.profile.widths import WidthTerm
@@ -52,6 +54,10 @@ class PatternModel:
         For each phase, into how many lines axial divergence splits each reflection.
     overrides : mapping of str to float
         Starts of parameters that differ from their usual ones.
+    bounds : mapping of str to (float, float)
+        Bounds of parameters that differ from their usual ones.
+    ties : PatternTies, optional
+    restraints : Restraints, optional
     """
 
     emission: tuple[tuple[float, float], ...]
@@ -64,6 +70,9 @@ class PatternModel:
     limits: tuple[float, float]
     nodes: tuple[IntArray, ...]
     overrides: Mapping[str, float] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    ties: PatternTies | None = None
+    restraints: Restraints | None = None
 
     def starting(self, values: Mapping[str, float]) -> PatternModel:
         """The same model, its parameters starting at these values; others stay."""
@@ -96,7 +105,23 @@ class PatternModel:
             )
         )
         start = [self.overrides.get(p.name, p.start) for p in whole.parameters]
-        return whole.starting(np.array(start))
+        return whole.starting(np.array(start)).bounded(self.bounds)
+
+    def bounded(self, patterns: Mapping[str, tuple[float, float]]) -> PatternModel:
+        """The same model with other bounds of the parameters that are named.
+
+        Raises
+        ------
+        SettingError
+            For a name, with wildcards, that no parameter matches.
+        """
+        names = self.layout.names
+        chosen = {
+            names[i]: limits
+            for pattern, limits in patterns.items()
+            for i in np.flatnonzero(self.layout.match([pattern])).tolist()
+        }
+        return replace(self, bounds={**self.bounds, **chosen})
 
     def lines(self, theta: FloatArray, active: IntArray, rows: IntArray) -> Lines:
         """Lines of all phases.

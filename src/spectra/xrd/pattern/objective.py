@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from spectra.xrd.pattern.tiles import Tiles
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
 
 # Values of derivatives worked on at once. No answer depends on it.
 _VALUES_AT_ONCE = 400_000
@@ -71,11 +73,35 @@ class PatternObjective:
             np.arange(len(y)),
         )
 
-    def take(self, rows: IntArray) -> PatternObjective:
+    @property
+    def tied(self) -> BoolArray:
+        """Which parameters (P,) follow from others; none."""
+        return np.zeros(self.model.layout.size, bool)
+
+    def complete(
+        self, theta: FloatArray, cov: FloatArray, free: BoolArray
+    ) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """Give what follows from the solved parameters its place.
+
+        Parameters
+        ----------
+        theta : array (rows, P)
+        cov : array (rows, P, P)
+        free : bool array (rows, P)
+            What was varied.
+
+        Returns
+        -------
+        theta, cov, free
+            The same with tied parameters in place; here, none are.
+        """
+        return theta, cov, free
+
+    def take(self, rows: IntArray) -> Self:
         """The same objective for some of the rows."""
         return replace(self, rows=self.rows[rows])
 
-    def vary(self, free: NDArray[np.bool_]) -> PatternObjective:
+    def vary(self, free: BoolArray) -> Self:
         """The same objective with derivatives by the `free` parameters (P,) only."""
         return replace(self, active=np.flatnonzero(free))
 

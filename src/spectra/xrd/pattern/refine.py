@@ -41,6 +41,7 @@ class Refined:
         Of the solver.
     iterations : int array (rows,)
     present : bool array (rows, phases)
+    cost : array (rows,)
     """
 
     theta: FloatArray
@@ -50,6 +51,7 @@ class Refined:
     status: NDArray[np.int8]
     iterations: NDArray[np.int32]
     present: BoolArray
+    cost: FloatArray
 
 
 def solve(
@@ -87,7 +89,7 @@ def refine(
     free : bool array (P,)
     keep : float
     """
-    vary = np.tile(free, (len(start), 1))
+    vary = np.tile(free & ~objective.tied, (len(start), 1))
     solution = solve(objective, start, vary)
     present = np.ones((len(start), len(objective.model.phases)), bool)
     for _ in range(present.shape[1]):
@@ -103,13 +105,12 @@ def refine(
         again = np.where(vary[rows], solution.theta[rows], start[rows])
         solution.put(rows, solve(objective.take(rows), again, vary[rows]))
     return Refined(
-        solution.theta,
-        solution.covariance(),
-        vary,
+        *objective.complete(solution.theta, solution.covariance(), vary),
         solution.at_bound,
         solution.status,
         solution.iterations,
         present,
+        solution.chi2,
     )
 
 
@@ -132,7 +133,7 @@ def refine_in_stages(
         ways += [_exchanged(objective, way) for way in ways]
     each = objective.take(np.concatenate([every] * len(ways)))
     ends = through_stages(each, np.concatenate(ways), narrow)
-    free = np.tile(narrow[-1].free, (len(ends), 1))
+    free = np.tile(narrow[-1].free & ~objective.tied, (len(ends), 1))
     last = solve(each, ends, free, max_iterations=_LAST_ITERATIONS, tolerance=_ROUGH)
     cost = last.chi2.reshape(len(ways), count)
     best = np.nan_to_num(cost, nan=np.inf).argmin(axis=0)
@@ -148,7 +149,7 @@ def through_stages(
     lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
     solution = None
     for stage in stages:
-        free = np.tile(stage.free, (len(start), 1))
+        free = np.tile(stage.free & ~objective.tied, (len(start), 1))
         if solution is not None:
             seen = _significant(objective, solution, _SEEN)
             for row, phase in np.argwhere(~seen).tolist():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,25 +31,34 @@ from spectra.xrd.pattern.build import (
     make_instrument,
     typical_fwhm,
 )
+from spectra.xrd.pattern.constrained import ConstrainedPattern
 from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
+from spectra.xrd.pattern.restraints import Restraints
+from spectra.xrd.pattern.restraints import Spec as RestraintSpec
 from spectra.xrd.pattern.stages import Stage, check_free, make_stages
 from spectra.xrd.pattern.starts import Starts
 from spectra.xrd.pattern.statistics import agreement
 from spectra.xrd.pattern.table import Filler, pattern_table
+from spectra.xrd.pattern.ties import PatternTies
 from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.profile.instrument import Instrument
 from spectra.xrd.samples import NodeData, Samples
-from spectra.xrd.screen import screen
+from spectra.xrd.screen import Screened, screen
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 PhaseSpec = str | Path | Phase | Mapping[str, Any]
+
+RefineFrames = Callable[
+    [PatternObjective, IntArray, "PatternPlan"],
+    tuple[PatternObjective, Refined, FloatArray | None],
+]
 
 _ERRORS = ("auto", "counts", "given", "residual")
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
@@ -136,6 +145,13 @@ class WholePattern(Method):
     refine: tuple[str, ...] = setting((), "further parameters that are refined, with wildcards")
     hold: tuple[str, ...] = setting((), "parameters that are held, with wildcards")
     start: Mapping[str, float] = setting(None, "where parameters start")
+    ties: Mapping[str, str] = setting(None, "parameters as expressions of others")
+    bounds: Mapping[str, tuple[float, float]] = setting(
+        None, "lower and upper bounds of parameters, with wildcards"
+    )
+    restraints: tuple[RestraintSpec, ...] = setting(
+        (), "phase, pair of sites, distance and its uncertainty", unit="angstrom"
+    )
     keep: float = setting(4.0, "smallest scale over uncertainty to be present", within="> 0")
     cell_range: float = setting(0.03, "how far cells may go", within="0 to 0.2")
     cell_error: float = setting(0.004, "how far cells may be off at the start", within="0 to 0.05")
@@ -185,6 +201,9 @@ class WholePattern(Method):
             set_(self, name, tuple(str(v) if isinstance(v, Path) else v for v in value))
         set_(self, "instrument", str(self.instrument))
         set_(self, "start", dict(self.start or {}))
+        set_(self, "ties", {k: str(v) for k, v in (self.ties or {}).items()})
+        set_(self, "bounds", {k: _pair(self.name, k, v) for k, v in (self.bounds or {}).items()})
+        set_(self, "restraints", tuple(_restraint(self.name, r) for r in self.restraints))
         for name in ("exclude", "humps"):
             set_(self, name, tuple(tuple(float(v) for v in pair) for pair in getattr(self, name)))
 
@@ -224,6 +243,7 @@ class WholePattern(Method):
             )
         measurement = self._measurement(source, samples.x, nodes[0].y)
         model = self._starting(self._model(measurement, phases), measurement, nodes[0].y)
+        model = self._constrained(model.bounded(self.bounds), phases)
         free = self._chosen(model)
         check_free(model.layout, free)
         stages = make_stages(model.layout, free, self.cell_error)
@@ -268,21 +288,35 @@ class WholePattern(Method):
 
     def fit(self, block: Stack, plan: PatternPlan) -> Results:
         """Refine all frames of a block."""
-        plan = plan.whole()
-        assert plan.start is not None
+        return self.fit_with(block, plan, self._refine_frames)
+
+    def observe(self, block: Stack, plan: PatternPlan) -> tuple[Screened, PatternObjective]:
+        """Judge the frames of a block; those that can be used as an objective."""
         assert plan.level is not None
         cropped = block.crop(*self._range())
         seen = screen(cropped, plan.noise, plan.normal, plan.level)
+        return seen, self._objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
+
+    def fit_with(self, block: Stack, plan: PatternPlan, refine_frames: RefineFrames) -> Results:
+        """Refine all frames of a block in a way of one's own.
+
+        Parameters
+        ----------
+        block : Stack
+        plan : PatternPlan
+        refine_frames : callable
+            Refines the frames of an objective, whose numbers in the block it is told; returns
+            the objective, the answer, and a covariance (rows, P, P) that is added to that of
+            the answer, or None.
+        """
+        plan = plan.whole()
+        seen, objective = self.observe(block, plan)
         columns = plan.table.empty(len(block))
         columns["phase_status"][:] = PhaseStatus.NOT_DETERMINED
         status, messages = seen.status.copy(), list(seen.messages)
         if seen.rows.size:
-            usable = plan.cut_again(0, len(block))
-            assert usable.strengths is not None
-            strengths = tuple(s[seen.rows] for s in usable.strengths)
-            objective = self._objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
-            objective, result = self._refine(objective, plan.start[seen.rows], plan.free, strengths)
-            texts = self._fill(columns, seen.rows, objective, result, plan)
+            objective, result, shared = refine_frames(objective, seen.rows, plan)
+            texts = self._fill(columns, seen.rows, objective, result, plan, shared)
             for i, row in enumerate(seen.rows.tolist()):
                 status[row], messages[row] = _verdict(
                     int(result.status[i]), result.present[i], texts[i], seen.damage[i]
@@ -296,6 +330,15 @@ class WholePattern(Method):
             variables=block.variables,
             attrs=plan.attrs,
         )
+
+    def _refine_frames(
+        self, objective: PatternObjective, rows: IntArray, plan: PatternPlan
+    ) -> tuple[PatternObjective, Refined, None]:
+        """Refine frames, each by itself."""
+        assert plan.start is not None
+        assert plan.strengths is not None
+        strengths = tuple(s[rows] for s in plan.strengths)
+        return *self._refine(objective, plan.start[rows], plan.free, strengths), None
 
     def _refine(
         self,
@@ -362,6 +405,16 @@ class WholePattern(Method):
             values = {**values, "w": (0.7 * measurement.fwhm) ** 2}
         return model.starting({**values, **_scaled(model, y), **self.start})
 
+    def _constrained(self, model: PatternModel, phases: list[Phase]) -> PatternModel:
+        """The same model with ties and restraints, if there are any."""
+        if not self.ties and not self.restraints:
+            return model
+        return replace(
+            model,
+            ties=PatternTies.of(model.layout, self.ties),
+            restraints=Restraints.of(model.layout, phases, model.phases, self.restraints),
+        )
+
     def _widths_of(self, name: str, phases: list[Phase]) -> tuple[str, ...]:
         if not isinstance(self.widths, Mapping):
             return self.widths
@@ -382,18 +435,21 @@ class WholePattern(Method):
         objective: PatternObjective,
         result: Refined,
         plan: PatternPlan,
+        shared: FloatArray | None,
     ) -> list[str]:
         """Write the refined frames; what is to be said of each."""
         curve = objective.curve(result.theta)
         y, weight = (
             objective.tiles.join(v[objective.rows]) for v in (objective.y, objective.weight)
         )
-        n_free = result.free.sum(axis=1)
+        n_free = (result.free & ~objective.tied).sum(axis=1)
         figures = agreement(y, curve, weight, n_free)
         dof = np.maximum((weight > 0).sum(axis=1) - n_free, 1)
         chi2 = figures.gof**2 * dof
         scale = misfit_scale(chi2, dof, absolute=plan.noise != "unknown")
         cov = result.cov * scale[:, None, None]
+        if shared is not None:
+            cov = cov + shared
         columns["scaled"][rows] = np.sqrt(scale)
         filler = Filler(plan.table, plan.model, plan.free, plan.masses)
         filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
@@ -448,7 +504,10 @@ class WholePattern(Method):
         use = self.used(x) & np.isfinite(y) & np.isfinite(sigma) & (sigma > 0)
         weight = np.where(use, 1.0 / np.where(use, sigma, 1.0) ** 2, 0.0)
         loss = Counts() if noise == "counts" else SQUARES
-        return PatternObjective.of(model, Tiles.of(x, min(TILE, x.size)), y, weight, loss)
+        made = PatternObjective.of(model, Tiles.of(x, min(TILE, x.size)), y, weight, loss)
+        if model.ties is None or model.restraints is None:
+            return made
+        return ConstrainedPattern(**vars(made), ties=model.ties, restraints=model.restraints)
 
     def _chosen(self, model: PatternModel) -> BoolArray:
         """Which parameters (P,) are refined."""
@@ -464,6 +523,9 @@ class WholePattern(Method):
         free = layout.match([*names, *self.refine])
         if self.hold:
             free &= ~layout.match(self.hold)
+        if model.ties is not None:
+            free &= ~model.ties.tied
+            free |= model.ties.followers(free)
         return free
 
     def _noise(self, source: Stack) -> Noise:
@@ -492,6 +554,28 @@ def _words(value: str | Sequence[str]) -> tuple[str, ...]:
 def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
     """Start of the background: level, and nothing else."""
     return {model.background.names[0]: float(np.nanpercentile(y, 20))}
+
+
+def _pair(method: str, name: str, value: Any) -> tuple[float, float]:
+    """Bounds as two numbers in order."""
+    try:
+        low, high = (float(v) for v in value)
+    except (TypeError, ValueError):
+        low, high = np.nan, np.nan
+    if not low < high:
+        raise SettingError(f"{method}: bounds of {name!r} are {value!r}; expected (lower, upper)")
+    return low, high
+
+
+def _restraint(method: str, value: Any) -> RestraintSpec:
+    try:
+        phase, sites, distance, sigma = value
+        return str(phase), str(sites), float(distance), float(sigma)
+    except (TypeError, ValueError):
+        raise SettingError(
+            f"{method}: restraint {value!r}; expected (phase, sites, distance, uncertainty), "
+            "e.g. ('CuO', 'Cu1-O1', 1.95, 0.01)"
+        ) from None
 
 
 def _verdict(code: int, present: BoolArray, text: str, damage: str) -> tuple[Status, str]:

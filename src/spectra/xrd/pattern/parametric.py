@@ -1,0 +1,514 @@
+"""Parametric refinement: parameters as smooth functions of temperature, time or charge."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import SettingError, StackError
+from spectra.fit.solver import covariance
+from spectra.fit.uncertainty import misfit_scale
+from spectra.method import Method, setting
+from spectra.results import Column, Results, Table
+from spectra.stack import Stack, Variable
+from spectra.status import Status
+from spectra.xrd.pattern.functions import Function, Subject, make_function
+from spectra.xrd.pattern.joint import Common, Joint, Problem, eliminate, solve_jointly
+from spectra.xrd.pattern.lebail import LeBail
+from spectra.xrd.pattern.model import PatternModel
+from spectra.xrd.pattern.objective import PatternObjective
+from spectra.xrd.pattern.pawley import Pawley
+from spectra.xrd.pattern.refine import Refined, refine
+from spectra.xrd.pattern.rietveld import Rietveld
+from spectra.xrd.pattern.wholepattern import PatternPlan, WholePattern
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+
+_REFINEMENTS: Mapping[str, type[WholePattern]] = {m.name: m for m in (Rietveld, Pawley, LeBail)}
+# Values of patterns that are kept in memory instead of being read again for every pass.
+_KEPT = 20_000_000
+# Stands for an unknown variable, in frames whose result is thrown away.
+_ANYWHERE = 300.0
+
+
+@dataclass(frozen=True)
+class ParametricPlan:
+    """What each frame needs to know of the answer for all.
+
+    Attributes
+    ----------
+    pattern : PatternPlan
+        Of the refinement, its starts the joint answer.
+    common : Common
+    beta, covariance : array (K,), (K, K)
+    used : bool array (frames,)
+        Frames that had a part in the functions.
+    free_value, free_stderr : array (frames, functions)
+        What the frames gave by themselves.
+    converged : bool
+    table : Table
+    attrs : dict
+    """
+
+    pattern: PatternPlan
+    common: Common
+    beta: FloatArray
+    covariance: FloatArray
+    used: BoolArray
+    free_value: FloatArray
+    free_stderr: FloatArray
+    converged: bool
+    table: Table
+    attrs: dict[str, Any]
+
+    def take(self, start: int, stop: int) -> ParametricPlan:
+        """The part for some frames."""
+        some = slice(start, stop)
+        return replace(
+            self,
+            pattern=self.pattern.cut_again(start, stop),
+            used=self.used[some],
+            free_value=self.free_value[some],
+            free_stderr=self.free_stderr[some],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parametric(Method):
+    """Refine all frames of a sequence at once, some parameters as functions of a variable.
+
+    G. W. Stinton and J. S. O. Evans, J. Appl. Cryst. 40 (2007) 87. First every frame is refined
+    by itself, as `refinement` says; then the coefficients of the functions and all other
+    parameters of all frames are refined together. A frame has the values of the functions and
+    their uncertainties, and in its other parameters the uncertainty that comes from them. Damaged
+    frames, and frames without the variable, have no part in the functions; neither have those
+    without a phase in the functions of this phase.
+
+    Parameters
+    ----------
+    refinement : Rietveld or Pawley
+        Or a mapping of its settings, its name under ``method``.
+    functions : mapping of str to str
+        Parameter (with wildcards) to function, see `spectra.xrd.pattern.functions.make_function`:
+        ``constant``, ``polynomial 2``, ``spline 5``, ``einstein``, ``debye``, ``sigmoid``.
+    variable : str
+        Name of a variable of the frames.
+    """
+
+    name: ClassVar[str] = "xrd.Parametric"
+    block_size: ClassVar[int] = 32
+
+    refinement: WholePattern | Mapping[str, Any] = setting(  # noqa: RUF009
+        None, "refinement of each frame"
+    )
+    functions: Mapping[str, str] = setting(None, "parameters as functions of the variable")
+    variable: str = setting("temperature", "variable of the frames")
+
+    def __post_init__(self) -> None:
+        set_ = object.__setattr__
+        set_(self, "refinement", _make_refinement(self.refinement))
+        set_(self, "functions", {k: str(v) for k, v in (self.functions or {}).items()})
+        if not self.functions:
+            raise SettingError(
+                f"{self.name}: functions is empty; name at least one, "
+                "e.g. {'CuO.a': 'polynomial 2'}"
+            )
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as plain data."""
+        inner = self._inner
+        own = {"method": inner.name, **inner.settings()}
+        return {
+            "refinement": own,
+            "functions": dict(self.functions),
+            "variable": self.variable,
+        }
+
+    @property
+    def _inner(self) -> WholePattern:
+        assert isinstance(self.refinement, WholePattern)
+        return self.refinement
+
+    def prepare(self, source: Stack) -> ParametricPlan:
+        """Refine every frame by itself, then all of them together.
+
+        Raises
+        ------
+        StackError
+            If the frames have no such variable, or the refinement cannot use them.
+        SettingError
+            If a parameter is not refined, or a function does not suit it.
+        """
+        variable = self._variable(source)
+        plan = self._inner.prepare(source).whole()
+        matched = self._match(plan.model, plan.free)
+        alone = _refine_alone(self._inner, source, plan)
+        used = alone.good & np.isfinite(variable.values)
+        if not used.any():
+            raise StackError(
+                f"{self.name}: none of the {source.n_frames} frames could be refined with a known "
+                f"{self.variable!r}"
+            )
+        rows = np.flatnonzero(used)
+        t = variable.values[rows]
+        free = alone.free[rows] & ~_tied(plan.model)
+        functions, starts = [], []
+        layout = plan.model.layout
+        for column, text in matched.items():
+            parameter = layout.parameters[column]
+            subject = Subject(parameter.name, parameter.unit, self.variable, variable.unit)
+            known = free[:, column] & (alone.stderr[rows, column] > 0)
+            y, sigma = alone.theta[rows, column][known], alone.stderr[rows, column][known]
+            functions.append(make_function(text, subject, t[known]))
+            starts.append(functions[-1].guess(t[known], y, 1.0 / sigma**2))
+        at = np.array(list(matched), np.intp)
+        common = Common(tuple(functions), at, layout.lower[at], layout.upper[at])
+        problem = Problem(
+            alone.blocks(rows), common, t, free, layout.lower, layout.upper, alone.scale[rows]
+        )
+        joint = solve_jointly(problem, alone.theta[rows], np.concatenate(starts))
+        theta = alone.theta.copy()
+        theta[rows] = joint.theta
+        widened, fit = _judge(problem, joint, alone.cost[rows])
+        attrs = {
+            **plan.attrs,
+            **_describe(common, list(matched.values()), layout.names, joint.beta, widened),
+            "function_variable": {"name": self.variable, "unit": variable.unit},
+            "function_fit": {**fit, "frames": len(rows), "passes": joint.iterations},
+        }
+        return ParametricPlan(
+            pattern=replace(plan, start=theta),
+            common=common,
+            beta=joint.beta,
+            covariance=widened,
+            used=used,
+            free_value=np.where(alone.free[:, at], alone.theta[:, at], np.nan),
+            free_stderr=alone.stderr[:, at],
+            converged=joint.converged,
+            table=_table(plan.table, [layout.names[c] for c in matched], list(matched.values())),
+            attrs=attrs,
+        )
+
+    def narrow(self, plan: ParametricPlan, start: int, stop: int) -> ParametricPlan:
+        """Give the starts for frames ``start:stop``."""
+        return plan.take(start, stop)
+
+    def narrow_block(self, plan: ParametricPlan, start: int, stop: int) -> ParametricPlan:
+        """Give the starts for some frames of the block the plan was cut for."""
+        return plan.take(start, stop)
+
+    def table(self, plan: ParametricPlan) -> Table:
+        """Declare the table of refined patterns."""
+        return plan.table
+
+    def fit(self, block: Stack, plan: ParametricPlan) -> Results:
+        """Refine all frames of a block, with the functions as they are."""
+        t = self._variable(block).values
+        keep = self._inner.keep
+
+        def refine_frames(
+            objective: PatternObjective, rows: IntArray, pattern: PatternPlan
+        ) -> tuple[PatternObjective, Refined, FloatArray]:
+            assert pattern.start is not None
+            known = np.where(np.isfinite(t[rows]), t[rows], _ANYWHERE)
+            result, shared = _refine_held(
+                objective, pattern.start[rows], pattern.free, known, plan, keep
+            )
+            return objective, result, shared
+
+        found = self._inner.fit_with(block, plan.pattern, refine_frames)
+        columns = {**found.columns, "free_value": plan.free_value.copy()}
+        columns["free_value_stderr"] = plan.free_stderr.copy()
+        status, messages = found.status.copy(), list(found.messages)
+        nothing = plan.table.empty(1)
+        for i in range(len(block)):
+            if not np.isfinite(t[i]) and status[i] != Status.BAD_INPUT:
+                status[i], messages[i] = Status.BAD_INPUT, f"{self.variable} is not known"
+                for name, values in columns.items():
+                    values[i] = nothing[name][0]
+            elif not plan.used[i]:
+                messages[i] = "; ".join(filter(None, (messages[i], "no part in the functions")))
+            elif not plan.converged:
+                status[i] = Status.NOT_CONVERGED
+                messages[i] = "; ".join(filter(None, (messages[i], "functions not converged")))
+        return replace(
+            found,
+            table=plan.table,
+            columns=columns,
+            status=status,
+            messages=tuple(messages),
+            attrs=plan.attrs,
+        )
+
+    def _variable(self, source: Stack) -> Variable:
+        if self.variable not in source.variables:
+            known = list(source.variables)
+            near = difflib.get_close_matches(self.variable, known, 1)
+            hint = (
+                f"did you mean {near[0]!r}?" if near else f"they have {', '.join(known) or 'none'}"
+            )
+            raise StackError(
+                f"{self.name}: the frames have no variable {self.variable!r}; {hint} "
+                "Add it with stack.with_variables(...)"
+            )
+        return source.variables[self.variable]
+
+    def _match(self, model: PatternModel, free: BoolArray) -> dict[int, str]:
+        """Place of each parameter that follows a function, and the function's text."""
+        matched: dict[int, str] = {}
+        tied = _tied(model)
+        for pattern, text in self.functions.items():
+            hits = np.flatnonzero(model.layout.match([pattern])).tolist()
+            refined = [c for c in hits if free[c] and not tied[c]]
+            if not refined:
+                name = model.layout.names[hits[0]]
+                why = (
+                    "tied" if tied[hits[0]] else "not refined; name it in the refinement's `refine`"
+                )
+                raise SettingError(f"{self.name}: functions name {name!r}, which is {why}")
+            for column in refined:
+                if column in matched:
+                    raise SettingError(
+                        f"{self.name}: functions name {model.layout.names[column]!r} twice"
+                    )
+                matched[column] = text
+        return matched
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """All frames, each refined by itself; parameters as in the plan of the refinement.
+
+    Attributes
+    ----------
+    theta, stderr : array (frames, P)
+    free : bool array (frames, P)
+    cost, scale : array (frames,)
+        χ², and the factor on the covariance that misfit calls for.
+    good : bool array (frames,)
+        Refined, and nothing wrong with the frame.
+    """
+
+    refinement: WholePattern
+    source: Stack
+    plan: PatternPlan
+    theta: FloatArray
+    stderr: FloatArray
+    free: BoolArray
+    cost: FloatArray
+    scale: FloatArray
+    good: BoolArray
+    kept: dict[int, tuple[IntArray, PatternObjective]]
+
+    def blocks(self, chosen: IntArray) -> Any:
+        """What gives some of the frames block by block, as `Problem.blocks`."""
+        number = np.full(len(self.good), -1)
+        number[chosen] = np.arange(len(chosen))
+
+        def walk() -> Iterator[tuple[IntArray, PatternObjective]]:
+            for first, block in self.source.blocks(self.refinement.block_size):
+                stop = first + len(block)
+                if not (number[first:stop] >= 0).any():
+                    continue
+                if first in self.kept:
+                    rows, objective = self.kept[first]
+                else:
+                    cut = self.plan.cut_again(first, stop)
+                    seen, objective = self.refinement.observe(block.load(), cut)
+                    rows = seen.rows
+                mine = number[first + rows]
+                yield mine[mine >= 0], objective.take(np.flatnonzero(mine >= 0))
+
+        return walk
+
+
+def _refine_alone(method: WholePattern, source: Stack, plan: PatternPlan) -> _Alone:
+    """Refine every frame by itself."""
+    shape = source.n_frames, plan.model.layout.size
+    assert plan.start is not None
+    out = _Alone(
+        *(method, source, plan, plan.start.copy(), np.full(shape, np.nan)),
+        *(np.zeros(shape, bool), np.full(shape[0], np.nan), np.ones(shape[0])),
+        *(np.zeros(shape[0], bool), {}),
+    )
+    keep = source.n_frames * source.n_points <= _KEPT
+    for first, block in source.blocks(method.block_size):
+        caught: list[tuple[IntArray, PatternObjective, Refined]] = []
+
+        def catch(
+            objective: PatternObjective,
+            rows: IntArray,
+            cut: PatternPlan,
+            caught: list[tuple[IntArray, PatternObjective, Refined]] = caught,
+        ) -> tuple[PatternObjective, Refined, None]:
+            assert cut.start is not None
+            result = refine(objective, cut.start[rows], cut.free, method.keep)
+            caught.append((rows, objective, result))
+            return objective, result, None
+
+        found = method.fit_with(block.load(), plan.cut_again(first, first + len(block)), catch)
+        for rows, objective, result in caught:
+            at = first + rows
+            scale = found["scaled"][rows] ** 2
+            out.theta[at], out.free[at], out.cost[at] = result.theta, result.free, result.cost
+            out.scale[at] = np.where(np.isfinite(scale), scale, 1.0)
+            variance = np.einsum("rii->ri", result.cov) * out.scale[at][:, None]
+            out.stderr[at] = np.sqrt(variance)
+            out.good[at] = np.isin(found.status[rows], (Status.OK, Status.AT_BOUND))
+            if keep:
+                out.kept[first] = rows, objective
+    return out
+
+
+def _refine_held(
+    objective: PatternObjective,
+    start: FloatArray,
+    free: BoolArray,
+    t: FloatArray,
+    plan: ParametricPlan,
+    keep: float,
+) -> tuple[Refined, FloatArray]:
+    """Refine frames with the functions held; the covariance that comes from the functions.
+
+    Of a frame's own parameters δ_f = −A⁻¹·C·δβ follows the functions, so that their covariance
+    V reaches them as (A⁻¹·C)·V·(A⁻¹·C)ᵀ, and the parameters that are functions, whose slopes are
+    B, as B·V·Bᵀ.
+    """
+    common = plan.common
+    values, slopes = common.evaluate(t, plan.beta)
+    everywhere = np.ones(values.shape, bool)
+    own = free & ~objective.tied
+    own[common.columns] = False
+    result = refine(objective, common.place(start, values, everywhere), own, keep)
+    on = _present(objective.model, common.columns, result.present)
+    varied = result.free & ~objective.tied
+    found = objective.vary(free).evaluate(result.theta)
+    by_beta = common.spread(slopes, on, start.shape[1])
+    frames = eliminate(found, by_beta, varied & ~result.at_bound)
+    moved = by_beta - frames.toward
+    known = np.nan_to_num(plan.covariance)
+    shared = np.matmul(np.matmul(moved, known), moved.transpose(0, 2, 1))
+    unsure = (np.abs(moved) * ~np.isfinite(np.diagonal(plan.covariance))).any(axis=2)
+    refined = np.array(varied)
+    refined[:, common.columns] = on
+    blind = np.array(covariance(found.hessian, varied & ~result.at_bound))
+    blind[:, common.columns], blind[:, :, common.columns] = 0.0, 0.0
+    blind = np.where(refined[:, :, None] & refined[:, None, :], blind, np.nan)
+    blind = np.where(unsure[:, :, None] | unsure[:, None, :], np.nan, blind)
+    theta, cov, whole = objective.complete(result.theta, blind, refined)
+    shared = objective.complete(result.theta, shared, refined)[1]
+    return replace(result, theta=theta, cov=cov, free=whole), shared
+
+
+def _tied(model: PatternModel) -> BoolArray:
+    return model.ties.tied if model.ties else np.zeros(model.layout.size, bool)
+
+
+def _present(model: PatternModel, columns: IntArray, present: BoolArray) -> BoolArray:
+    """Whether what each function describes is in each frame (rows, functions)."""
+    on = np.ones((len(present), len(columns)), bool)
+    for q, column in enumerate(columns.tolist()):
+        for number, phase in enumerate(model.phases):
+            if model.layout.names[column].startswith(f"{phase.name}."):
+                on[:, q] = present[:, number]
+    return on
+
+
+def _judge(problem: Problem, joint: Joint, alone: FloatArray) -> tuple[FloatArray, dict[str, Any]]:
+    """How well the functions describe the frames: covariance and figures.
+
+    What χ² of all frames loses by the functions is itself a χ², with as many degrees of freedom
+    as there are values less coefficients; where it is improbable, the functions are too simple
+    and their covariance is widened as in `misfit_scale`.
+    """
+    loss = float(np.maximum(((joint.cost - alone) / problem.scale).sum(), 0.0))
+    determined = int(np.isfinite(np.diagonal(joint.covariance)).sum())
+    dof = int(problem.on.sum()) - determined
+    widening = float(misfit_scale(np.array(loss), np.array(dof), absolute=True))
+    figures = {
+        "chi2": loss,
+        "dof": dof,
+        "scaled": float(np.sqrt(widening)),
+        "converged": joint.converged,
+    }
+    return joint.covariance * widening, figures
+
+
+def _describe(
+    common: Common,
+    texts: list[str],
+    names: tuple[str, ...],
+    beta: FloatArray,
+    covariance: FloatArray,
+) -> dict[str, Any]:
+    """The functions as plain data."""
+    with np.errstate(invalid="ignore"):
+        stderr = np.sqrt(np.diagonal(covariance))
+    told = []
+    for function, column, text, part in zip(
+        common.functions, common.columns.tolist(), texts, common.parts, strict=True
+    ):
+        told.append(
+            {
+                "parameter": names[column],
+                "function": text,
+                **_constants(function),
+                "coefficients": [
+                    {"name": c.name, "unit": c.unit, "meaning": c.meaning, "value": v, "stderr": s}
+                    for c, v, s in zip(
+                        function.coefficients,
+                        beta[part].tolist(),
+                        _plain(stderr[part]),
+                        strict=True,
+                    )
+                ],
+            }
+        )
+    return {"functions": told, "function_covariance": [_plain(row) for row in covariance]}
+
+
+def _constants(function: Function) -> dict[str, Any]:
+    """What is fixed in a function: origin or knots."""
+    found = {name: getattr(function, name, None) for name in ("origin", "knots")}
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
+
+
+def _plain(values: FloatArray) -> list[float | None]:
+    """Numbers as JSON can hold them: None where not determined."""
+    return [v if np.isfinite(v) else None for v in values.tolist()]
+
+
+def _table(table: Table, names: list[str], texts: list[str]) -> Table:
+    column = Column(
+        "free_value", "", "parameter as the frame by itself has it", ("function",), stderr=True
+    )
+    coords = {**table.coords, "function": {"name": np.array(names), "function": np.array(texts)}}
+    return replace(table, columns=(*table.columns, column), coords=coords)
+
+
+def _make_refinement(value: Any) -> WholePattern:
+    """The refinement, from itself or its settings."""
+    if isinstance(value, Mapping):
+        settings = dict(value)
+        name = settings.pop("method", Rietveld.name)
+        if name not in _REFINEMENTS:
+            raise SettingError(
+                f"{Parametric.name}: refinement {name!r}; expected {Rietveld.name} or {Pawley.name}"
+            )
+        made = _REFINEMENTS[name].from_settings(settings)
+        assert isinstance(made, WholePattern)
+        value = made
+    if not isinstance(value, WholePattern) or isinstance(value, LeBail):
+        seen = getattr(value, "name", value)
+        raise SettingError(
+            f"{Parametric.name}: refinement is {seen}; expected {Rietveld.name}(...) or "
+            f"{Pawley.name}(...), whose intensities are parameters"
+        )
+    return value
