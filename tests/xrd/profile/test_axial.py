@@ -174,13 +174,17 @@ def test_below_the_cone_gives_numbers():
     assert nodes.weight.sum() == pytest.approx(1.0)
 
 
-def test_rows_do_not_hang_on_their_neighbours():
+@pytest.mark.parametrize("count", NODES)
+@pytest.mark.parametrize("lines", [1, 3, 30])
+def test_rows_do_not_hang_on_their_neighbours(count, lines):
     rng = np.random.default_rng(1)
-    angles, s_l, h_l = rng.uniform(5, 150, (20, 30)), rng.uniform(0, 0.02, 20), np.full(20, 0.01)
-    whole = axial_nodes(angles, s_l, h_l, 4)
-    part = axial_nodes(angles[3:5], s_l[3:5], h_l[3:5], 4)
-    for field in dataclasses.fields(part):
-        assert (getattr(whole, field.name)[3:5] == getattr(part, field.name)).all()
+    angles, s_l = rng.uniform(5, 150, (20, lines)), rng.uniform(0, 0.02, 20)
+    h_l = np.full(20, 0.01)
+    whole = axial_nodes(angles, s_l, h_l, count)
+    for some in (slice(3, 4), slice(3, 5)):
+        part = axial_nodes(angles[some], s_l[some], h_l[some], count)
+        for field in dataclasses.fields(part):
+            assert (getattr(whole, field.name)[some] == getattr(part, field.name)).all()
 
 
 def test_another_number_of_nodes_is_refused():

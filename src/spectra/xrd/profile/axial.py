@@ -173,8 +173,11 @@ def _rule(count: int, skew2: FloatArray) -> tuple[FloatArray, FloatArray, FloatA
     """Nodes u/(S + H) and weights (..., K), and their derivatives by ((S − H)/(S + H))²."""
     series, slopes = _series(count)
     x = 2.0 * skew2[..., 0] - 1.0
-    values = np.moveaxis(np.asarray(chebyshev.chebval(x, series), dtype=np.float64), 0, -1)
-    derivatives = np.moveaxis(np.asarray(chebyshev.chebval(x, slopes), dtype=np.float64), 0, -1)
+    # Nodes last in memory too: the order of later sums over them must not hang on the rows.
+    values, derivatives = (
+        np.ascontiguousarray(np.moveaxis(chebyshev.chebval(x, c), 0, -1), dtype=np.float64)
+        for c in (series, slopes)
+    )
     derivatives = 2.0 * derivatives
     return (
         values[..., :count],
