@@ -99,9 +99,10 @@ class LeBail(WholePattern):
         objective: PatternObjective,
         result: Refined,
         plan: PatternPlan,
+        shared: FloatArray | None,
     ) -> list[str]:
         columns["intensity"][rows] = np.concatenate(self._strengths(objective), axis=1)
-        return super()._fill(columns, rows, objective, result, plan)
+        return super()._fill(columns, rows, objective, result, plan, shared)
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         return tuple(_held(p).strengths[objective.rows] for p in objective.model.phases)

@@ -395,7 +395,8 @@ def _refine_held(
     moved = by_beta - frames.toward
     known = np.nan_to_num(plan.covariance)
     shared = np.matmul(np.matmul(moved, known), moved.transpose(0, 2, 1))
-    unsure = (np.abs(moved) * ~np.isfinite(np.diagonal(plan.covariance))).any(axis=2)
+    unknown = ~np.isfinite(np.diagonal(plan.covariance))
+    unsure = np.asarray((np.abs(moved) * unknown).any(axis=2))
     refined = np.array(varied)
     refined[:, common.columns] = on
     blind = np.array(covariance(found.hessian, varied & ~result.at_bound))

@@ -21,6 +21,8 @@ from spectra.xrd.pattern.table import with_intensities
 from spectra.xrd.pattern.wholepattern import PatternPlan, WholePattern
 from spectra.xrd.profile.instrument import Instrument
 
+FloatArray = NDArray[np.float64]
+
 # Relative strain of a cell in which reflections of different families part.
 _STRAIN = 0.01
 
@@ -57,8 +59,9 @@ class Pawley(WholePattern):
         objective: PatternObjective,
         result: Refined,
         plan: PatternPlan,
+        shared: FloatArray | None,
     ) -> list[str]:
-        said = super()._fill(columns, rows, objective, result, plan)
+        said = super()._fill(columns, rows, objective, result, plan, shared)
         _fill_intensities(columns, rows, plan)
         return said
 
