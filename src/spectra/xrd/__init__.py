@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectra.xrd.cell import Cell as Cell
+    from spectra.xrd.export import export_cif as export_cif
     from spectra.xrd.pattern.lebail import LeBail as LeBail
     from spectra.xrd.pattern.pawley import Pawley as Pawley
     from spectra.xrd.pattern.rietveld import Rietveld as Rietveld
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from spectra.xrd.structure import Structure as Structure
 
 _LAZY = {
+    "export_cif": "spectra.xrd.export",
     "Peaks": "spectra.xrd.peaks",
     "Cell": "spectra.xrd.cell",
     "Strain": "spectra.xrd.strain",
@@ -24,7 +26,7 @@ _LAZY = {
     "Pawley": "spectra.xrd.pattern.pawley",
 }
 
-__all__ = ["Cell", "LeBail", "Pawley", "Peaks", "Rietveld", "Strain", "Structure"]
+__all__ = ["Cell", "LeBail", "Pawley", "Peaks", "Rietveld", "Strain", "Structure", "export_cif"]
 
 
 def __getattr__(name: str) -> Any:
