@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spectra.xrd.peaks import Peaks as Peaks
     from spectra.xrd.strain import Strain as Strain
     from spectra.xrd.structure import Structure as Structure
+    from spectra.xrd.williamson_hall import WilliamsonHall as WilliamsonHall
 
 _LAZY = {
     "export_cif": "spectra.xrd.export",
@@ -21,12 +22,23 @@ _LAZY = {
     "Cell": "spectra.xrd.cell",
     "Strain": "spectra.xrd.strain",
     "Structure": "spectra.xrd.structure",
+    "WilliamsonHall": "spectra.xrd.williamson_hall",
     "Rietveld": "spectra.xrd.pattern.rietveld",
     "LeBail": "spectra.xrd.pattern.lebail",
     "Pawley": "spectra.xrd.pattern.pawley",
 }
 
-__all__ = ["Cell", "LeBail", "Pawley", "Peaks", "Rietveld", "Strain", "Structure", "export_cif"]
+__all__ = [
+    "Cell",
+    "LeBail",
+    "Pawley",
+    "Peaks",
+    "Rietveld",
+    "Strain",
+    "Structure",
+    "WilliamsonHall",
+    "export_cif",
+]
 
 
 def __getattr__(name: str) -> Any:
