@@ -12,6 +12,8 @@ import spectra
 from spectra import Status
 from spectra.errors import ResultsError, SettingError
 from spectra.reference import load_phase
+from spectra.report.series import groups
+from spectra.results import Record
 from spectra.xrd import Rietveld, Structure
 from spectra.xrd.crystal.geometry import RefinedRows
 from spectra.xrd.crystal.readout import read_phase_rows
@@ -154,6 +156,14 @@ def test_errors_say_what_there_is():
     old = replace(source, attrs={})
     with pytest.raises(ResultsError, match="run the refinement again"):
         Structure()(old)
+
+
+def test_the_report_shows_polyhedra():
+    found = Structure()(refined_patterns(("TiO2_rutile", "V2O5"), frames=4))
+    shown = groups(Record({"structure": found}))
+    assert [g.heading for g in shown] == ["Polyhedra of TiO2_rutile", "Polyhedra of V2O5"]
+    labels = [s.label for s in shown[1].series]
+    assert labels == ["mean bond, V1 VO5 (Å)", "ΔV/V, V1 VO5 (%)"]
 
 
 @pytest.mark.realdata

@@ -12,6 +12,9 @@ from spectra import Stack, Status
 from spectra.errors import ResultsError, SettingError
 from spectra.fit.lineshapes import breadth_and_gradient, get_profile
 from spectra.reference import load_phase
+from spectra.report import write_figures
+from spectra.report.figures import lines_figure
+from spectra.results import Record
 from spectra.xrd import Cell, Peaks, WilliamsonHall
 from spectra.xrd.profile.instrument import Instrument, emission_lines, write_instrument
 from spectra.xrd.tracks import PeakStatus
@@ -180,3 +183,14 @@ def test_pulls_from_patterns():
         pulls = (found[name] - true) / found[f"{name}_stderr"]
         assert abs(np.median(pulls)) < 0.25, name
         assert pulls.std() == pytest.approx(1.0, abs=0.2), name
+
+
+def test_figure_of_the_lines(tmp_path):
+    found = WilliamsonHall(phase="TiO2_rutile", plot="size_strain")(
+        peaks_of("size_strain", 5, 0.01)
+    )
+    names = {p.name for p in write_figures(Record({"lines": found}), tmp_path, ("png",))}
+    assert "lines_lines.png" in names
+    figure = lines_figure(found, simulated=True)
+    assert len(figure.axes[0].containers) == 3
+    assert "simulated" in figure.axes[0].get_title()
