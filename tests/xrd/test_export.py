@@ -52,6 +52,13 @@ def test_what_is_written_reads_back(source, tmp_path):
     assert len(nearest) == 6
     np.testing.assert_allclose(sorted(nearest)[0], found["length"][0].min(), atol=5e-4)
     assert block.find_value("_diffrn_ambient_temperature") == "300"
+    # What is not known is not claimed.
+    assert block.find_value("_diffrn_radiation_probe") is None
+    neutrons = replace(source, attrs={**source.attrs, "radiation": "neutron"})
+    other = export_cif(neutrons, tmp_path / "n", ["TiO2_rutile"])[0]
+    assert (
+        gemmi.cif.read(str(other)).sole_block().find_value("_diffrn_radiation_probe") == "neutron"
+    )
 
 
 def test_nothing_is_overwritten_silently(source, tmp_path):

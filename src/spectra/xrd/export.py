@@ -41,6 +41,7 @@ from spectra.xrd.pattern.wholepattern import WholePattern
 FloatArray = NDArray[np.float64]
 
 _LONGEST_NAME = 80
+_PROBES = {"xray": "x-ray", "neutron": "neutron"}
 
 
 def export_cif(
@@ -236,6 +237,7 @@ def _frame(
         name=results.names[frame],
         structures=tuple(r.structure(results, frame) for r in there),
         pattern=pattern,
+        probe=_PROBES.get(str(results.attrs.get("radiation", "")), ""),
         temperature=kelvin,
     )
 
