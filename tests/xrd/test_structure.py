@@ -128,6 +128,15 @@ def test_a_lost_phase_leaves_a_hole():
     )
 
 
+def test_a_frame_at_a_bound_can_be_the_reference():
+    """Some other parameter's bound: the structure itself is determined."""
+    source = refined_patterns(frames=3)
+    status = np.full(3, Status.AT_BOUND, np.int8)
+    found = Structure()(replace(source, status=status))
+    assert found.attrs["reference_frames"] == [0]
+    assert (found["length_change"][0] == 0).all()
+
+
 def test_settings_choose():
     source = refined_patterns(("V2O5",), frames=2)
     short = Structure(limits={"V-O": 1.8})(source)
