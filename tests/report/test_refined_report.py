@@ -15,6 +15,7 @@ from test_report import browser, console
 
 from spectra.engine import method_from_provenance
 from spectra.errors import ResultsError, SettingError
+from spectra.fit.uncertainty import point_sigma
 from spectra.nexus import open_file
 from spectra.recipe import check_recipe, load_recipe, run_recipe
 from spectra.report import write_figures, write_report
@@ -47,7 +48,7 @@ def test_weight_fractions_are_the_true_ones(results):
     truth = weight_fraction(N)
     mixed = (truth > 0.05) & (truth < 0.95)
     assert mixed.sum() >= 6
-    assert np.abs((share - truth) / error)[mixed].max() < 5
+    assert np.abs((share - truth)[mixed] / error[mixed]).max() < 5
     assert results["phase_status"][0, 1] == PhaseStatus.LOST
     assert results["phase_status"][-1, 0] == PhaseStatus.LOST
 
@@ -61,11 +62,11 @@ def curves(charge, frames, **changes):
 def test_curves_have_the_figures_of_merit_of_the_results(charge, results):
     found = curves(charge, range(N))
     known = np.isfinite(results["value_stderr"]).sum(axis=1)
-    sigma = np.sqrt(np.maximum(found.observed, 1.0))
+    sigma = point_sigma(found.observed, None, "counts")
     again = agreement(found.observed, found.calculated, 1.0 / sigma**2, known)
     # Lost phases included: where they were held is part of the results.
-    np.testing.assert_allclose(again.rwp, results["rwp"], rtol=0.02)
-    np.testing.assert_allclose(again.rp, results["rp"], rtol=1e-4)
+    np.testing.assert_allclose(again.rwp, results["rwp"], rtol=1e-5)
+    np.testing.assert_allclose(again.rp, results["rp"], rtol=1e-5)
     assert (found.background > 0).all()
     assert (found.calculated >= found.background - 1e-6).all()
 
@@ -80,7 +81,7 @@ def test_ticks_stand_on_the_lines(charge):
     above = (found.calculated - found.background)[0]
     top = found.x[above.argmax()]
     ticks = np.concatenate([t.two_theta[0] for t in found.ticks])
-    assert np.nanmin(np.abs(ticks - top)) < 0.02
+    assert np.nanmin(np.abs(ticks - top)) < 0.04  # The second line of Kα pulls tops by half a step.
 
 
 def test_lost_phases_have_no_ticks(charge):
