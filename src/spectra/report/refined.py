@@ -213,7 +213,7 @@ def _quality(results: Results) -> Iterator[str]:
     if widening is not None:
         yield (
             "Such runs make the standard uncertainties too small: by the sums of J.-F. Bérar and "
-            f"P. Lelann they had to be multiplied by {widening:.1f} (median); the bars and "
+            f"P. Lelann they would have to be multiplied by {widening:.1f} (median); the bars and "
             "brackets here are without that factor, which each frame has in its table."
         )
 

@@ -75,8 +75,8 @@ class Strain(Method):
         """
         if source.table.name not in ("cell", "pattern"):
             raise ResultsError(
-                f"{self.name} works on cells (of xrd.Cell, xrd.Rietveld, xrd.LeBail, xrd.Pawley), not on "
-                f"{source.table.name!r}"
+                f"{self.name} works on cells (of xrd.Cell, xrd.Rietveld, xrd.LeBail, xrd.Pawley), "
+                f"not on {source.table.name!r}"
             )
         everyone = source.table.coords["phase"]["name"].tolist()
         standards = source.attrs.get("standards", [])
