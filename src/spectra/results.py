@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import ResultsError
+from spectra.notation import with_uncertainty
 from spectra.stack import Stack, Variable
 from spectra.status import Status, count_statuses
+
+# Frames, and entries of a dimension, that a notebook shows.
+_MOST_SHOWN = 20
+_MOST_LABELS = 12
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -379,9 +384,13 @@ class Results:
         y = self.column(name).reshape(self.n_frames, -1)
         dy = self.columns.get(f"{name}_stderr")
         x = self.variables[against].values if against else np.arange(self.n_frames)
+        labels = self._labels(spec)
         for i in range(y.shape[1]):
             yerr = None if dy is None else dy.reshape(self.n_frames, -1)[:, i]
-            ax.errorbar(x, y[:, i], yerr=yerr, fmt="o", ms=3, lw=0.8, capsize=2)
+            label = labels[i] if labels else None
+            ax.errorbar(x, y[:, i], yerr=yerr, fmt="o", ms=3, lw=0.8, capsize=2, label=label)
+        if 1 < len(labels) <= _MOST_LABELS:
+            ax.legend()
         unit = self.variables[against].unit if against else ""
         ax.set_xlabel(f"{against} ({unit})" if unit else against or "frame")
         ax.set_ylabel(f"{name} ({spec.unit})" if spec.unit else name)
@@ -394,11 +403,45 @@ class Results:
             f"status: {count_statuses(self.status)}>"
         )
 
+    def _labels(self, column: Column) -> list[str]:
+        """What the entries of a column of one further dimension are called."""
+        if len(column.dims) != 1:
+            return []
+        return [str(v) for v in next(iter(self.table.coords[column.dims[0]].values()))]
+
     def _repr_html_(self) -> str:
+        """The first frames, values with their uncertainties; wide columns are left out."""
         from html import escape
 
+        import pandas as pd
+
+        first = self[:_MOST_SHOWN]
+        data: dict[str, Any] = {"name": list(first.names)}
+        data |= {k: [f"{x:.6g}" for x in v.values.tolist()] for k, v in first.variables.items()}
+        data["status"] = [Status(s).label for s in first.status]
+        left = []
+        for column in self.table.columns:
+            labels = self._labels(column)
+            wide = len(column.dims) > 1 or len(labels) > _MOST_LABELS
+            if wide and (len(column.dims) > 1 or column.name != self.table.default):
+                left.append(column.name)
+                continue
+            values, errors = first.columns[column.name], first.columns.get(f"{column.name}_stderr")
+            for i, label in enumerate(labels[:_MOST_LABELS] or [""]):
+                at = (slice(None), i) if labels else slice(None)
+                own = None if errors is None else errors[at]
+                data[f"{column.name}[{label}]" if labels else column.name] = _told(values[at], own)
         head = f"<p>{escape(repr(self))}</p>"
-        return head + str(self.to_dataframe().head(20).to_html(float_format="{:.6g}".format))
+        more = f"<p>Not shown: {escape(', '.join(left))}.</p>" if left else ""
+        return head + str(pd.DataFrame(data).to_html()) + more
+
+
+def _told(values: NDArray[Any], errors: NDArray[Any] | None) -> list[str]:
+    """Values as they are read, with their uncertainties in brackets."""
+    if errors is not None:
+        pairs = zip(values.tolist(), errors.tolist(), strict=True)
+        return [with_uncertainty(v, e) for v, e in pairs]
+    return [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values.tolist()]
 
 
 @dataclass(frozen=True)

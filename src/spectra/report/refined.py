@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SpectraError
+from spectra.fit.uncertainty import point_sigma
 from spectra.report.select import same_frames
 from spectra.results import Record, Results
 from spectra.stack import Stack
@@ -116,7 +117,7 @@ def curves_of(record: Record, results: Results, frames: list[tuple[str, int]]) -
     except SpectraError:
         # Made by another version, or by hand: a report without these curves is still one.
         return None
-    sigma = _sigma(stack, numbers, curves)
+    sigma = _sigma(results, stack, numbers, curves)
     with np.errstate(invalid="ignore", divide="ignore"):
         difference = (curves.observed - curves.calculated) / sigma
     difference[~np.isfinite(difference)] = np.nan
@@ -124,13 +125,16 @@ def curves_of(record: Record, results: Results, frames: list[tuple[str, int]]) -
     return Curves(curves, frames, difference, not isinstance(sigma, float))
 
 
-def _sigma(stack: Stack, frames: IntArray, curves: PatternCurves) -> FloatArray | float:
+def _sigma(
+    results: Results, stack: Stack, frames: IntArray, curves: PatternCurves
+) -> FloatArray | float:
+    """What the points were weighted by, or 1 where the noise was not known."""
+    noise = str(results.attrs.get("errors", ""))
+    if noise not in ("counts", "given"):
+        return 1.0
     block = stack[frames].crop(curves.x[0], curves.x[-1])
-    if block.errors is not None:
-        return np.asarray(block.errors, dtype=float)
-    if block.noise == "counts":
-        return np.asarray(np.sqrt(np.maximum(curves.calculated, 1.0)))
-    return 1.0
+    errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
+    return point_sigma(curves.observed, errors, noise)
 
 
 @dataclass(frozen=True)
@@ -209,7 +213,7 @@ def _quality(results: Results) -> Iterator[str]:
     if widening is not None:
         yield (
             "Such runs make the standard uncertainties too small: by the sums of J.-F. Bérar and "
-            f"P. Lelann they had to be multiplied by {widening:.1f} (median); the bars and "
+            f"P. Lelann they would have to be multiplied by {widening:.1f} (median); the bars and "
             "brackets here are without that factor, which each frame has in its table."
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from spectra.notation import with_uncertainty
 from spectra.report.labels import axis_label, quantity, unit_symbol
 from spectra.report.select import abscissae, step_of
-from spectra.report.series import Series, groups, peak_panels
+from spectra.report.series import Group, Series, groups, peak_panels
 from spectra.report.tables import csv_size, csv_text, errors_sentence
 from spectra.results import Record, Results
 from spectra.status import Status
@@ -205,7 +206,7 @@ def _runs(results: Results) -> Iterator[tuple[int, int]]:
 
 def tables(record: Record) -> list[dict[str, Any]]:
     """The first rows of each step, values with their uncertainties, and the whole as CSV."""
-    plotted = [s for g in groups(record) for s in g.series]
+    plotted = [_named(s, g) for g in groups(record) for s in g.series]
     room, out = _MOST_CSV, []
     for name, results in record.steps.items():
         link, size = "", csv_size(results)
@@ -225,6 +226,13 @@ def tables(record: Record) -> list[dict[str, Any]]:
             }
         )
     return out
+
+
+def _named(series: Series, group: Group) -> Series:
+    """A series that says of which phase it is, where its heading said so."""
+    _, found, phase = group.heading.partition("Cell of ")
+    several = found and len(series.results.table.coords["phase"]["name"]) > 1
+    return replace(series, label=f"{phase} {series.label}") if several else series
 
 
 def _columns(record: Record, results: Results, series: list[Series]) -> list[tuple[str, list[str]]]:

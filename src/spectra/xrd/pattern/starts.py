@@ -44,7 +44,9 @@ class Starts:
             known = self.known[:, p]
             use = known if known.any() else np.ones_like(known)
             out[:, p] = np.interp(frames, self.frames[use], self.theta[use, p])
-        return rounded(out, _BITS)
+        # What no node refined stands exactly where it was put.
+        held = ~self.known.any(axis=0) & (self.theta == self.theta[0]).all(axis=0)
+        return np.asarray(np.where(held, self.theta[0], rounded(out, _BITS)))
 
     def strengths_at(self, frames: FloatArray) -> tuple[FloatArray, ...]:
         """Strengths (frames, R) of each phase at the nearest node."""

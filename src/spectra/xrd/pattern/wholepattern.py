@@ -400,6 +400,8 @@ class WholePattern(Method):
         self, model: PatternModel, measurement: Measurement, y: FloatArray
     ) -> PatternModel:
         """The model, its parameters starting where they are expected for a pattern y."""
+        if self.start:
+            model.layout.match(tuple(self.start))
         values = measurement.instrument.values
         if not self.instrument:
             values = {**values, "w": (0.7 * measurement.fwhm) ** 2}
