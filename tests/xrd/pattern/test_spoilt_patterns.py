@@ -46,6 +46,10 @@ def test_a_phase_that_comes_and_goes(passing):
     share = np.asarray(results["weight_fraction"])
     assert np.allclose(share.sum(axis=1), 1.0)
     assert share[~there, 1].max() < 0.003
+    # Nothing found is not the same as known to be nothing.
+    error = np.asarray(results["weight_fraction_stderr"])[:, 1]
+    assert np.isnan(error[share[:, 1] == 0.0]).all()
+    assert (error[share[:, 1] > 0.0] > 0.0).all()
     assert all("lost" in m for m, here in zip(results.messages, there, strict=True) if not here)
 
 
@@ -60,7 +64,9 @@ def test_the_other_phase_does_not_notice(passing):
 
 def test_a_phase_that_is_nowhere():
     method = Rietveld(phases=(ANATASE, "LaB6"), **COMMON)
-    made = simulate(method, X, 8, {"background0": 60.0, f"{ANATASE}.scale": 0.01, "LaB6.scale": 0.0})
+    made = simulate(
+        method, X, 8, {"background0": 60.0, f"{ANATASE}.scale": 0.01, "LaB6.scale": 0.0}
+    )
     results = method(made.stack)
     assert (results["phase_status"][:, 1] == PhaseStatus.LOST).all()
     assert np.isnan(results["a"][:, 1]).all()
@@ -139,9 +145,7 @@ def test_axes_that_cannot_be_told_apart():
     known = status == PhaseStatus.DEGENERATE
     assert known.any()
     a, b, c, volume = (np.asarray(results[n])[known, 0] for n in ("a", "b", "c", "volume"))
-    a_error, volume_error = (
-        np.asarray(results[f"{n}_stderr"])[known, 0] for n in ("a", "volume")
-    )
+    a_error, volume_error = (np.asarray(results[f"{n}_stderr"])[known, 0] for n in ("a", "volume"))
     true = made.theta[known, made.model.cell_columns(0)]
     assert np.abs((a - true[:, 0]) / a_error).max() < 4.5
     assert np.abs((volume - true.prod(axis=1)) / volume_error).max() < 4.5
@@ -153,7 +157,7 @@ def test_wrong_sequences_and_settings_are_refused():
     made = simulate(method, X, 4, {"background0": 60.0, f"{ANATASE}.scale": 0.01})
     with pytest.raises(StackError, match="none of the 4 frames"):
         method.prepare(replace(made.stack, signal=np.zeros((4, X.size))))
-    with pytest.raises(SettingError, match="did you mean .*u_iso"):
+    with pytest.raises(SettingError, match=r"did you mean .*u_iso"):
         Rietveld(phases=(ANATASE,), refine=("*.uiso",), **COMMON).prepare(made.stack)
     with pytest.raises(SettingError, match="neither scales nor background"):
         Rietveld(phases=(ANATASE,), hold=("*scale", "background*"), **COMMON).prepare(made.stack)

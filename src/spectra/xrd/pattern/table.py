@@ -229,11 +229,15 @@ class Filler:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = mass / total
         safe = np.nan_to_num(cov)
+        # A scale that its bound holds at zero is not known to be zero.
+        bounded = result.free[:, scales] & ~np.isfinite(cov[:, scales, scales])
         for p in range(count):
             gradient = (slopes[:, p] - share[:, p, None] * slopes.sum(axis=1)) / total
             columns["weight_fraction"][rows, p] = share[:, p]
             spread = np.sqrt(np.maximum(propagate(gradient, safe), 0.0))
-            columns["weight_fraction_stderr"][rows, p] = spread
+            columns["weight_fraction_stderr"][rows, p] = np.where(
+                bounded.any(axis=1), np.nan, spread
+            )
 
 
 def correlated_pairs(cov: FloatArray) -> list[list[tuple[int, int]]]:
