@@ -33,7 +33,9 @@ def test_points_without_weight_do_not_count():
     other = agreement(spoilt, np.full_like(y, 100.0), weight, n_free)
     for name, value in vars(one).items():
         assert np.array_equal(value, getattr(other, name)), name
-    assert np.allclose(one.rexp, 100.0 * np.sqrt(47 / (0.01 * y[:, weight[0] > 0] ** 2).sum(axis=1)))
+    assert np.allclose(
+        one.rexp, 100.0 * np.sqrt(47 / (0.01 * y[:, weight[0] > 0] ** 2).sum(axis=1))
+    )
 
 
 def test_white_noise():
@@ -49,7 +51,9 @@ def test_residuals_that_follow_each_other_widen():
     rng = np.random.default_rng(2)
     noise = rng.normal(size=(20, 4000))
     smooth = (noise + np.roll(noise, 1, axis=1) + np.roll(noise, 2, axis=1)) / np.sqrt(3.0)
-    found = agreement(100.0 + smooth, np.full_like(noise, 100.0), np.ones_like(noise), np.zeros(20, int))
+    found = agreement(
+        100.0 + smooth, np.full_like(noise, 100.0), np.ones_like(noise), np.zeros(20, int)
+    )
     # Correlations 2/3 and 1/3: d = 2·(1 − 2/3).
     assert abs(found.durbin_watson.mean() - 2.0 / 3.0) < 0.02
     assert (found.berar_lelann > 1.2).all()

@@ -140,7 +140,9 @@ def test_gradient_is_that_of_the_cost(case, loss):
         if not curvature.any():
             assert not here.gradient[:, i].any(), name
             continue
-        slope = difference(lambda t: objective.evaluate(t).cost, theta, i, 1e-3 / np.sqrt(curvature))
+        slope = difference(
+            lambda t: objective.evaluate(t).cost, theta, i, 1e-3 / np.sqrt(curvature)
+        )
         pull = here.gradient[:, i] / np.sqrt(curvature)
         off = np.abs(-0.5 * slope / np.sqrt(curvature) - pull)
         assert (off < 1e-5 * np.maximum(1.0, np.abs(pull))).all(), (name, off, pull)

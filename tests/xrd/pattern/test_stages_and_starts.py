@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from simulated_patterns import ANATASE, INSTRUMENT, RUTILE, model_of
@@ -62,7 +64,7 @@ def test_each_stage_frees_more(layout):
     stages = make_stages(layout, free, 0.004)
     assert np.array_equal(stages[-1].free, free)
     assert stages[-1].blur == 0.0
-    for one, other in zip(stages, stages[1:], strict=False):
+    for one, other in pairwise(stages):
         assert (one.free <= other.free).all()
         assert one.blur >= other.blur
 
