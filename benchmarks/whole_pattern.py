@@ -68,7 +68,7 @@ def on_disk(refine: Rietveld, stack: Stack) -> float:
     """Kilobytes of a results file for each frame."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results.h5"
-        spectra.run(refine, stack, path)
+        spectra.run(stack, refine, path)
         return path.stat().st_size / len(stack) / 1e3
 
 
