@@ -69,7 +69,7 @@ def refined_patterns(
         covariance[frame, :, own] = np.nan
     columns = (
         *cell_columns(),
-        *(Column(n, "percent", n) for n in ("rwp", "rp", "rexp", "r_bragg_all")),
+        *(Column(n, "percent", n) for n in ("rwp", "rp", "rexp")),
         Column("gof", "", "goodness of fit"),
         Column("value", "", "refined parameter", ("refined",), stderr=True),
         Column("value_cov", "", "covariance", ("refined", "refined")),

@@ -9,11 +9,12 @@ from refined_patterns import refined_patterns
 from simulate import sequence
 from test_cell import tracked
 from test_strain import cells
+from test_williamson_hall import peaks_of
 
 from conformance import MethodConformance
 from spectra import Status
 from spectra.reference import load_phase
-from spectra.xrd import Cell, Peaks, Strain, Structure
+from spectra.xrd import Cell, Peaks, Strain, Structure, WilliamsonHall
 
 
 class OnResults(MethodConformance):
@@ -72,3 +73,18 @@ class TestStructure(OnResults):
 
     def make_source(self):
         return refined_patterns(frames=20)
+
+
+class TestWilliamsonHall(OnResults):
+    without_uncertainty = frozenset({"x", "line_covariance", "chi2_reduced"})
+
+    def make_method(self):
+        return WilliamsonHall(phase="TiO2_rutile")
+
+    def make_source(self):
+        return peaks_of("lorentzian", 20, 0.01)
+
+
+class TestSizeStrainPlot(TestWilliamsonHall):
+    def make_method(self):
+        return WilliamsonHall(phase="TiO2_rutile", plot="size_strain", shape_factor=0.9)

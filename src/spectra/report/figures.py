@@ -41,6 +41,11 @@ _MOST_POINTS = 2000
 _MOST_ROWS = 6
 _PEAK_PANELS = 4
 _FAINT = "#8fc1de"
+_LINE_AXES = {
+    "lorentzian": ("sin θ", "β cos θ (rad)"),
+    "gaussian": ("sin² θ", "(β cos θ)² (rad²)"),
+    "size_strain": ("β*/d*² (Å)", "(β*/d*)²"),
+}
 _STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
@@ -125,6 +130,9 @@ def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
             yield name, group_figure(group, part, simulated)
     if panels := peak_panels(record, _PEAK_PANELS):
         yield "peaks", peaks_figure(panels, simulated)
+    for name, results in record.steps.items():
+        if results.table.name == "williamson_hall" and np.isfinite(results["slope"]).any():
+            yield f"{slug(name)}_lines", lines_figure(results, simulated)
     peaks = step_of(record, "peaks")
     if peaks is not None and same_frames(record, peaks) is not None and can_evaluate(peaks):
         for name, i in example_frames(peaks):
@@ -266,6 +274,33 @@ def _errorbars(ax: Axes, series: Series, against: Abscissa) -> None:
                 capsize=0,
             )
     ax.margins(x=0.02)
+
+
+def lines_figure(results: Results, simulated: bool) -> Figure:
+    """Williamson–Hall or size–strain plot of the first, the middle and the last frame."""
+    known = np.flatnonzero(np.isfinite(results["slope"]))
+    chosen = np.unique(known[[0, len(known) // 2, -1]]).tolist()
+    figure: Figure
+    figure, axes = _new(SINGLE, 65)
+    ax = axes[0, 0]
+    for frame, colour in zip(chosen, (BLUE, RED, GREY), strict=False):
+        x, y, error = (results[n][frame] for n in ("x", "y", "y_stderr"))
+        ax.errorbar(
+            *(x, y),
+            yerr=error,
+            fmt="o",
+            ms=2.6,
+            color=colour,
+            elinewidth=0.6,
+            label=results.names[frame].replace("$", r"\$"),
+        )
+        ends = np.array([0.0, float(np.nanmax(x))])
+        line = results["intercept"][frame] + results["slope"][frame] * ends
+        ax.plot(ends, line, color=colour, lw=0.6)
+    ax.set(xlabel=_LINE_AXES[results.attrs["plot"]][0], ylabel=_LINE_AXES[results.attrs["plot"]][1])
+    ax.legend(loc="best")
+    ax.set_title(_title(str(results.attrs.get("phase", "")), simulated))
+    return figure
 
 
 def fit_figure(record: Record, peaks: Results, i: int, name: str) -> Figure:

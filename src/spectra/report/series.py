@@ -69,6 +69,8 @@ def groups(record: Record) -> list[Group]:
             out += _pattern_groups(step, results)
         elif results.table.name == "strain" and _has(results, "dv_over_v"):
             out += _strain_groups(results)
+        elif results.table.name == "structure" and _has(results, "mean_length"):
+            out += _structure_groups(results)
         elif results.table.name != "peaks":
             out.append(_default_group(step, results))
     quality = tuple(
@@ -244,6 +246,29 @@ def _strain_groups(strain: Results) -> list[Group]:
             series.append(Series(strain, label, 100.0 * value, percent, zero=True))
         note = f"Relative to {against}, whose own uncertainty is included."
         out.append(Group(f"Strain of {phase}", tuple(series), note, f"strain_{phase}"))
+    return out
+
+
+def _structure_groups(structure: Results) -> list[Group]:
+    """Mean bonds of the polyhedra of each phase, and how their volumes change."""
+    polyhedra = structure.table.coords["polyhedron"]
+    labels = [str(label) for label in polyhedra["label"].tolist()]
+    out = []
+    for _, phase in _phases(structure):
+        own = np.flatnonzero(np.asarray(polyhedra["phase"]) == phase)
+        series = []
+        for name, words, unit in (
+            ("mean_length", "mean bond", "angstrom"),
+            ("polyhedron_volume_change", "ΔV/V", "percent"),
+        ):
+            for k in own.tolist():
+                value, error = _of_phase(structure, name, k)
+                label = with_unit(f"{words}, {labels[k]}", "%" if unit == "percent" else unit)
+                series.append(Series(structure, label, value, error, zero=unit == "percent"))
+        note = "Changes are against the reference frame, whose own uncertainty is included."
+        out.append(
+            Group(f"Polyhedra of {phase}", tuple(series[:MOST_SERIES]), note, f"polyhedra_{phase}")
+        )
     return out
 
 

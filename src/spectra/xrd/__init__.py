@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectra.xrd.cell import Cell as Cell
+    from spectra.xrd.export import export_cif as export_cif
     from spectra.xrd.pattern.lebail import LeBail as LeBail
     from spectra.xrd.pattern.parametric import Parametric as Parametric
     from spectra.xrd.pattern.pawley import Pawley as Pawley
@@ -14,12 +15,15 @@ if TYPE_CHECKING:
     from spectra.xrd.peaks import Peaks as Peaks
     from spectra.xrd.strain import Strain as Strain
     from spectra.xrd.structure import Structure as Structure
+    from spectra.xrd.williamson_hall import WilliamsonHall as WilliamsonHall
 
 _LAZY = {
+    "export_cif": "spectra.xrd.export",
     "Peaks": "spectra.xrd.peaks",
     "Cell": "spectra.xrd.cell",
     "Strain": "spectra.xrd.strain",
     "Structure": "spectra.xrd.structure",
+    "WilliamsonHall": "spectra.xrd.williamson_hall",
     "Rietveld": "spectra.xrd.pattern.rietveld",
     "LeBail": "spectra.xrd.pattern.lebail",
     "Parametric": "spectra.xrd.pattern.parametric",
@@ -35,6 +39,8 @@ __all__ = [
     "Rietveld",
     "Strain",
     "Structure",
+    "WilliamsonHall",
+    "export_cif",
 ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.lineshapes import Doublet, Profile, fwhm_and_gradient
+from spectra.fit.lineshapes import Doublet, Profile, breadth_and_gradient, fwhm_and_gradient
 from spectra.fit.uncertainty import misfit_scale, propagate
 from spectra.fit.windows import WindowFit, Windows
 from spectra.results import Table
@@ -147,6 +147,10 @@ class TableFiller:
         width_gradient = np.column_stack(
             [zeros, *(np.broadcast_to(s, area.shape) for s in width_slopes)]
         )
+        breadth, breadth_slopes = breadth_and_gradient(self.profile, *shape)
+        breadth_gradient = np.column_stack(
+            [zeros, *(np.broadcast_to(s, area.shape) for s in breadth_slopes)]
+        )
         error = np.sqrt(variance)
         return {
             "center": center,
@@ -155,6 +159,8 @@ class TableFiller:
             "area_stderr": error[:, 1],
             "fwhm": np.broadcast_to(width, area.shape),
             "fwhm_stderr": np.sqrt(propagate(width_gradient, known)),
+            "breadth": breadth,
+            "breadth_stderr": np.sqrt(propagate(breadth_gradient, known)),
             "height": area * top,
             "height_stderr": np.sqrt(propagate(gradient, known)),
             "shape": theta[:, -1],

@@ -51,6 +51,7 @@ def peaks_table(
     columns = (
         Column("center", u, "peak position (of the Kα1 component)", per_peak, stderr=True),
         Column("fwhm", u, "full width at half maximum of one component", per_peak, stderr=True),
+        Column("breadth", u, "integral breadth of one component", per_peak, stderr=True),
         Column("area", f"counts*{u}", "integrated intensity", per_peak, stderr=True),
         Column("height", "counts", "intensity of the profile at its centre", per_peak, stderr=True),
         Column("shape", "", "shape parameter of the profile", per_peak, stderr=True),

@@ -172,7 +172,8 @@ class RefinedFrame:
     structures : tuple of RefinedStructure
         The phases of the frame.
     pattern : RefinedPattern, optional
-    probe : {"x-ray", "neutron"}
+    probe : {"x-ray", "neutron", ""}
+        Empty where it is not known; nothing is then said of it.
     temperature : float, optional
         Kelvin.
     """
@@ -335,7 +336,7 @@ def _reflections(reflections: Sequence[ReflectionRow]) -> list[str]:
 
 
 def _measurement(frame: RefinedFrame) -> list[str]:
-    lines = [_item("_diffrn_radiation_probe", frame.probe)]
+    lines = [_item("_diffrn_radiation_probe", frame.probe)] if frame.probe else []
     if frame.temperature is not None:
         lines.append(f"_diffrn_ambient_temperature {_plain(frame.temperature)}")
     pattern = frame.pattern

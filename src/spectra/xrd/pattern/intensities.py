@@ -22,12 +22,23 @@ _LEAST = 1e-6
 _SEEN = 0.1
 
 
+# Share of the strongest reflection below which none may fall: what is zero can grow no more.
+_FAINTEST = 1e-6
+
+
 @dataclass(frozen=True)
 class Shared:
     """Calculated and observed intensities of one phase, each (rows, R), counts·deg."""
 
     calculated: FloatArray
     observed: FloatArray
+
+    @property
+    def ratio(self) -> FloatArray:
+        """Observed over calculated (rows, R), positive; 1 where nothing is calculated."""
+        least = _FAINTEST * self.calculated.max(axis=1, keepdims=True)
+        ratio = np.maximum(self.observed, least) / np.maximum(self.calculated, 1e-300)
+        return np.where(self.calculated > 0, ratio, 1.0)
 
 
 def share_out(objective: PatternObjective, theta: FloatArray) -> tuple[Shared, ...]:

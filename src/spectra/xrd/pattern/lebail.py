@@ -26,12 +26,10 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 # Rounds of sharing out and refining; they end when χ² gains less than this.
-_ROUNDS = 30
-_GAIN = 1e-5
+_ROUNDS = 20
+_GAIN = 3e-5
 _SHARES = 3
 _STEPS = 3
-# Share of the strongest reflection below which none may fall: what is zero can grow no more.
-_FAINTEST = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +79,17 @@ class LeBail(WholePattern):
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
     ) -> tuple[PatternObjective, FloatArray]:
-        layout = objective.model.layout
-        held, theta = objective, start
-        for stage in stages:
-            for _ in range(_SHARES):
-                held = _shared(held, held, stage.widened(layout, theta))
-            theta = through_stages(held, theta, [stage])
+        # With wide lines from afar, and without: they may confuse axes of nearly one length.
+        ends = []
+        for way in (stages, [s for s in stages if s.blur == 0]):
+            held, theta = objective, start
+            for stage in way:
+                for _ in range(_SHARES):
+                    held = _shared(held, held, stage.widened(objective.model.layout, theta))
+                theta = through_stages(held, theta, [stage])
+            none = np.zeros(objective.model.layout.size, bool)
+            ends.append((float(held.vary(none).evaluate(theta).cost[0]), held, theta))
+        _, held, theta = min(ends, key=lambda end: end[0])
         return held, theta
 
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
@@ -127,8 +130,6 @@ def _shared(whole: PatternObjective, part: PatternObjective, theta: FloatArray) 
         count = len(whole.y)
         own = _held(phase).strengths
         new = np.broadcast_to(own, (count, own.shape[1])).copy()
-        least = _FAINTEST * shared.calculated.max(axis=1, keepdims=True)
-        ratio = np.maximum(shared.observed, least) / np.maximum(shared.calculated, 1e-300)
-        new[part.rows] *= np.where(shared.calculated > 0, ratio, 1.0)
+        new[part.rows] *= shared.ratio
         strengths.append(new)
     return _with_strengths(whole, tuple(strengths))

@@ -24,6 +24,20 @@ _ROWS = 8
 
 
 @dataclass(frozen=True)
+class Prior:
+    """What is believed of parameters before a pattern is seen.
+
+    Attributes
+    ----------
+    mean, precision : array (patterns, P)
+        Precision is 1/σ², 0 for a parameter of which nothing is believed.
+    """
+
+    mean: FloatArray
+    precision: FloatArray
+
+
+@dataclass(frozen=True)
 class PatternObjective:
     """Patterns, each refined with its own parameters.
 
@@ -40,6 +54,8 @@ class PatternObjective:
     loss : Loss
     rows : int array
         Which of the patterns stand for the rows of the problem.
+    prior : Prior, optional
+        Adds (θ − mean)²·precision to the cost.
     """
 
     model: PatternModel
@@ -50,6 +66,7 @@ class PatternObjective:
     weight: FloatArray
     loss: Loss
     rows: IntArray
+    prior: Prior | None = None
 
     @classmethod
     def of(
@@ -141,6 +158,13 @@ class PatternObjective:
                 keep = np.delete(np.arange(len(columns) + 1), last)
                 gradient[part, columns] = squares[:, last, keep]
                 hessian[part, columns[:, None], columns] = squares[:, keep[:, None], keep]
+        if self.prior is not None:
+            away = self.prior.mean[self.rows] - theta
+            pull = self.prior.precision[self.rows] * away
+            cost += (pull * away).sum(axis=1)
+            gradient[:, self.active] += pull[:, self.active]
+            diagonal = np.einsum("rii->ri", hessian)
+            diagonal[:, self.active] += self.prior.precision[self.rows][:, self.active]
         return Evaluation(theta, cost, gradient, hessian)
 
     def curve(self, theta: FloatArray) -> FloatArray:

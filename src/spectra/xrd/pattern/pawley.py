@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,18 +13,24 @@ from spectra.results import Table
 from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.lattice import CellConstraint, inverse_d2
 from spectra.xrd.pattern.amplitude import Amplitude, FreeStrengths
+from spectra.xrd.pattern.intensities import share_out
 from spectra.xrd.pattern.model import PatternModel
-from spectra.xrd.pattern.objective import PatternObjective
+from spectra.xrd.pattern.objective import PatternObjective, Prior
 from spectra.xrd.pattern.phase import PhaseModel
-from spectra.xrd.pattern.refine import Refined
+from spectra.xrd.pattern.refine import Refined, refine, through_stages
+from spectra.xrd.pattern.stages import Stage
 from spectra.xrd.pattern.table import with_intensities
 from spectra.xrd.pattern.wholepattern import PatternPlan, WholePattern
 from spectra.xrd.profile.instrument import Instrument
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 # Relative strain of a cell in which reflections of different families part.
 _STRAIN = 0.01
+_SHARES = 3
+# Uncertainty believed of a faint intensity, as a share of the strongest.
+_VAGUE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +38,9 @@ class Pawley(WholePattern):
     """Refine cells, widths and all intensities from whole patterns, frame by frame.
 
     G. S. Pawley, J. Appl. Cryst. 14 (1981) 357. No structure is needed; the uncertainties of the
-    cells hold what is lost because overlapping intensities are not known.
+    cells hold what is lost because overlapping intensities are not known. So that those are
+    determined at all, each intensity is believed beforehand to be what a Le Bail share-out
+    gives, give or take all of it.
     """
 
     name: ClassVar[str] = "xrd.Pawley"
@@ -49,6 +57,41 @@ class Pawley(WholePattern):
     def _free(self, phase: PhaseModel) -> tuple[str, ...]:
         return tuple(c.name for c in phase.amplitude.coefficients)
 
+    def _refine(
+        self,
+        objective: PatternObjective,
+        start: FloatArray,
+        free: BoolArray,
+        strengths: tuple[FloatArray, ...],
+    ) -> tuple[PatternObjective, Refined]:
+        theta = start
+        for _ in range(_SHARES):
+            theta = _shared(objective, theta)
+        believed = replace(objective, prior=_prior(objective, theta))
+        return believed, refine(believed, theta, free, self.keep)
+
+    def _approach(
+        self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
+    ) -> tuple[PatternObjective, FloatArray]:
+        layout = objective.model.layout
+        others = np.ones(layout.size, bool)
+        for columns in _intensity_columns(objective.model):
+            others[columns] = False
+        none = np.zeros(layout.size, bool)
+        # With wide lines from afar, and without: they may confuse axes of nearly one length.
+        ends = []
+        for way in (stages, [s for s in stages if s.blur == 0]):
+            theta = start
+            for stage in way:
+                wide = stage.widened(layout, theta)
+                for _ in range(_SHARES):
+                    wide = _shared(objective, wide)
+                theta = wide + (theta - stage.widened(layout, theta)) * others
+                rest = replace(stage, free=stage.free & others)
+                theta = through_stages(objective, theta, [rest])
+            ends.append((float(objective.vary(none).evaluate(theta).cost[0]), theta))
+        return objective, min(ends, key=lambda end: end[0])[1]
+
     def _table(self, model: PatternModel, free: NDArray[np.bool_]) -> Table:
         return with_intensities(super()._table(model, free), model, stderr=True)
 
@@ -64,6 +107,42 @@ class Pawley(WholePattern):
         said = super()._fill(columns, rows, objective, result, plan, shared)
         _fill_intensities(columns, rows, plan)
         return said
+
+
+def _intensity_columns(model: PatternModel) -> list[slice]:
+    """Places of the intensities of each phase."""
+    return [
+        model.layout.columns([c.name for c in p.amplitude.coefficients], f"{p.name}.")
+        for p in model.phases
+    ]
+
+
+def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
+    """Parameters (rows, P) with intensities as the pattern shares them out."""
+    out = theta.copy()
+    columns = _intensity_columns(objective.model)
+    for phase, at, shared in zip(
+        objective.model.phases, columns, share_out(objective, theta), strict=True
+    ):
+        assert isinstance(phase.amplitude, FreeStrengths)
+        group, count = phase.amplitude.group, len(phase.amplitude.names)
+        mean = np.zeros((len(theta), count))
+        for row, ratio in zip(mean, shared.ratio, strict=True):
+            row += np.bincount(group, weights=ratio, minlength=count) / np.bincount(group)
+        out[:, at] *= mean
+    return out
+
+
+def _prior(objective: PatternObjective, theta: FloatArray) -> Prior:
+    """Belief in the intensities of `theta` (rows, P)."""
+    shape = (len(objective.y), theta.shape[1])
+    mean, precision = np.zeros(shape), np.zeros(shape)
+    mean[objective.rows] = theta
+    for at in _intensity_columns(objective.model):
+        own = theta[:, at]
+        sigma = np.abs(own) + _VAGUE * np.abs(own).max(axis=1, keepdims=True)
+        precision[objective.rows, at] = 1.0 / sigma**2
+    return Prior(mean, precision)
 
 
 def _fill_intensities(
