@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from calibrated import Calibration
-from simulated_patterns import ANATASE, INSTRUMENT, RUTILE, Simulated, drifting, simulate
+from simulated_patterns import ANATASE, INSTRUMENT, RUTILE, Simulated, drifting, model_of, simulate
 
 from spectra.reference import load_phase
 from spectra.results import Results
@@ -81,8 +81,6 @@ def intensities(method: WholePattern) -> dict[str, float]:
     """Of a Pawley refinement: those it starts with, in counts."""
     if not isinstance(method, Pawley):
         return {}
-    from simulated_patterns import model_of
-
     layout = model_of(method, X).layout
     names = [n for n in layout.names if "intensity" in n]
     return {n: 0.03 * layout.start[layout.index(n)] for n in names}

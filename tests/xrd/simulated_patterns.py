@@ -45,13 +45,16 @@ class Simulated:
         return self.theta[:, self.model.layout.index(name)]
 
 
-def model_of(method: WholePattern, x: np.ndarray) -> PatternModel:
+def model_of(
+    method: WholePattern, x: np.ndarray, metadata: Mapping[str, object] | None = None
+) -> PatternModel:
     """The model a method makes for patterns over x."""
     blank = Stack.from_arrays(x, np.ones((1, x.size)), noise="counts")
-    blank = blank.with_metadata(wavelength=WAVELENGTH)
-    phases = [load_phase(p) for p in method.phases]
+    blank = blank.with_metadata(**({"wavelength": WAVELENGTH} if metadata is None else metadata))
     line = np.exp(-(((x - x.mean()) / 0.1) ** 2))
-    return method._model(blank, phases, x, line)
+    measurement = method._measurement(blank, x, line)
+    phases = [load_phase(p) for p in method.phases]
+    return method._starting(method._model(measurement, phases), measurement, line)
 
 
 def simulate(

@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from simulated_patterns import ANATASE, RUTILE
+from simulated_patterns import ANATASE, RUTILE, model_of
 
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import point_sigma
 from spectra.reference import load_phase
-from spectra.stack import Stack
 from spectra.xrd import Pawley, Rietveld
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.tiles import Tiles
@@ -23,10 +22,8 @@ SHARP = {"u": 0.003, "v": -0.002, "w": 0.008, "p": 0.001, "x": 0.01, "y": 0.02, 
 
 def built(method, x, metadata, **axial):
     """The model of a method, with phases that have texture, and axial divergence if wanted."""
-    blank = Stack.from_arrays(x, np.ones((1, x.size)), noise="counts").with_metadata(**metadata)
+    model = model_of(method, x, metadata)
     phases = [load_phase(p) for p in method.phases]
-    line = np.exp(-(((x - x.mean()) / 0.1) ** 2))
-    model = method._model(blank, phases, x, line)
     if axial:
         nodes = tuple(np.where(np.arange(len(p.hkl)) < 12, 4, 1) for p in model.phases)
         nodes[0][:3] = 8
@@ -143,7 +140,9 @@ def test_gradient_is_that_of_the_cost(case, loss):
         if not curvature.any():
             assert not here.gradient[:, i].any(), name
             continue
-        slope = difference(lambda t: objective.evaluate(t).cost, theta, i, 1e-3 / np.sqrt(curvature))
+        slope = difference(
+            lambda t: objective.evaluate(t).cost, theta, i, 1e-3 / np.sqrt(curvature)
+        )
         pull = here.gradient[:, i] / np.sqrt(curvature)
         off = np.abs(-0.5 * slope / np.sqrt(curvature) - pull)
         assert (off < 1e-5 * np.maximum(1.0, np.abs(pull))).all(), (name, off, pull)

@@ -99,7 +99,9 @@ def test_projections_are_sums_over_the_points(axis):
     x, lines = AXES[axis], LINES["beyond the range"]
     tiles = Tiles.of(x, min(128, x.size))
     values = np.random.default_rng(3).normal(size=(2, x.size))
-    found = tiles.project(lines, tiles.cut(values))
+    found = tiles.project(lines, np.stack([tiles.cut(values), tiles.cut(2.0 * values)], axis=1))
+    assert np.allclose(found[:, 1], 2.0 * found[:, 0], rtol=1e-12)
+    found = found[:, 0]
     profile = get_profile("pseudo_voigt")
     for row in range(2):
         shapes = zip(lines.center[row], lines.fwhm[row], lines.eta[row], strict=True)
@@ -110,7 +112,7 @@ def test_projections_are_sums_over_the_points(axis):
 def test_rows_do_not_hang_on_their_neighbours():
     x = AXES["even"]
     tiles, lines = Tiles.of(x, 128), drawn(9, 600, 8.0, 62.0)
-    values = tiles.cut(np.random.default_rng(4).normal(size=(9, x.size)))
+    values = tiles.cut(np.random.default_rng(4).normal(size=(9, x.size)))[:, None]
     slopes, curve = tiled(tiles, lines)
     sums = tiles.project(lines, values)
     for part in (slice(0, 1), slice(3, 4), slice(2, 7), slice(8, 9)):

@@ -62,9 +62,9 @@ def share_out(objective: PatternObjective, theta: FloatArray) -> tuple[Shared, .
     use = (objective.weight[objective.rows] > 0).astype(float)
     least = _LEAST * curve.max(axis=(1, 2), keepdims=True)
     ratio = np.where(curve > least, above / np.maximum(curve, np.maximum(least, 1e-300)), 0.0) * use
-    got = tiles.project(lines, ratio) * lines.area
-    seen = tiles.project(lines, use) * lines.area
-    whole = tiles.project(lines, np.ones_like(use)) * lines.area
+    three = np.stack([ratio, use, np.ones_like(use)], axis=1)
+    projected = tiles.project(lines, three) * lines.area[:, None]
+    got, seen, whole = (projected[:, i] for i in range(3))
     shared = []
     for part, reflection, count in model.reflection_of_lines():
         sums = [_summed(v[:, part], reflection, count) for v in (got, seen, whole)]

@@ -79,7 +79,10 @@ class Layout:
             hit = np.array([fnmatch.fnmatchcase(name, pattern) for name in self.names])
             if not hit.any():
                 near = difflib.get_close_matches(pattern, self.names, 4)
-                hint = f"; did you mean {' or '.join(near)}?" if near else ""
+                last = {name.rpartition(".")[2]: name for name in self.names}
+                part = difflib.get_close_matches(pattern.rpartition(".")[2], last, 2)
+                near = near or [last[name] for name in part]
+                hint = f"; did you mean {' or '.join(near)}?" if near else "."
                 raise SettingError(
                     f"no parameter {pattern!r}{hint} There are {', '.join(self.names)}"
                 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ IntArray = NDArray[np.intp]
 # the pattern does not tell apart.
 _DEGENERATE = 10.0
 _CORRELATED = 0.9
+# Standard uncertainties by which two axes that the pattern confuses must differ.
+_APART = 6.0
 
 
 def pattern_table(model: PatternModel, refined: NDArray[np.bool_]) -> Table:
@@ -226,11 +229,15 @@ class Filler:
         with np.errstate(invalid="ignore", divide="ignore"):
             share = mass / total
         safe = np.nan_to_num(cov)
+        # A scale that its bound holds at zero is not known to be zero.
+        bounded = result.free[:, scales] & ~np.isfinite(cov[:, scales, scales])
         for p in range(count):
             gradient = (slopes[:, p] - share[:, p, None] * slopes.sum(axis=1)) / total
             columns["weight_fraction"][rows, p] = share[:, p]
             spread = np.sqrt(np.maximum(propagate(gradient, safe), 0.0))
-            columns["weight_fraction_stderr"][rows, p] = spread
+            columns["weight_fraction_stderr"][rows, p] = np.where(
+                bounded.any(axis=1), np.nan, spread
+            )
 
 
 def correlated_pairs(cov: FloatArray) -> list[list[tuple[int, int]]]:
@@ -243,8 +250,20 @@ def correlated_pairs(cov: FloatArray) -> list[list[tuple[int, int]]]:
 
 
 def _degenerate(cell: FloatArray, cov: FloatArray) -> NDArray[np.bool_]:
-    """Whether some length is known far worse than the volume."""
+    """Whether some length is known far worse than the volume, or a pair is not told apart.
+
+    A pattern that looks the same with two axes exchanged shows only the square of their
+    difference, as a broadening. So noise splits them: a square of 3σ makes a difference of 6σ.
+    """
     value, gradient = volume(cell)
     mean = np.sqrt(np.maximum(propagate(gradient, cov), 0.0)) / value / 3.0
-    lengths = np.sqrt(np.einsum("rii->ri", cov)[:, :3]) / cell[:, :3]
-    return np.asarray((lengths > _DEGENERATE * mean[:, None]).any(axis=1))
+    variance = np.einsum("rii->ri", cov)[:, :3]
+    lengths = np.sqrt(variance) / cell[:, :3]
+    found = np.asarray((lengths > _DEGENERATE * mean[:, None]).any(axis=1))
+    for i, j in combinations(range(3), 2):
+        both = cov[:, i, j]
+        opposed = both < -_CORRELATED * np.sqrt(variance[:, i] * variance[:, j])
+        spread = variance[:, i] + variance[:, j] - 2.0 * both
+        alike = (cell[:, i] - cell[:, j]) ** 2 < _APART**2 * spread
+        found |= opposed & alike
+    return found

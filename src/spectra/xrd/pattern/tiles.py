@@ -30,6 +30,8 @@ _TAIL = 3.0
 _NODES = 6
 _LINES_AT_ONCE = 512
 _VALUES_AT_ONCE = 250_000
+# Few enough for what is known of their lines at the nodes to stay in the processor's cache.
+_ROWS_AT_ONCE = 2
 _SIZES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64])
 
 
@@ -102,7 +104,8 @@ class Tiles:
         """Sum of the lines (rows, points)."""
         bare = Lines(**{**vars(lines), "slopes": lines.slopes[..., :0]})
         out = np.empty((len(lines.center), 1, *self.shape))
-        self.curve_and_slopes(bare, out)
+        for part in _few_rows(lines):
+            self.curve_and_slopes(bare.take(part), out[part])
         return self.join(out[:, 0])
 
     def _near(self, lines: Lines) -> BoolArray:
@@ -113,33 +116,41 @@ class Tiles:
         return np.asarray(distance <= reach)
 
     def project(self, lines: Lines, values: FloatArray) -> FloatArray:
-        """Sum of values, weighted by the shape of each line.
+        """Sums of values, weighted by the shape of each line.
 
         Parameters
         ----------
         lines : Lines
-        values : array (rows, tiles, T)
+        values : array (rows, n, tiles, T)
 
         Returns
         -------
-        array (rows, L)
+        array (rows, n, L)
             Σ values·g over the points, with g (1/deg) of unit area.
         """
+        bare = Lines(**{**vars(lines), "slopes": lines.slopes[..., :0]})
+        parts = [self._project(bare.take(part), values[part]) for part in _few_rows(lines)]
+        return np.concatenate(parts)
+
+    def _project(self, lines: Lines, values: FloatArray) -> FloatArray:
         near = self._near(lines)
         by_width = _BASIS.mixing(np.ones_like(lines.area), lines.fwhm, lines.eta)[:, :, :2, 1]
-        out = np.zeros_like(lines.area)
-        at_nodes = np.matmul(self.through, values[..., None])[..., 0].reshape(len(values), 1, -1)
+        n_rows, count = values.shape[:2]
+        out = np.zeros((n_rows, lines.area.shape[1], count))
+        at_nodes = np.matmul(self.through, values[..., None])[..., 0].reshape(n_rows, count, -1)
         for some in _parts(lines):
             tails = self._tails(lines, some, near)[0]
-            sums = np.matmul(at_nodes, tails.reshape(len(values), -1, tails.shape[-1]))
-            out[:, some] = sums[:, 0] * by_width[:, some, 1]
+            sums = np.matmul(at_nodes, tails.reshape(n_rows, -1, tails.shape[-1]))
+            out[:, some] = (sums * by_width[:, None, some, 1]).transpose(0, 2, 1)
         for group in self._groups(lines, near):
-            basis = group.basis[:, :2]
-            sums = np.matmul(basis, values[group.row, group.tile][:, None, :, None])[..., 0]
-            share = by_width[group.row[:, None], group.lines]
-            total = (sums.transpose(0, 2, 1) * share).sum(axis=2) * group.used
+            n, m = group.lines.shape
+            basis = group.basis[:, :2].reshape(n, 2 * m, -1)
+            inside = values[group.row, :, group.tile].transpose(0, 2, 1)
+            sums = np.matmul(basis, inside).reshape(n, 2, m, count)
+            share = by_width[group.row[:, None], group.lines] * group.used[:, :, None]
+            total = sums[:, 0] * share[..., :1] + sums[:, 1] * share[..., 1:]
             np.add.at(out, (group.row[:, None], group.lines), total)
-        return out
+        return out.transpose(0, 2, 1)
 
     def _tails(self, lines: Lines, some: slice, near: BoolArray) -> tuple[FloatArray, ...]:
         """L = 1/(1 + t²), t·S and t²·S with S = b·L² at the nodes, zero in tiles that are near.
@@ -236,6 +247,12 @@ def _parts(lines: Lines) -> Iterator[slice]:
     n_lines = lines.center.shape[1]
     for first in range(0, n_lines, _LINES_AT_ONCE):
         yield slice(first, min(first + _LINES_AT_ONCE, n_lines))
+
+
+def _few_rows(lines: Lines) -> Iterator[slice]:
+    """Rows worked on together where no more than a few are asked for at a time."""
+    for first in range(0, len(lines.center), _ROWS_AT_ONCE):
+        yield slice(first, first + _ROWS_AT_ONCE)
 
 
 def _basis() -> ProfileBasis:
