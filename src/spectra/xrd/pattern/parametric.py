@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.fit.solver import covariance
 from spectra.fit.uncertainty import misfit_scale
 from spectra.method import Method, setting
 from spectra.results import Column, Results, Table
@@ -395,11 +394,13 @@ def _refine_held(
     moved = by_beta - frames.toward
     known = np.nan_to_num(plan.covariance)
     shared = np.matmul(np.matmul(moved, known), moved.transpose(0, 2, 1))
-    unsure = (np.abs(moved) * ~np.isfinite(np.diagonal(plan.covariance))).any(axis=2)
-    refined = np.array(varied)
+    open_ = ~np.isfinite(np.diagonal(plan.covariance))
+    unsure = np.asarray((moved[:, :, open_] != 0.0).any(axis=2))
+    refined: BoolArray = np.array(varied)
     refined[:, common.columns] = on
-    blind = np.array(covariance(found.hessian, varied & ~result.at_bound))
-    blind[:, common.columns], blind[:, :, common.columns] = 0.0, 0.0
+    blind = frames.inverse.copy()
+    blind[:, common.columns] = 0.0
+    blind[:, :, common.columns] = 0.0
     blind = np.where(refined[:, :, None] & refined[:, None, :], blind, np.nan)
     blind = np.where(unsure[:, :, None] | unsure[:, None, :], np.nan, blind)
     theta, cov, whole = objective.complete(result.theta, blind, refined)
@@ -436,6 +437,7 @@ def _judge(problem: Problem, joint: Joint, alone: FloatArray) -> tuple[FloatArra
         "chi2": loss,
         "dof": dof,
         "scaled": float(np.sqrt(widening)),
+        "left": joint.left,
         "converged": joint.converged,
     }
     return joint.covariance * widening, figures
