@@ -17,6 +17,7 @@ from simulated_sequences import (
 )
 
 import spectra
+from conformance import MethodConformance
 from spectra.errors import SettingError, StackError
 from spectra.stack import Variable
 from spectra.status import Status
@@ -47,6 +48,20 @@ def counted(t, refinement, seed=0, scale=1.0):
 
 def refined_names(results):
     return results.table.coords["refined"]["name"].tolist()
+
+
+class TestParametric(MethodConformance):
+    without_uncertainty = frozenset(
+        {"cell_cov", "value_cov", "r_bragg", "rwp", "rp", "rexp", "gof", "durbin_watson"}
+        | {"berar_lelann", "scaled"}
+    )
+
+    def make_method(self):
+        refinement = method(phases=("LaB6",), widths=("size", "strain"))
+        return Parametric(refinement=refinement, functions=FUNCTIONS)
+
+    def make_source(self):
+        return counted(np.linspace(100.0, 500.0, 16), method(phases=("LaB6",)))[0]
 
 
 @pytest.mark.slow

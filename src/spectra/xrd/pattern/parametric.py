@@ -226,12 +226,15 @@ class Parametric(Method):
         columns = {**found.columns, "free_value": plan.free_value.copy()}
         columns["free_value_stderr"] = plan.free_stderr.copy()
         status, messages = found.status.copy(), list(found.messages)
-        nothing = plan.table.empty(1)
+        unrefined = np.isnan(found["rwp"])
+        unknown = ~np.isfinite(t) & ~unrefined
+        for name, values in plan.table.empty(1).items():
+            columns[name][unknown | unrefined] = values[0]
         for i in range(len(block)):
-            if not np.isfinite(t[i]) and status[i] != Status.BAD_INPUT:
-                status[i], messages[i] = Status.BAD_INPUT, f"{self.variable} is not known"
-                for name, values in columns.items():
-                    values[i] = nothing[name][0]
+            if unknown[i]:
+                status[i] = Status.BAD_INPUT
+                told = messages[i], f"{self.variable} is not known"
+                messages[i] = "; ".join(filter(None, told))
             elif not plan.used[i]:
                 messages[i] = "; ".join(filter(None, (messages[i], "no part in the functions")))
             elif not plan.converged:
