@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spectra.phase import Atom, Phase
+from spectra.reference import load_phase
 from spectra.stack import Stack
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.rietveld import Rietveld
@@ -56,7 +57,7 @@ def method(**changes):
 def model_of(refinement):
     """Its model, starting at its usual starts."""
     stack = Stack.from_arrays(X, np.ones((1, X.size)), noise="counts")
-    return refinement._model(stack, list(refinement.phases), X, 100.0 + X)
+    return refinement._model(stack, [load_phase(p) for p in refinement.phases], X, 100.0 + X)
 
 
 def theta_of(model, n, **values):

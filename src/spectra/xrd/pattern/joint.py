@@ -8,7 +8,9 @@ own besides. The normal equations are a block for each frame, bordered by the ro
     | C₁ᵀ C₂ᵀ …  ΣD_f | | δβ |   | h  |
 
 Frame by frame δ_f = A_f⁻¹·(g_f − C_f·δβ) is eliminated, which leaves for β the Schur complement
-Σ(D_f − C_fᵀ·A_f⁻¹·C_f), also the inverse of its covariance.
+Σ(D_f − C_fᵀ·A_f⁻¹·C_f), also the inverse of its covariance. After every step of β each frame goes
+on to its own minimum, with bounds and damping of its own (variable projection: G. H. Golub and
+V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413), so that one difficult frame does not slow down all.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.solver import Evaluation, covariance
+from spectra.fit.solver import Evaluation, covariance, minimize
 from spectra.xrd.pattern.functions import Function
 from spectra.xrd.pattern.objective import PatternObjective
 
@@ -29,16 +31,19 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 Blocks = Callable[[], Iterator[tuple[IntArray, PatternObjective]]]
 
-_ITERATIONS = 40
+_PASSES = 40
 _DAMPING = 1e-4
-_SHRINK, _GROW = 1e-2, 1e2
-_DAMPING_MIN, _DAMPING_MAX = 1e-12, 1e8
-# Steps are undamped, as good as, below this.
-_UNDAMPED = 1e-9
+_SHRINK, _GROW = 1e-2, 30.0
+_DAMPING_MIN, _DAMPING_MAX = 1e-12, 1e3
 # A step that promises less than this part of the cost is the last.
-_TOLERANCE = 1e-10
-# Relative rise of the cost that is rounding.
-_ROUNDING = 1e-11
+_TOLERANCE = 1e-9
+# Where the minima of the frames do not change smoothly (a width that meets zero, two axes of one
+# length), no step may gain. That is the end if no more than this is left to be gained for each
+# coefficient, in units of its variance.
+_ROUGH = 0.01
+# What a frame may leave to be gained, as a part of its cost.
+_FRAME_TOLERANCE = 1e-10
+_FRAME_ITERATIONS = 30
 
 
 @dataclass(frozen=True)
@@ -152,6 +157,8 @@ class Joint:
     covariance : array (K, K)
         With the misfit of each frame counted in; NaN where the data do not determine it.
     cost : array (N,)
+    left : float
+        What χ² may still gain.
     converged : bool
     iterations : int
         Passes through the sequence.
@@ -161,6 +168,7 @@ class Joint:
     beta: FloatArray
     covariance: FloatArray
     cost: FloatArray
+    left: float
     converged: bool
     iterations: int
 
@@ -171,36 +179,24 @@ class Eliminated:
 
     Attributes
     ----------
-    cost : array (n,)
     inverse : array (n, P, P)
-        A⁻¹, zero where a parameter is not varied or not determined.
+        A⁻¹; NaN where a parameter is not varied or not determined.
     toward : array (n, P, K)
         A⁻¹·C.
-    step : array (n, P)
-        A⁻¹·g.
     schur : array (n, K, K)
         D − Cᵀ·A⁻¹·C.
     right : array (n, K)
-        h − Cᵀ·A⁻¹·g.
-    diagonal : array (n, K)
-        Of D.
-    promised : array (n,)
-        gᵀ·A⁻¹·g.
+        h. At the minima of the frames g is zero, and what is left of it there, times an inverse
+        that may be huge where two axes are nearly of one length, would be all noise.
     """
 
-    cost: FloatArray
     inverse: FloatArray
     toward: FloatArray
-    step: FloatArray
     schur: FloatArray
     right: FloatArray
-    diagonal: FloatArray
-    promised: FloatArray
 
 
-def eliminate(
-    found: Evaluation, by_beta: FloatArray, vary: BoolArray, damping: float = 0.0
-) -> Eliminated:
+def eliminate(found: Evaluation, by_beta: FloatArray, vary: BoolArray) -> Eliminated:
     """Eliminate the frames' own parameters.
 
     Parameters
@@ -211,49 +207,49 @@ def eliminate(
         Derivatives of the parameters by the coefficients of the functions.
     vary : bool array (n, P)
         The frames' own parameters.
-    damping : float
-        Added to the diagonal of A, as a share of it.
     """
-    hessian = np.nan_to_num(found.hessian)
-    damped = hessian.copy()
-    np.einsum("rii->ri", damped)[...] *= 1.0 + damping
-    inverse = np.nan_to_num(covariance(damped, vary))
-    across = np.matmul(hessian, by_beta)
+    inverse = covariance(found.hessian, vary)
+    known = np.nan_to_num(inverse)
+    across = np.matmul(found.hessian, by_beta)
     turned = by_beta.transpose(0, 2, 1)
     corner = np.matmul(turned, across)
-    gradient = np.where(np.isfinite(found.gradient), found.gradient, 0.0)[:, :, None]
-    toward, step = np.matmul(inverse, across), np.matmul(inverse, gradient)
+    toward = np.matmul(known, across)
     back = across.transpose(0, 2, 1)
     return Eliminated(
-        found.cost,
         inverse,
         toward,
-        step[:, :, 0],
         corner - np.matmul(back, toward),
-        (np.matmul(turned, gradient) - np.matmul(back, step))[:, :, 0],
-        np.einsum("rii->ri", corner).copy(),
-        np.matmul(gradient.transpose(0, 2, 1), step)[:, 0, 0],
+        np.matmul(turned, found.gradient[:, :, None])[:, :, 0],
     )
 
 
 @dataclass(frozen=True)
 class _State:
-    """All frames at some parameters, and the step from there."""
+    """All frames at their minima for some coefficients."""
 
     theta: FloatArray
     beta: FloatArray
     cost: FloatArray
     schur: FloatArray
     weighted: FloatArray
-    step: FloatArray
-    toward: FloatArray
-    shift: FloatArray
-    promised: float
+    right: FloatArray
 
     @property
     def total(self) -> float:
         """Cost of all frames."""
         return float(_in_order(self.cost[:, None])[0])
+
+    def step(self, common: Common, damping: float) -> tuple[FloatArray, float]:
+        """The damped step of β (K,), and what an undamped one would gain."""
+        lower, upper = common.bounds
+        held = ((self.beta <= lower) & (self.right < 0)) | ((self.beta >= upper) & (self.right > 0))
+        steps = []
+        for share in (damping, 0.0):
+            damped = self.schur + np.diag(share * np.diagonal(self.schur))
+            inverse = np.nan_to_num(covariance(damped[None], ~held[None])[0])
+            steps.append(np.matmul(inverse, self.right))
+        beta = np.clip(self.beta + steps[0], lower, upper)
+        return beta - self.beta, float((steps[1] * self.right).sum())
 
 
 def solve_jointly(problem: Problem, theta: FloatArray, beta: FloatArray) -> Joint:
@@ -268,78 +264,54 @@ def solve_jointly(problem: Problem, theta: FloatArray, beta: FloatArray) -> Join
         Starts, e.g. each frame refined by itself.
     beta : array (K,)
     """
-    damping = _DAMPING
-    here = _look(problem, theta, beta, damping)
-    passes, converged = 1, False
-    while passes < _ITERATIONS and damping <= _DAMPING_MAX:
-        last = damping <= _UNDAMPED and here.promised <= _TOLERANCE * here.total
-        next_damping = max(damping * _SHRINK, _DAMPING_MIN)
-        there = _look(problem, *_moved(problem, here), next_damping)
+    damping, passes, converged = _DAMPING, 1, False
+    here = _look(problem, theta, beta)
+    while passes < _PASSES and damping <= _DAMPING_MAX and not converged:
+        step, promised = here.step(problem.common, damping)
+        converged = promised <= _TOLERANCE * here.total
+        there = _look(problem, here.theta, here.beta + step)
         passes += 1
-        if there.total <= here.total * (1.0 + _ROUNDING * last):
-            here, damping = there, next_damping
-        elif not last:
-            damping = max(damping, _UNDAMPED) * _GROW
-            here = _look(problem, here.theta, here.beta, damping)
-            passes += 1
-        if last:
-            converged = True
-            break
+        if there.total <= here.total:
+            here, damping = there, max(damping * _SHRINK, _DAMPING_MIN)
+        else:
+            damping = max(damping, _DAMPING) * _GROW
+            converged = converged or promised <= _ROUGH * len(beta)
+    left = here.step(problem.common, 0.0)[1]
     inverse = covariance(here.schur[None], np.ones((1, len(beta)), bool))[0]
     known = np.isfinite(np.diagonal(inverse))
     safe = np.nan_to_num(inverse)
     spread = np.matmul(np.matmul(safe, here.weighted), safe)
     spread = np.where(known[:, None] & known, spread, np.nan)
-    return Joint(here.theta, here.beta, spread, here.cost, converged, passes)
+    return Joint(here.theta, here.beta, spread, here.cost, left, converged, passes)
 
 
-def _look(problem: Problem, theta: FloatArray, beta: FloatArray, damping: float) -> _State:
-    """Go through all frames: the cost, and the step from here."""
+def _look(problem: Problem, theta: FloatArray, beta: FloatArray) -> _State:
+    """Go through all frames: bring each to its minimum, and see where β should go."""
     common, size = problem.common, len(beta)
     anywhere = np.asarray(problem.free.any(axis=0))
-    at = np.flatnonzero(anywhere)
     values, slopes = common.evaluate(problem.t, beta)
     theta = common.place(theta, values, problem.on)
-    cost, promised = np.empty(len(theta)), np.empty((len(theta), 1))
-    step, toward = np.empty((len(theta), at.size)), np.empty((len(theta), at.size, size))
-    schur, weighted = np.zeros((size, size)), np.zeros((size, size))
-    right, diagonal = np.zeros(size), np.zeros(size)
+    cost = np.empty(len(theta))
+    schur, weighted, right = np.zeros((size, size)), np.zeros((size, size)), np.zeros(size)
     for rows, objective in problem.blocks():
-        found = objective.vary(anywhere).evaluate(theta[rows])
-        vary = problem.own[rows] & ~_held(found, problem.lower, problem.upper)
+        own, shape = problem.own[rows], (len(rows), theta.shape[1])
+        solution = minimize(
+            objective.vary(np.asarray(own.any(axis=0))),
+            theta[rows],
+            np.broadcast_to(problem.lower, shape),
+            np.broadcast_to(problem.upper, shape),
+            own,
+            max_iterations=_FRAME_ITERATIONS,
+            tolerance=_FRAME_TOLERANCE,
+        )
+        found = objective.vary(anywhere).evaluate(solution.theta)
         by_beta = common.spread(slopes[rows], problem.on[rows], theta.shape[1])
-        frames = eliminate(found, by_beta, vary, damping)
-        theta[rows], cost[rows] = found.theta, frames.cost
-        promised[rows, 0] = frames.promised
-        step[rows], toward[rows] = frames.step[:, at], frames.toward[:, at]
+        frames = eliminate(found, by_beta, own & ~solution.at_bound)
+        theta[rows], cost[rows] = found.theta, found.cost
         schur = _in_order(frames.schur, schur)
         weighted = _in_order(frames.schur * problem.scale[rows, None, None], weighted)
-        right, diagonal = _in_order(frames.right, right), _in_order(frames.diagonal, diagonal)
-    lower, upper = common.bounds
-    held = ((beta <= lower) & (right < 0)) | ((beta >= upper) & (right > 0))
-    damped = schur + np.diag(damping * diagonal)
-    inverse = np.nan_to_num(covariance(damped[None], ~held[None])[0])
-    shift = np.matmul(inverse, right)
-    gain = float(_in_order(promised)[0] + (right * shift).sum())
-    return _State(theta, beta, cost, schur, weighted, step, toward, shift, gain)
-
-
-def _moved(problem: Problem, here: _State) -> tuple[FloatArray, FloatArray]:
-    """The state after its step: parameters of the frames and of the functions, in their bounds."""
-    beta = np.clip(here.beta + here.shift, *problem.common.bounds)
-    at = np.flatnonzero(problem.free.any(axis=0))
-    own = here.step - np.matmul(here.toward, (beta - here.beta)[:, None])[:, :, 0]
-    theta = here.theta.copy()
-    moved = np.clip(theta[:, at] + own, problem.lower[at], problem.upper[at])
-    theta[:, at] = np.where(problem.own[:, at], moved, theta[:, at])
-    return theta, beta
-
-
-def _held(found: Evaluation, lower: FloatArray, upper: FloatArray) -> BoolArray:
-    """Parameters on a bound which descent would push outwards."""
-    low = (found.theta <= lower) & (found.gradient < 0)
-    high = (found.theta >= upper) & (found.gradient > 0)
-    return np.asarray(low | high)
+        right = _in_order(frames.right, right)
+    return _State(theta, beta, cost, schur, weighted, right)
 
 
 def _in_order(parts: FloatArray, total: FloatArray | None = None) -> FloatArray:

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.fit.solver import covariance
 from spectra.fit.uncertainty import misfit_scale
 from spectra.method import Method, setting
 from spectra.results import Column, Results, Table
@@ -227,12 +226,15 @@ class Parametric(Method):
         columns = {**found.columns, "free_value": plan.free_value.copy()}
         columns["free_value_stderr"] = plan.free_stderr.copy()
         status, messages = found.status.copy(), list(found.messages)
-        nothing = plan.table.empty(1)
+        unrefined = np.isnan(found["rwp"])
+        unknown = ~np.isfinite(t) & ~unrefined
+        for name, values in plan.table.empty(1).items():
+            columns[name][unknown | unrefined] = values[0]
         for i in range(len(block)):
-            if not np.isfinite(t[i]) and status[i] != Status.BAD_INPUT:
-                status[i], messages[i] = Status.BAD_INPUT, f"{self.variable} is not known"
-                for name, values in columns.items():
-                    values[i] = nothing[name][0]
+            if unknown[i]:
+                status[i] = Status.BAD_INPUT
+                told = messages[i], f"{self.variable} is not known"
+                messages[i] = "; ".join(filter(None, told))
             elif not plan.used[i]:
                 messages[i] = "; ".join(filter(None, (messages[i], "no part in the functions")))
             elif not plan.converged:
@@ -395,12 +397,13 @@ def _refine_held(
     moved = by_beta - frames.toward
     known = np.nan_to_num(plan.covariance)
     shared = np.matmul(np.matmul(moved, known), moved.transpose(0, 2, 1))
-    unknown = ~np.isfinite(np.diagonal(plan.covariance))
-    unsure = np.asarray((np.abs(moved) * unknown).any(axis=2))
-    refined = np.array(varied)
+    open_ = ~np.isfinite(np.diagonal(plan.covariance))
+    unsure = np.asarray((moved[:, :, open_] != 0.0).any(axis=2))
+    refined: BoolArray = np.array(varied)
     refined[:, common.columns] = on
-    blind = np.array(covariance(found.hessian, varied & ~result.at_bound))
-    blind[:, common.columns], blind[:, :, common.columns] = 0.0, 0.0
+    blind = frames.inverse.copy()
+    blind[:, common.columns] = 0.0
+    blind[:, :, common.columns] = 0.0
     blind = np.where(refined[:, :, None] & refined[:, None, :], blind, np.nan)
     blind = np.where(unsure[:, :, None] | unsure[:, None, :], np.nan, blind)
     theta, cov, whole = objective.complete(result.theta, blind, refined)
@@ -437,6 +440,7 @@ def _judge(problem: Problem, joint: Joint, alone: FloatArray) -> tuple[FloatArra
         "chi2": loss,
         "dof": dof,
         "scaled": float(np.sqrt(widening)),
+        "left": joint.left,
         "converged": joint.converged,
     }
     return joint.covariance * widening, figures

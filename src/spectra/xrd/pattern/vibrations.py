@@ -8,7 +8,7 @@ from scipy.special import factorial, zeta
 
 FloatArray = NDArray[np.float64]
 
-# ħω/kT beyond which exp(−x) is nothing.
+# θ/T beyond which exp(−θ/T) is nothing.
 _FROZEN = 500.0
 # θ/T up to which the integrals of Debye are summed by Gauss, and beyond which as series.
 _SERIES = 4.0
@@ -35,8 +35,8 @@ def heat(t: FloatArray, theta: float, kind: str) -> tuple[FloatArray, FloatArray
         Kelvin.
     by_theta : array (n,)
     """
-    x = np.minimum(theta / t, _FROZEN)
-    bose = x / np.expm1(x)
+    x = theta / t
+    bose = x / np.expm1(np.minimum(x, _FROZEN))
     if kind == "einstein":
         # d(θ/(eˣ − 1))/dθ = (1/(eˣ − 1))·(1 − x·eˣ/(eˣ − 1))
         return t * bose, bose / x * (1.0 - x - bose)
@@ -53,8 +53,8 @@ def motion(t: FloatArray, theta: float, kind: str) -> tuple[FloatArray, FloatArr
     with φ(x) = (1/x)·∫₀ˣ s/(eˢ − 1)ds, both 1 for T far above θ (B. T. M. Willis and A. W. Pryor,
     Thermal Vibrations in Crystallography (1975)). Parameters and returns as for `heat`.
     """
-    x = np.minimum(theta / t, _FROZEN)
-    bose = x / np.expm1(x)
+    x = theta / t
+    bose = x / np.expm1(np.minimum(x, _FROZEN))
     if kind == "einstein":
         # coth(x/2) = 1 + 2/(eˣ − 1)
         return t * (0.5 * x + bose), 0.5 + bose / x * (1.0 - x - bose)
