@@ -148,5 +148,5 @@ def test_patterns_are_those_of_the_refinement(data, tmp_path):
         assert 100 * rwp == pytest.approx(refined["rwp"][frame], abs=0.02)
     with pytest.raises(ResultsError, match="need the method"):
         export_cif(refined, tmp_path / "x", stack=stack)
-    with pytest.raises(ResultsError, match="2 frames of results, but 1 patterns"):
+    with pytest.raises(ResultsError, match="results of 2 frames beside 1 patterns"):
         export_cif(refined, tmp_path / "x", stack=stack[0], method=method)

@@ -35,7 +35,7 @@ from spectra.xrd.crystal.readout import (
     site_occupancy,
 )
 from spectra.xrd.lattice import metric
-from spectra.xrd.pattern.replay import Replay
+from spectra.xrd.pattern.curves import pattern_curves
 from spectra.xrd.pattern.wholepattern import WholePattern
 
 FloatArray = NDArray[np.float64]
@@ -88,11 +88,8 @@ def export_cif(
     """
     who = "export_cif"
     chosen = choose_phases(results, phases, who)
-    replay = None
-    if stack is not None:
-        if method is None:
-            raise ResultsError(f"{who}: patterns need the method too; give method=xrd.Rietveld(…)")
-        replay = Replay.of(method, results, stack)
+    if stack is not None and method is None:
+        raise ResultsError(f"{who}: patterns need the method too; give method=xrd.Rietveld(…)")
     readings = [_Reading.of(results, number, phase) for number, phase in chosen.items()]
     frames = np.flatnonzero(np.any([r.refined.found for r in readings], axis=0)).tolist()
     if not frames:
@@ -110,7 +107,9 @@ def export_cif(
     try:
         target.mkdir(parents=True, exist_ok=True)
         for frame, path in zip(frames, paths, strict=True):
-            pattern = None if replay is None else _pattern(results, replay, frame)
+            pattern = None
+            if stack is not None and method is not None:
+                pattern = _pattern(results, stack, method, frame)
             write_cif(path, [_frame(results, readings, frame, pattern)])
     except OSError as error:
         where = f", frame {frame} ({results.names[frame]})" if target.is_dir() else ""
@@ -242,14 +241,14 @@ def _frame(
     )
 
 
-def _pattern(results: Results, replay: Replay, frame: int) -> RefinedPattern:
-    curves = replay.curves(frame)
+def _pattern(results: Results, stack: Stack, method: WholePattern, frame: int) -> RefinedPattern:
+    curves = pattern_curves(results, stack, np.array([frame]), method)
     return RefinedPattern(
-        two_theta=curves.two_theta,
-        observed=curves.observed,
-        calculated=curves.calculated,
-        background=curves.background,
-        weight=curves.weight,
+        two_theta=curves.x,
+        observed=curves.observed[0],
+        calculated=curves.calculated[0],
+        background=curves.background[0],
+        weight=curves.weight[0],
         wavelength=float(results.attrs["wavelength"]),
         r_p=float(results["rp"][frame]) / 100.0,
         r_wp=float(results["rwp"][frame]) / 100.0,

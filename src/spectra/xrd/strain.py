@@ -12,7 +12,6 @@ from spectra.errors import ResultsError, SettingError
 from spectra.fit.uncertainty import propagate
 from spectra.method import Method, setting
 from spectra.results import Column, Results, Table
-from spectra.status import Status
 from spectra.xrd.extent import Extent, find_extent
 from spectra.xrd.lattice import orthogonalization, volume
 from spectra.xrd.phases import PhaseStatus
@@ -134,7 +133,7 @@ class Strain(Method):
         verdict = {}
         for j, name in enumerate(results.table.coords["phase"]["name"].tolist()):
             value, error = results["volume"][:, j], results["volume_stderr"][:, j]
-            good = np.flatnonzero(np.isfinite(value) & (error > 0) & (results.status == Status.OK))
+            good = np.flatnonzero(np.isfinite(value) & (error > 0) & results.ok())
             if good.size < 2:
                 verdict[name] = {"sentence": f"{name}: found in {good.size} frames; no verdict."}
                 continue
@@ -146,7 +145,7 @@ class Strain(Method):
         """Return the number of the reference frame, or -1 for the literature."""
         if self.reference == "literature":
             return -1
-        found = np.flatnonzero(np.isfinite(source["volume"][:, i]) & (source.status == Status.OK))
+        found = np.flatnonzero(np.isfinite(source["volume"][:, i]) & source.ok())
         if isinstance(self.reference, str):
             sure = found[source["phase_status"][found, i] == PhaseStatus.OK]
             best = sure if sure.size else found

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ResultsError
+from spectra.fit.uncertainty import point_sigma
 from spectra.results import Results
-from spectra.stack import Stack
+from spectra.stack import Noise, Stack
 from spectra.xrd.lattice import inverse_d2
 from spectra.xrd.pattern.amplitude import HeldStrengths
 from spectra.xrd.pattern.model import PatternModel
-from spectra.xrd.pattern.objective import PatternObjective
-from spectra.xrd.pattern.tiles import Tiles
-from spectra.xrd.pattern.wholepattern import TILE, WholePattern
+from spectra.xrd.pattern.wholepattern import WholePattern
 from spectra.xrd.phases import PhaseStatus
+
+_NOISE: Mapping[str, Noise] = {"counts": "counts", "given": "given", "residual": "unknown"}
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -50,6 +52,8 @@ class PatternCurves:
     x : array (points,)
         2θ of the range used, deg.
     observed, calculated, background : array (frames, points)
+    weight : array (frames, points)
+        1/σ²; zero for points that were left out.
     used : bool array (points,)
         False in what was excluded.
     ticks : tuple of Ticks
@@ -60,6 +64,7 @@ class PatternCurves:
     observed: FloatArray
     calculated: FloatArray
     background: FloatArray
+    weight: FloatArray
     used: BoolArray
     ticks: tuple[Ticks, ...]
 
@@ -101,14 +106,16 @@ def pattern_curves(
     if any(isinstance(p.amplitude, HeldStrengths) for p in model.phases):
         ends = np.cumsum([len(p.hkl) for p in model.phases])[:-1]
         model = model.with_strengths(np.split(some["intensity"], ends, axis=1))
-    tiles = Tiles.of(block.x, min(TILE, block.x.size))
-    weight = np.isfinite(observed).astype(float)
-    objective = PatternObjective.of(model, tiles, observed, weight)
+    noise = _NOISE[results.attrs["errors"]]
+    sigma = point_sigma(observed, None if block.errors is None else np.asarray(block.errors), noise)
+    objective = method.objective(model, block.x, observed, sigma, noise)
+    tiles = objective.tiles
     return PatternCurves(
         block.x,
         observed,
         objective.curve(theta),
         tiles.join(objective.background_of(theta)),
+        tiles.join(objective.weight),
         method.used(block.x),
         tuple(
             Ticks(phase.name, phase.hkl, _positions(model, p, theta, some))

@@ -82,6 +82,25 @@ def check_free(layout: Layout, free: BoolArray) -> None:
         raise SettingError("neither scales nor background are refined; leave out `hold`")
 
 
+def at_bounds(layout: Layout, theta: FloatArray, held: BoolArray) -> list[str]:
+    """Names of parameters whose bound a reader must know of.
+
+    A width of zero is none: the sample is then as sharp as the instrument.
+
+    Parameters
+    ----------
+    layout : Layout
+    theta : array (P,)
+    held : bool array (P,)
+        Parameters held by a bound.
+    """
+    return [
+        layout.names[i]
+        for i in np.flatnonzero(held).tolist()
+        if not (_kind(layout.names[i]) == "width" and theta[i] == 0.0)
+    ]
+
+
 def _kind(name: str) -> str:
     """What a parameter does: background, strength, cell, shift, width or other."""
     last = name.rsplit(".", 1)[-1]

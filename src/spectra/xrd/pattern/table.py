@@ -56,7 +56,13 @@ def pattern_table(model: PatternModel, refined: NDArray[np.bool_]) -> Table:
         Column("iterations", "", "evaluations of the model").as_int(),
         Column("value", "", "refined parameter", per_parameter, stderr=True),
         Column("value_held", "", "place of a parameter that this frame held", per_parameter),
-        Column("value_cov", "", "covariance of the parameters", ("refined", "refined")),
+        Column(
+            "value_cov",
+            "",
+            "covariance of the parameters",
+            ("refined", "refined"),
+            dtype="float32",
+        ),
         Column("n_correlated", "", "pairs of parameters correlated above 0.9").as_int(),
     )
     parameters = [p for p, use in zip(model.layout.parameters, refined, strict=True) if use]

@@ -39,7 +39,7 @@ from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
 from spectra.xrd.pattern.restraints import Restraints
 from spectra.xrd.pattern.restraints import Spec as RestraintSpec
-from spectra.xrd.pattern.stages import Stage, check_free, make_stages
+from spectra.xrd.pattern.stages import Stage, at_bounds, check_free, make_stages
 from spectra.xrd.pattern.starts import Starts
 from spectra.xrd.pattern.statistics import agreement
 from spectra.xrd.pattern.table import Filler, pattern_table
@@ -295,7 +295,7 @@ class WholePattern(Method):
         assert plan.level is not None
         cropped = block.crop(*self._range())
         seen = screen(cropped, plan.noise, plan.normal, plan.level)
-        return seen, self._objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
+        return seen, self.objective(plan.model, cropped.x, seen.y, seen.sigma, plan.noise)
 
     def fit_with(self, block: Stack, plan: PatternPlan, refine_frames: RefineFrames) -> Results:
         """Refine all frames of a block in a way of one's own.
@@ -318,8 +318,9 @@ class WholePattern(Method):
             objective, result, shared = refine_frames(objective, seen.rows, plan)
             texts = self._fill(columns, seen.rows, objective, result, plan, shared)
             for i, row in enumerate(seen.rows.tolist()):
+                bounds = at_bounds(plan.model.layout, result.theta[i], result.at_bound[i])
                 status[row], messages[row] = _verdict(
-                    int(result.status[i]), result.present[i], texts[i], seen.damage[i]
+                    int(result.status[i]), result.present[i], bounds, texts[i], seen.damage[i]
                 )
         return Results(
             table=plan.table,
@@ -479,7 +480,7 @@ class WholePattern(Method):
         thetas, knowns, strengths = [], [], []
         for node in nodes:
             sigma = node.sigma[None]
-            objective = self._objective(model, x, node.y[None], sigma, "given")
+            objective = self.objective(model, x, node.y[None], sigma, "given")
             objective, near = self._approach(objective, theta, stages)
             objective, result = self._refine(
                 objective, near, stages[-1].free, self._strengths(objective)
@@ -500,9 +501,10 @@ class WholePattern(Method):
         """Strengths that are no parameters; none by default."""
         return ()
 
-    def _objective(
+    def objective(
         self, model: PatternModel, x: FloatArray, y: FloatArray, sigma: FloatArray, noise: Noise
     ) -> PatternObjective:
+        """What is minimised for patterns y (rows, points) at x (points,), deg."""
         use = self.used(x) & np.isfinite(y) & np.isfinite(sigma) & (sigma > 0)
         weight = np.where(use, 1.0 / np.where(use, sigma, 1.0) ** 2, 0.0)
         loss = Counts() if noise == "counts" else SQUARES
@@ -580,11 +582,16 @@ def _restraint(method: str, value: Any) -> RestraintSpec:
         ) from None
 
 
-def _verdict(code: int, present: BoolArray, text: str, damage: str) -> tuple[Status, str]:
+def _verdict(
+    code: int, present: BoolArray, bounds: list[str], text: str, damage: str
+) -> tuple[Status, str]:
     """Status and message of a refined frame."""
     status = Status(code)
+    if status == Status.AT_BOUND and not bounds:
+        status = Status.OK
     if not present.any():
         status = Status.LOST
     if damage:
-        return Status.BAD_INPUT, "; ".join(filter(None, (damage, text)))
-    return status, text
+        status = Status.BAD_INPUT
+    said = f"at bound: {', '.join(bounds)}" if bounds else ""
+    return status, "; ".join(filter(None, (damage, said, text)))
