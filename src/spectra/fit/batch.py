@@ -327,7 +327,7 @@ class _Problem:
         free = np.tile(ties.free, (len(rows), 1))
         with np.errstate(all="ignore"):
             rough, n_points = self.objective(part, SQUARES)
-            rows = self._nearer(rough, rows, lower, upper, free)
+            rows, promised = self._nearer(rough, rows, lower, upper, free)
             objective = rough
             if self.loss is not SQUARES:
                 objective, _ = self.objective(part, self.loss)
@@ -339,6 +339,7 @@ class _Problem:
                 free,
                 max_iterations=max_iterations,
                 tolerance=tolerance,
+                promised=promised,
             )
             cov = self._covariance(objective, solution, start[part], lower, upper, tolerance)
         dof = n_points - free.sum(axis=1)
@@ -358,21 +359,28 @@ class _Problem:
         lower: FloatArray,
         upper: FloatArray,
         free: BoolArray,
-    ) -> FloatArray:
-        """Starts nearer to the minimum, from binned spectra or a rough fit of least squares."""
+    ) -> tuple[FloatArray, FloatArray]:
+        """Starts nearer to the minimum, and what the steps that led to them were to gain.
+
+        From binned spectra and a step in single precision, or a rough fit of least squares.
+        """
         own, _ = objective.expand(self.ties.start[None])
         curve = self.translation.model.value(own, objective.inner.at)[0]
         size = bin_size(self.x, curve, int(self.ties.free.sum()))
+        promised = np.zeros(len(start))
         if size == 1 and self.loss is SQUARES:
-            return start
+            return start, promised
         # Twice, the second time on finer bins: what binning bends goes with their square.
-        for bins in (size, max(2, size // 4)) if size > 2 else (size,):
-            binned = replace(objective, inner=bin_objective(objective.inner, bins))
+        sizes = [size, max(2, size // 4)] if size > 2 else [size]
+        for bins in [*sizes, 1] if self.loss is SQUARES else sizes:
+            inner = bin_objective(objective.inner, bins) if bins > 1 else objective.inner
+            binned = replace(objective, inner=inner.in_single_precision())
             rough = minimize(binned, start, lower, upper, free, tolerance=_ROUGH)
             # What went astray on fewer points starts from where it was told to.
             good = np.isin(rough.status, (Status.OK, Status.AT_BOUND))
             start = np.where(good[:, None], rough.theta, start)
-        return start
+            promised = np.where(good & (bins == 1), rough.decrement, 0.0)
+        return start, promised
 
     def _covariance(
         self,

@@ -43,6 +43,8 @@ class ProfileBasis:
     ----------
     count : int
         How many.
+    valued : int
+        Of how many, the first, the profile itself is made.
     fill : callable
         (x, center, *shape, out) writes them into the arrays of the sequence `out`.
     mixing : callable
@@ -51,6 +53,7 @@ class ProfileBasis:
     """
 
     count: int
+    valued: int
     fill: Callable[..., None]
     mixing: Callable[..., FloatArray]
 
@@ -256,7 +259,7 @@ def _fill_gauss(t2: FloatArray, out: FloatArray) -> None:
     if 2 * np.count_nonzero(near) > near.size:
         np.multiply(t2, -_LN2, out=out)
         # Far out the exponential would underflow, which takes ten times as long.
-        np.maximum(out, _FAR, out=out)
+        np.maximum(out, -_LN2 * _NEAR, out=out)
         np.exp(out, out=out)
         out *= near
         return
@@ -403,7 +406,7 @@ PROFILES: Mapping[str, Profile] = {
         Profile(
             *("pseudo_voigt", ("fwhm", "eta"), _FWHM | _ETA, {"eta": 0.5}),
             *(_pseudo_voigt, _own_width),
-            ProfileBasis(4, _fill_pseudo_voigt, _mix_pseudo_voigt),
+            ProfileBasis(4, 2, _fill_pseudo_voigt, _mix_pseudo_voigt),
         ),
         Profile(
             *("split_pseudo_voigt", ("fwhm", "asymmetry", "eta")),

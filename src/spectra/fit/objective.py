@@ -28,7 +28,7 @@ class SpectraObjective:
     model : Sum
     at : Points
     y : array (spectra, points)
-        Finite everywhere.
+        Finite everywhere. Curves and derivatives are worked out in its precision.
     weight : array (spectra, points)
         1/σ²; zero where a point does not count (outside the window, not measured).
     loss : Loss
@@ -54,6 +54,11 @@ class SpectraObjective:
         """The same objective for some of the rows."""
         return replace(self, rows=self.rows[rows])
 
+    def in_single_precision(self) -> SpectraObjective:
+        """The same at half the cost, for steps towards a minimum that another will finish."""
+        y, weight = (array.astype(np.float32) for array in (self.y, self.weight))
+        return replace(self, y=y, weight=weight)
+
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Cost, gradient and Hessian at parameters (rows, P)."""
         n_rows, n_parameters = theta.shape
@@ -62,7 +67,9 @@ class SpectraObjective:
         gradient = np.zeros((n_rows, n_parameters))
         hessian = np.zeros((n_rows, n_parameters, n_parameters))
         for part in self._chunks(n_rows):
-            value, slopes, mixing = self.model.value_and_slopes(theta[part], self._points(part))
+            value, slopes, mixing = self.model.value_and_slopes(
+                theta[part], self._points(part), self.y.dtype
+            )
             y = self.y[self.rows[part]]
             cost[part], omega = self.loss.cost_and_information(
                 value, y, self.weight[self.rows[part]]
@@ -126,7 +133,7 @@ def _squares(slopes: FloatArray) -> FloatArray:
     twice as fast as its symmetric one, which numpy takes for a matrix times its own transpose.
     """
     n = slopes.shape[1]
-    out = np.empty((len(slopes), n, n))
+    out = np.empty((len(slopes), n, n), slopes.dtype)
     for i in range(0, n, _BLOCK):
         j = i + _BLOCK
         block = np.matmul(slopes[:, i:j], slopes[:, i:].transpose(0, 2, 1))

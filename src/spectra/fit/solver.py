@@ -228,6 +228,7 @@ def minimize(
     max_iterations: int = 100,
     tolerance: float = 1e-12,
     damping: float = 1e-3,
+    promised: FloatArray | None = None,
 ) -> Solution:
     """Minimise every row of `objective` from its start, within its bounds.
 
@@ -251,6 +252,9 @@ def minimize(
         Relative decrease of the cost that is not worth another evaluation.
     damping : float
         Of the first step; less is faster from a start close to the minimum.
+    promised : array (rows,), optional
+        What the step that led to the start was to gain, where it was one of the same objective:
+        `Solution.decrement` of a fit in single precision.
 
     Returns
     -------
@@ -276,9 +280,9 @@ def minimize(
     growth = np.full(n_rows, 2.0)
     floor = _EXACT * np.where(np.isfinite(here.cost), here.cost, 0.0) + _TINY
     never = np.full(n_rows, np.inf)
-    nothing = np.full(n_rows, _TINY)
+    gained = np.full(n_rows, _TINY) if promised is None else promised + _TINY
     state = _State(
-        *(every, objective, here, lower, upper, free, floor, never, nothing, first, growth)
+        *(every, objective, here, lower, upper, free, floor, never, gained, first, growth)
     )
     out.chi2[:] = here.cost
     usable = np.isfinite(here.cost) & np.isfinite(here.hessian).all(axis=(1, 2))
