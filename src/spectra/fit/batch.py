@@ -16,7 +16,7 @@ from spectra.fit.losses import SQUARES, Counts, Loss, Robust, RobustName
 from spectra.fit.model import Points
 from spectra.fit.objective import SpectraObjective
 from spectra.fit.polish import needs_polish, polish
-from spectra.fit.solver import Solution, covariance, minimize
+from spectra.fit.solver import Solution, covariance, inflation, minimize
 from spectra.fit.ties import TiedObjective, Ties
 from spectra.fit.translate import Translation, translate
 from spectra.fit.uncertainty import point_sigma
@@ -36,6 +36,8 @@ Errors = Literal["residual", "given", "counts"]
 _TOGETHER = 512
 # What may be left of χ² when a start is near enough.
 _ROUGH = 0.1
+# Inflation of a variance up to which steps in single precision are good to about a hundredth.
+_SINGLE = 1e5
 
 
 @dataclass(frozen=True)
@@ -372,15 +374,25 @@ class _Problem:
             return start, promised
         # Twice, the second time on finer bins: what binning bends goes with their square.
         sizes = [size, max(2, size // 4)] if size > 2 else [size]
-        for bins in [*sizes, 1] if self.loss is SQUARES else sizes:
+        single = self._bears_single_precision(objective)
+        if single and self.loss is SQUARES:
+            sizes.append(1)
+        for bins in sizes:
             inner = bin_objective(objective.inner, bins) if bins > 1 else objective.inner
-            binned = replace(objective, inner=inner.in_single_precision())
+            inner = inner.in_single_precision() if single else inner
+            binned = replace(objective, inner=inner)
             rough = minimize(binned, start, lower, upper, free, tolerance=_ROUGH)
             # What went astray on fewer points starts from where it was told to.
             good = np.isin(rough.status, (Status.OK, Status.AT_BOUND))
             start = np.where(good[:, None], rough.theta, start)
             promised = np.where(good & (bins == 1), rough.decrement, 0.0)
         return start, promised
+
+    def _bears_single_precision(self, objective: TiedObjective) -> bool:
+        """Whether the normal equations at the common start are solved well in seven digits."""
+        start, every = self.ties.start[None], np.ones((1, self.x.size))
+        worst = inflation(objective.information(start, every), self.ties.free[None])
+        return bool(worst[0] < _SINGLE)
 
     def _covariance(
         self,

@@ -152,12 +152,14 @@ class Polynomial:
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
     ) -> FloatArray | None:
         """Add the polynomial and write its derivatives, the powers."""
-        for i, column in enumerate(self.columns):
+        u = at.u.astype(slopes.dtype, copy=False)
+        coefficients = theta[:, self.columns, None].astype(slopes.dtype, copy=False)
+        for i in range(self.columns.size):
             if i == 0:
                 slopes[:, 0] = 1.0
             else:
-                np.multiply(slopes[:, i - 1], at.u, out=slopes[:, i])
-            total += theta[:, column, None] * slopes[:, i]
+                np.multiply(slopes[:, i - 1], u, out=slopes[:, i])
+            total += coefficients[:, i] * slopes[:, i]
         return None
 
 
