@@ -206,11 +206,11 @@ def _alone(
 ) -> IntArray | None:
     """Where each variable's parameter of the model stands, if each has just one of its own."""
     places: dict[str, int] = {}
-    for place, (_, called) in enumerate(sources):
-        for name in called.values():
-            if len(called) > 1 or name in places:
+    for place, (expression, called) in enumerate(sources):
+        for name in expression.names:
+            places[called[name]] = place
+            if len(expression.names) > 1 or len(places) <= place:
                 return None
-            places[name] = place
     if len(places) < len(sources) or places.keys() != set(variables):
         return None
     return np.array([places[name] for name in variables])
