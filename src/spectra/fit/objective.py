@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from spectra.fit.losses import SQUARES, Loss
 from spectra.fit.model import Points, Sum
@@ -17,6 +17,7 @@ IntArray = NDArray[np.intp]
 # Derivatives worked on at once: 1.5 MB, which stays in the caches. No answer depends on it.
 _CHUNK_VALUES = 220_000
 _BLOCK = 8
+_SINGLE: DTypeLike = np.float32
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class SpectraObjective:
 
     def in_single_precision(self) -> SpectraObjective:
         """The same at half the cost, for steps towards a minimum that another will finish."""
-        y, weight = (array.astype(np.float32) for array in (self.y, self.weight))
+        y, weight = (array.astype(_SINGLE) for array in (self.y, self.weight))
         return replace(self, y=y, weight=weight)
 
     def evaluate(self, theta: FloatArray) -> Evaluation:
