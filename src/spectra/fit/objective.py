@@ -14,8 +14,8 @@ from spectra.fit.solver import Evaluation
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-# Derivatives worked on at once: 1.5 MB, which stays in the caches. No answer depends on it.
-_CHUNK_VALUES = 220_000
+# Derivatives worked on at once, which stay in the caches. No answer depends on it.
+_CHUNK_BYTES = 1_760_000
 _BLOCK = 8
 _SINGLE: DTypeLike = np.float32
 
@@ -119,8 +119,8 @@ class SpectraObjective:
         return (y - value) * root, jacobian
 
     def _chunks(self, n_rows: int) -> list[slice]:
-        per_row = max(self.model.columns.size, 1) * self.y.shape[1]
-        size = max(1, _CHUNK_VALUES // per_row)
+        per_row = max(self.model.columns.size, 1) * self.y.shape[1] * self.y.itemsize
+        size = max(1, _CHUNK_BYTES // per_row)
         return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
 
     def _points(self, part: slice) -> Points:
