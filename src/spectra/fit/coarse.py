@@ -58,6 +58,10 @@ def bin_objective(objective: SpectraObjective, size: int) -> SpectraObjective:
 
     weight = group(objective.weight)
     total = weight.sum(axis=2)
-    mean = (weight * group(objective.y)).sum(axis=2) / np.where(total > 0, total, 1.0)
+
+    def average(values: FloatArray) -> FloatArray:
+        return np.asarray((weight * group(values)).sum(axis=2) / np.where(total > 0, total, 1.0))
+
     at = Points(group(objective.at.x).mean(axis=2), group(objective.at.u).mean(axis=2))
-    return replace(objective, at=at, y=mean, weight=total)
+    beside = None if objective.beside is None else average(objective.beside)
+    return replace(objective, at=at, y=average(objective.y), weight=total, beside=beside)

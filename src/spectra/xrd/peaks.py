@@ -14,7 +14,7 @@ from spectra.fit.lineshapes import Doublet, Profile, get_profile
 from spectra.fit.model import Model
 from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
-from spectra.fit.windows import WindowFit, WindowFitter, Windows
+from spectra.fit.windows import WindowFitter
 from spectra.method import Method, setting
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
@@ -27,6 +27,7 @@ from spectra.xrd.nodes import NodeFitter
 from spectra.xrd.plan import FREE_SHAPE_SIGNIFICANCE, SequencePlan, make_plan
 from spectra.xrd.samples import Samples, mean_node
 from spectra.xrd.settle import fit_settled
+from spectra.xrd.tails import Finished, fit_with_tails
 from spectra.xrd.tracks import peaks_table
 
 if TYPE_CHECKING:
@@ -317,17 +318,18 @@ class Peaks(Method):
 
     def _fit_windows(
         self, block: Stack, y: FloatArray, plan: PeaksPlan, rows: NDArray[np.intp]
-    ) -> list[tuple[NDArray[np.intp], Windows, WindowFit]]:
+    ) -> list[Finished]:
         """Fit the frames `rows` of the plan, whose patterns are `block`."""
         fitter = self._fitter(plan.profile, plan.noise)
         sigma = self._sigma(block, y, plan.noise)
         expectation = plan.expectation_of_block().take(rows)
-        return fit_settled(
+        settled = fit_settled(
             lambda windows: fitter.fit(block.x, y, sigma, windows),
             plan.sequence.grouping,
             expectation,
             plan.sequence.wavelength_ratio,
         )
+        return fit_with_tails(fitter, block.x, y, sigma, settled, plan.sequence.n_peaks)
 
     def _fitter(self, profile: Profile | Doublet, noise: Noise) -> WindowFitter:
         return WindowFitter(

@@ -54,7 +54,13 @@ def peaks_table(
         Column("area", f"counts*{u}", "integrated intensity", per_peak, stderr=True),
         Column("height", "counts", "intensity of the profile at its centre", per_peak, stderr=True),
         Column("shape", "", "shape parameter of the profile", per_peak, stderr=True),
-        Column("background", "counts", "background under the centre", per_peak),
+        Column(
+            "background",
+            "counts",
+            "background under the centre, without tails of peaks in other windows",
+            per_peak,
+            stderr=True,
+        ),
         Column(
             "background_poly",
             "counts",
