@@ -18,11 +18,11 @@ from spectra.fit.windows import WindowFit
 from spectra.results import Table
 from spectra.status import Status
 from spectra.xrd.groups import Expectation
+from spectra.xrd.tails import Finished
 from spectra.xrd.tracks import PeakStatus, found
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-Fits = Sequence[tuple[IntArray, Windows, WindowFit, Quantities]]
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,14 @@ class TableFiller:
     expectation: Expectation
     profile: Profile | Doublet
 
-    def columns(self, fits: Fits, rows: IntArray, *, absolute: bool) -> dict[str, NDArray[Any]]:
+    def columns(
+        self, fits: Sequence[Finished], rows: IntArray, *, absolute: bool
+    ) -> dict[str, NDArray[Any]]:
         """Return all columns.
 
         Parameters
         ----------
-        fits : sequence of (members (windows, K), Windows, WindowFit, Quantities)
+        fits : sequence of Finished
             Of the frames `rows` of the block.
         rows : int array
         absolute : bool
@@ -52,12 +54,12 @@ class TableFiller:
         columns["peak_status"][:] = gone.astype(np.int8)
         columns["merged_with"][:] = np.where(self.expectation.expected, -1, merged)
         chi2, dof = np.zeros(n_frames), np.zeros(n_frames)
-        for members, windows, fit, told in fits:
-            frame = rows[windows.frame]
-            np.add.at(chi2, frame, fit.chi2)
-            np.add.at(dof, frame, fit.dof)
-            scale = misfit_scale(fit.chi2, fit.dof, absolute=absolute)
-            self._fill_windows(columns, frame, members, windows, fit, told, scale)
+        for done in fits:
+            frame = rows[done.windows.frame]
+            np.add.at(chi2, frame, done.fit.chi2)
+            np.add.at(dof, frame, done.fit.dof)
+            scale = misfit_scale(done.fit.chi2, done.fit.dof, absolute=absolute)
+            self._fill_windows(columns, frame, done, scale)
         with np.errstate(invalid="ignore", divide="ignore"):
             columns["chi2_reduced"][:] = np.where(dof > 0, chi2 / dof, np.nan)
         there = found(columns["peak_status"])
@@ -101,12 +103,10 @@ class TableFiller:
         self,
         columns: dict[str, NDArray[Any]],
         frame: IntArray,
-        members: IntArray,
-        windows: Windows,
-        fit: WindowFit,
-        told: Quantities,
+        done: Finished,
         scale: FloatArray,
     ) -> None:
+        members, windows, fit = done.members, done.windows, done.fit
         n_peaks = members.shape[1]
         m = len(self.profile.shape_names)
         first = np.arange(n_peaks) * (2 + m)
@@ -118,7 +118,7 @@ class TableFiller:
         columns["center_cov"][at] = np.where(both, center_cov, np.nan)
         for k in range(n_peaks):
             part = slice(int(first[k]), int(first[k]) + 2 + m)
-            values = _told(told, k, scale)
+            values = _told(done.told, k, scale)
             values |= _of_parameters(fit.theta[:, part], cov[:, part, part])
             values |= self._background(fit.theta, values["center"], windows)
             values["window_low"], values["window_high"] = windows.low, windows.high

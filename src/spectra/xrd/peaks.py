@@ -14,7 +14,7 @@ from spectra.fit.lineshapes import Doublet, Profile, get_profile
 from spectra.fit.model import Model
 from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
-from spectra.fit.windows import WindowFitter
+from spectra.fit.windows import WindowFitter, curve_of
 from spectra.method import Method, setting
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
@@ -271,6 +271,8 @@ class Peaks(Method):
     def hand_back(self, source: Stack, frame: int, peak: str) -> ModelResult:
         """Fit the window of one peak in one frame with `lmfit`, from our answer as start.
 
+        The tails of peaks in other windows are taken off the data first.
+
         Parameters
         ----------
         source : Stack
@@ -297,22 +299,25 @@ class Peaks(Method):
             raise SettingError(f"no peak {peak!r}; there are {', '.join(labels)}")
         block = self._cropped(source[frame])
         y = np.asarray(block.signal)
-        for members, windows, fit in self._fit_windows(block, y, plan, np.zeros(1, np.intp)):
-            at = np.argwhere(members == labels.index(peak))
+        for done in self._fit_windows(block, y, plan, np.zeros(1, np.intp)):
+            at = np.argwhere(done.members == labels.index(peak))
             if len(at):
                 row = int(at[0, 0])
-                inside = (block.x >= windows.low[row]) & (block.x <= windows.high[row])
+                low, high = float(done.windows.low[row]), float(done.windows.high[row])
+                inside = (block.x >= low) & (block.x <= high)
+                x = block.x[inside]
+                tails = curve_of(plan.profile, x[None], done.others[[row]])[0]
                 sigma = self._sigma(block, y, plan.noise)
                 return as_lmfit(
                     Model(
-                        tuple((f"{labels[m]}_", plan.profile) for m in members[row]),
+                        tuple((f"{labels[m]}_", plan.profile) for m in done.members[row]),
                         self.background_degree,
                     ),
-                    block.x[inside],
-                    y[0, inside],
+                    x,
+                    y[0, inside] - tails,
                     sigma[0, inside],
-                    fit.theta[row],
-                    (float(windows.low[row]), float(windows.high[row])),
+                    done.fit.theta[row],
+                    (low, high),
                 )
         raise SettingError(f"peak {peak!r} is not expected in frame {frame}")
 

@@ -10,6 +10,8 @@ a window grows as √n in units of its uncertainties, their relative uncertainty
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,7 +23,28 @@ from spectra.xrd.settle import Fit
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-Finished = tuple[IntArray, Windows, WindowFit, Quantities]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The final fits of all windows with K peaks, one row each.
+
+    Attributes
+    ----------
+    members : int array (rows, K)
+        Numbers of the tracked peaks.
+    windows : Windows
+    fit : WindowFit
+    told : Quantities
+    others : array (rows, N, 2 + shape parameters)
+        Parameters of the peaks whose tails were known to the fit; area 0 for none.
+    """
+
+    members: IntArray
+    windows: Windows
+    fit: WindowFit
+    told: Quantities
+    others: FloatArray
 
 
 def fit_with_tails(
@@ -46,14 +69,15 @@ def fit_with_tails(
 
     Returns
     -------
-    list of (members, Windows, WindowFit, Quantities)
+    list of Finished
+        One for each number of peaks K in a window.
     """
     peaks, window = _peaks(fitter, fits, len(y), n_peaks)
     finished = []
     for members, windows, fit in fits:
         others = _beside(peaks, window, members, windows.frame)
         again, told = fitter.refit(x, y, sigma, windows, fit, others)
-        finished.append((members, windows, again, told))
+        finished.append(Finished(members, windows, again, told, others))
     return finished
 
 
