@@ -13,7 +13,6 @@ sample). For N counts, whose likelihood is largest at N, it is (N + ½) ± √N.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +26,12 @@ from spectra.fit.objective import SpectraObjective
 from spectra.fit.uncertainty import propagate
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.intp]
+BoolArray = NDArray[np.bool_]
 
 NAMES = ("center", "area", "fwhm", "height", "background")
 
-# Relative uncertainties of area and fwhm below which the move is at most about 1 % of s.
-_SHARP = 0.01
+# Relative uncertainties of area and fwhm below which the move is at most some 2 % of s.
+_SHARP = 0.02
 # Where the second order is larger than this the third is not small either.
 _LARGEST = 0.3
 # Steps of the differences that stand for derivatives, in standard uncertainties.
@@ -58,25 +57,37 @@ class Quantities:
     stderr: FloatArray
     move: FloatArray
 
-    def take(self, rows: IntArray) -> Quantities:
-        """Return some of the rows."""
-        return Quantities(**{k: v[rows] for k, v in vars(self).items()})
-
     @classmethod
-    def concatenate(cls, parts: Sequence[Quantities]) -> Quantities:
-        """Put quantities of windows with as many peaks one below the other."""
-        names = cls.__annotations__
-        return cls(**{k: np.concatenate([getattr(p, k) for p in parts]) for k in names})
+    def of(cls, model: Model, windows: Windows, theta: FloatArray, cov: FloatArray) -> Quantities:
+        """Evaluate fitted parameters, without any move (see `moves`).
+
+        Backgrounds are those at the fitted centres, taken as places without uncertainty.
+        """
+        # What was held (a weak peak's shape, or one at its natural bound) has no variance.
+        known = np.where(np.isfinite(cov), cov, 0.0)
+        value = _values(model, windows, theta, theta)
+        gradient = _gradients(model, windows, theta)
+        stderr = np.sqrt(propagate(gradient, known[:, None, None]))
+        first = np.array([model.first_parameter(k) for k in range(len(model.peaks))])
+        variance = np.einsum("rii->ri", cov)
+        for q in range(2):
+            stderr[:, :, q] = np.sqrt(variance[:, first + q])
+        return cls(value, stderr, np.zeros_like(value))
+
+    def blurred(self, present: BoolArray) -> BoolArray:
+        """Windows (rows,) in which the noise moves more of `present` (rows, K) than can be left."""
+        unsure = self.stderr[:, :, 1:3] > _SHARP * self.value[:, :, 1:3]
+        return np.asarray((unsure & present[:, :, None]).any(axis=(1, 2)))
 
 
-def quantities(
+def moves(
     objective: SpectraObjective,
     model: Model,
     windows: Windows,
     theta: FloatArray,
     cov: FloatArray,
-) -> Quantities:
-    """Evaluate positions, areas, widths, heights and backgrounds of fitted peaks.
+) -> FloatArray:
+    """Ways from values to the middles of their central 68 % intervals.
 
     Parameters
     ----------
@@ -91,28 +102,14 @@ def quantities(
 
     Returns
     -------
-    Quantities
-        Backgrounds are those at the fitted centres, taken as places without uncertainty.
+    array (rows, K, quantities)
+        Zero where the uncertainty is not known.
     """
-    # What was held (a weak peak's shape, or one at its natural bound) has no variance.
-    known = np.where(np.isfinite(cov), cov, 0.0)
-    value = _values(model, windows, theta, theta)
+    told = Quantities.of(model, windows, theta, cov)
     gradient = _gradients(model, windows, theta)
-    stderr = np.sqrt(propagate(gradient, known[:, None, None]))
-    first = np.array([model.first_parameter(k) for k in range(len(model.peaks))])
-    variance = np.einsum("rii->ri", cov)
-    for q in range(2):
-        stderr[:, :, q] = np.sqrt(variance[:, first + q])
-    move = np.zeros_like(value)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        blurred = (stderr[:, :, 1:3] > _SHARP * value[:, :, 1:3]).any(axis=(1, 2))
-    rows = np.flatnonzero(blurred)
-    if rows.size:
-        some = _Neighbourhood(
-            objective.take(rows), model, windows.take(rows), theta[rows], known[rows]
-        )
-        move[rows] = -stderr[rows] * some.pull_means(gradient[rows], stderr[rows])
-    return Quantities(value, stderr, np.where(np.isfinite(move), move, 0.0))
+    about = _Neighbourhood(objective, model, windows, theta, np.where(np.isfinite(cov), cov, 0.0))
+    move = -told.stderr * about.pull_means(gradient, told.stderr)
+    return np.where(np.isfinite(move), move, 0.0)
 
 
 @dataclass(frozen=True)
@@ -180,9 +177,8 @@ class _Neighbourhood:
 
         No second derivative mixes peaks, so blocks of C will do, all peaks' at once.
         """
-        width = self.model.first_parameter(1) if len(self.model.peaks) > 1 else None
         n_peaks = len(self.model.peaks)
-        width = width or self.model.background_slice.start
+        width = self.model.background_slice.start // n_peaks
         block = np.arange(n_peaks)[:, None] * width + np.arange(width)
         cov = self.cov[:, block[:, :, None], block[:, None, :]]
         scale = np.sqrt(np.einsum("rkii->rki", cov))

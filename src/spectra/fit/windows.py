@@ -14,7 +14,7 @@ from spectra.fit.lineshapes import Doublet, Profile, fwhm_of
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.model import Model
 from spectra.fit.objective import SpectraObjective
-from spectra.fit.quantities import Quantities, quantities
+from spectra.fit.quantities import Quantities, moves
 from spectra.fit.solver import Solution, minimize
 from spectra.fit.starting import Start, linear_problem, linear_start, search_shift, start_at
 from spectra.status import Status
@@ -142,8 +142,9 @@ class WindowFitter:
         windows: Windows,
         fitted: WindowFit,
         others: FloatArray,
-    ) -> tuple[WindowFit, Quantities]:
-        """Fit windows again beside known peaks whose tails run through them.
+        before: FloatArray,
+    ) -> WindowFit:
+        """Fit windows again beside other peaks, whose tails run through them.
 
         A window through which they run so straight that no parameter of a peak would move by
         more than 2 % of its uncertainty keeps its peaks and gets another background.
@@ -153,32 +154,69 @@ class WindowFitter:
         x, y, sigma, windows
             As in `fit`.
         fitted : WindowFit
-            What `fit` made of them.
+            What is known of the windows.
         others : array (rows, N, 2 + shape parameters)
-            Centre, area and shape of N peaks beside each window; area 0 for none.
+            Centre, area and shape of the peaks beside each window; area 0 for none.
+        before : array (rows, N, 2 + shape parameters)
+            The same as `fitted` was found with.
 
         Returns
         -------
         WindowFit
             Its background is what is left without the tails.
-        Quantities
-            What the fit says of each peak.
         """
         model = self.model(windows.center.shape[1])
-        fits, told, order = [], [], []
-        for rows, n, _ in _batches(x, windows):
+        out = fitted.take(np.arange(len(others)))
+        changed = (others != before).any(axis=(1, 2))
+        for batch, n, _ in _batches(x, windows):
+            rows = batch[changed[batch]]
+            if rows.size == 0:
+                continue
             some = windows.take(rows)
             objective, weighted = cut_out(x, y, sigma, some, n, model)
             beside = curve_of(self.profile, objective.at.x, others[rows])
-            objective = replace(objective, beside=beside)
-            start = start_at(x, some, model)
-            fit = self._refit_batch((objective, weighted), start, fitted.take(rows), model)
-            loss = Counts() if self.poisson else SQUARES
-            told.append(quantities(replace(objective, loss=loss), model, some, fit.theta, fit.cov))
-            fits.append(fit)
-            order.append(rows)
-        back = np.argsort(np.concatenate(order))
-        return WindowFit.concatenate(fits).take(back), Quantities.concatenate(told).take(back)
+            change = beside - curve_of(self.profile, objective.at.x, before[rows])
+            straight, bent = _straight_part(objective, change, self.degree)
+            fit = out.take(rows)
+            fit.theta[:, model.background_slice] -= straight
+            again = np.flatnonzero(bent > _BENT**2)
+            if again.size:
+                own = replace(objective, beside=beside).take(again), weighted[again]
+                start = start_at(x, some.take(again), model)
+                fit.put(again, self._refit_batch(own, start, fit.take(again), model))
+            out.put(rows, fit)
+        return out
+
+    def tell(
+        self,
+        x: FloatArray,
+        y: FloatArray,
+        sigma: FloatArray,
+        windows: Windows,
+        fit: WindowFit,
+        others: FloatArray,
+    ) -> Quantities:
+        """Tell positions, areas, widths, heights and backgrounds of fitted peaks.
+
+        Parameters
+        ----------
+        x, y, sigma, windows, fit, others
+            As they were given to `refit` last, and its answer.
+        """
+        model = self.model(windows.center.shape[1])
+        told = Quantities.of(model, windows, fit.theta, fit.cov)
+        blurred = told.blurred(fit.present)
+        for batch, n, _ in _batches(x, windows):
+            rows = batch[blurred[batch]]
+            if rows.size:
+                some = windows.take(rows)
+                objective, _ = cut_out(x, y, sigma, some, n, model)
+                beside = curve_of(self.profile, objective.at.x, others[rows])
+                loss = Counts() if self.poisson else SQUARES
+                objective = replace(objective, beside=beside, loss=loss)
+                parameters = fit.theta[rows], fit.cov[rows]
+                told.move[rows] = moves(objective, model, some, *parameters)
+        return told
 
     def _fit_batch(
         self,
@@ -209,29 +247,20 @@ class WindowFitter:
         model: Model,
     ) -> WindowFit:
         objective, weighted = cut
-        straight, bent = _straight_part(objective, self.degree)
-        before.theta[:, model.background_slice] -= straight
-        rows = np.flatnonzero(bent > _BENT**2)
-        if rows.size == 0:
-            return before
-        start = replace(start, theta=before.theta).take(rows)
-        present, merged_with = before.present[rows], before.merged_with[rows]
+        start = replace(start, theta=before.theta)
+        present, merged_with = before.present, before.merged_with
         width = 2 + len(self.profile.shape_names)
-        enough = weighted[rows].sum(axis=1) > start.free.sum(axis=1)
-        some, gone = np.nonzero(merged_with >= 0)
-        for i, j in zip(some.tolist(), gone.tolist(), strict=True):
-            one = np.array([i])
-            start.widen(one, np.array([j]), merged_with[one, j], width)
+        rows, gone = np.nonzero(merged_with >= 0)
+        # One after the other: several may have merged into the same.
+        for one, other in zip(rows[:, None], gone[:, None], strict=True):
+            start.widen(one, other, merged_with[one, other], width)
+        enough = weighted.sum(axis=1) > start.free.sum(axis=1)
         for k in range(present.shape[1]):
             absent = np.flatnonzero(~present[:, k] & enough)
             start.drop(absent, np.full(absent.size, k), width)
-        own = objective.take(rows)
-        solution = self._solve_near(own, start)
-        self._weed(solution, (own, own), start, present, merged_with, enough, model)
-        own_cut = own, weighted[rows]
-        fit = self._window_fit(solution, own_cut, start, present, merged_with, enough, model)
-        before.put(rows, fit)
-        return before
+        solution = self._solve_near(objective, start)
+        self._weed(solution, (objective, objective), start, present, merged_with, enough, model)
+        return self._window_fit(solution, cut, start, present, merged_with, enough, model)
 
     def _weed(
         self,
@@ -381,14 +410,15 @@ def curve_of(profile: Profile | Doublet, x: FloatArray, peaks: FloatArray) -> Fl
     return total
 
 
-def _straight_part(objective: SpectraObjective, degree: int) -> tuple[FloatArray, FloatArray]:
-    """Background that is nearest to what is beside the model, and χ² of what it leaves (rows,).
+def _straight_part(
+    objective: SpectraObjective, tails: FloatArray, degree: int
+) -> tuple[FloatArray, FloatArray]:
+    """Background that is nearest to a curve (rows, points), and χ² of what it leaves (rows,).
 
     By the inequality of Cauchy and Schwarz no parameter that is fitted by least squares moves
-    by more uncertainties than the root of that χ².
+    by more uncertainties than the root of that χ² when the curve is added to the data.
     """
     flat = Model((), degree)
-    tails = np.zeros_like(objective.y) if objective.beside is None else objective.beside
     alone = SpectraObjective.of(flat, objective.at, tails, objective.weight)
     _, straight, left = linear_problem(alone, flat, np.zeros((len(tails), degree + 1)))
     return straight, left
