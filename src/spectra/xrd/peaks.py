@@ -79,6 +79,13 @@ class Peaks(Method):
     windows of their own. A peak that is not there is LOST in that frame, one that cannot be
     parted from its neighbour is MERGED with it; neither gets numbers.
 
+    The tails of a frame's peaks run through the windows of its other peaks as known curves; the
+    background is what is left without them. Their own uncertainty is not propagated. Value ±
+    standard uncertainty of a position, width, area, height or background is the central 68 %
+    confidence interval to second order in the noise: for weak peaks its middle lies a little
+    beside the likelihood's maximum (see `spectra.fit.quantities`), which stands in the column
+    ``parameters``.
+
     Parameters
     ----------
     low, high : float, optional

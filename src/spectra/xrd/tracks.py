@@ -70,7 +70,7 @@ def peaks_table(
         Column(
             "parameters",
             "",
-            "parameters of the profile: centre, area, then its shape parameters",
+            "parameters of the best fit: centre, area, then the profile's shape parameters",
             ("peak", "parameter"),
         ),
         Column("window_low", u, "lower end of the window the peak was fitted in", per_peak),
