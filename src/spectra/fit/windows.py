@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.beside import curve_of, straight_part
 from spectra.fit.coarse import bin_objective
 from spectra.fit.cutting import Windows, bin_sizes, cut_out, padded_sizes
 from spectra.fit.lineshapes import Doublet, Profile, fwhm_of
@@ -16,7 +17,7 @@ from spectra.fit.model import Model
 from spectra.fit.objective import SpectraObjective
 from spectra.fit.quantities import Quantities, moves
 from spectra.fit.solver import Solution, minimize
-from spectra.fit.starting import Start, linear_problem, linear_start, search_shift, start_at
+from spectra.fit.starting import Start, linear_start, search_shift, start_at
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
@@ -176,7 +177,7 @@ class WindowFitter:
             objective, weighted = cut_out(x, y, sigma, some, n, model)
             beside = curve_of(self.profile, objective.at.x, others[rows])
             change = beside - curve_of(self.profile, objective.at.x, before[rows])
-            straight, bent = _straight_part(objective, change, self.degree)
+            straight, bent = straight_part(objective, change, self.degree)
             fit = out.take(rows)
             fit.theta[:, model.background_slice] -= straight
             again = np.flatnonzero(bent > _BENT**2)
@@ -397,31 +398,6 @@ class WindowFitter:
         drop = np.where(merging, np.where(bigger_left, right, left), drop)
         into = np.where(merging, np.where(bigger_left, left, right), into)
         return drop, into
-
-
-def curve_of(profile: Profile | Doublet, x: FloatArray, peaks: FloatArray) -> FloatArray:
-    """Sum of peaks (rows, N, 2 + shape parameters: centre, area, shape) at x (rows, points)."""
-    total = np.zeros(x.shape)
-    # One after the other: so peaks without area change no bit of the sum.
-    for k in range(peaks.shape[1]):
-        rows = np.flatnonzero(peaks[:, k, 1])
-        center, area, *shape = peaks[rows, k].T[:, :, None]
-        total[rows] += area * profile.value(x[rows], center, *shape)
-    return total
-
-
-def _straight_part(
-    objective: SpectraObjective, tails: FloatArray, degree: int
-) -> tuple[FloatArray, FloatArray]:
-    """Background that is nearest to a curve (rows, points), and χ² of what it leaves (rows,).
-
-    By the inequality of Cauchy and Schwarz no parameter that is fitted by least squares moves
-    by more uncertainties than the root of that χ² when the curve is added to the data.
-    """
-    flat = Model((), degree)
-    alone = SpectraObjective.of(flat, objective.at, tails, objective.weight)
-    _, straight, left = linear_problem(alone, flat, np.zeros((len(tails), degree + 1)))
-    return straight, left
 
 
 def _batches(x: FloatArray, windows: Windows) -> Iterator[tuple[IntArray, int, int]]:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
+from spectra.fit.beside import curve_of
 from spectra.fit.damage import Normal
 from spectra.fit.lineshapes import Doublet, Profile, get_profile
 from spectra.fit.model import Model
 from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
-from spectra.fit.windows import WindowFitter, curve_of
+from spectra.fit.windows import WindowFitter
 from spectra.method import Method, setting
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
