@@ -133,6 +133,11 @@ def bin_objective(objective: SpectraObjective, size: int) -> SpectraObjective:
     # As products with ones: sums over a short axis take several times as long.
     ones = np.ones(size)
     total = np.matmul(weight, ones)
-    mean = np.matmul(weight * group(objective.y), ones) / np.where(total > 0, total, 1.0)
+
+    def average(values: FloatArray) -> FloatArray:
+        sums = np.matmul(weight * group(values), ones)
+        return np.asarray(sums / np.where(total > 0, total, 1.0))
+
     at = Points(group(objective.at.x).mean(axis=2), group(objective.at.u).mean(axis=2))
-    return replace(objective, at=at, y=mean, weight=total)
+    beside = None if objective.beside is None else average(objective.beside)
+    return replace(objective, at=at, y=average(objective.y), weight=total, beside=beside)

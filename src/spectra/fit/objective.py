@@ -35,6 +35,8 @@ class SpectraObjective:
     loss : Loss
     rows : int array
         Which of the spectra stand for the rows of the problem.
+    beside : array (spectra, points), optional
+        Known intensity that the spectra hold besides the model.
     """
 
     model: Sum
@@ -43,6 +45,7 @@ class SpectraObjective:
     weight: FloatArray
     loss: Loss
     rows: IntArray
+    beside: FloatArray | None = None
 
     @classmethod
     def of(
@@ -71,6 +74,7 @@ class SpectraObjective:
             value, slopes, mixing = self.model.value_and_slopes(
                 theta[part], self._points(part), self.y.dtype
             )
+            self._add_beside(value, part)
             y = self.y[self.rows[part]]
             cost[part], omega = self.loss.cost_and_information(
                 value, y, self.weight[self.rows[part]]
@@ -102,16 +106,18 @@ class SpectraObjective:
         return out
 
     def value(self, theta: FloatArray) -> FloatArray:
-        """Model curves (rows, points)."""
-        parts = [
-            self.model.value(theta[part], self._points(part)) for part in self._chunks(len(theta))
-        ]
-        return np.concatenate([np.zeros((0, self.y.shape[1])), *parts])
+        """Curves (rows, points): the model and what is known besides it."""
+        out = np.empty((len(theta), self.y.shape[1]))
+        for part in self._chunks(len(theta)):
+            out[part] = self.model.value(theta[part], self._points(part))
+            self._add_beside(out[part], part)
+        return out
 
     def residual_and_jacobian(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """√ω·(y − f) (rows, points) and √ω·∂f/∂θ (rows, P, points), for few rows."""
         every = slice(0, len(theta))
         value, jacobian = self.model.value_and_jacobian(theta, self._points(every))
+        self._add_beside(value, every)
         y = self.y[self.rows]
         _, omega = self.loss.cost_and_information(value, y, self.weight[self.rows])
         root = np.sqrt(omega)
@@ -122,6 +128,10 @@ class SpectraObjective:
         per_row = max(self.model.columns.size, 1) * self.y.shape[1] * self.y.itemsize
         size = max(1, _CHUNK_BYTES // per_row)
         return [slice(i, min(i + size, n_rows)) for i in range(0, n_rows, size)]
+
+    def _add_beside(self, value: FloatArray, part: slice) -> None:
+        if self.beside is not None:
+            value += self.beside[self.rows[part]]
 
     def _points(self, part: slice) -> Points:
         return self.at.take(self.rows[part])
