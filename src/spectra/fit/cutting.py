@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from spectra.fit.model import Model, Points
@@ -80,9 +81,9 @@ def cut_out(
 ) -> tuple[SpectraObjective, BoolArray]:
     """Copy `n` points around each window out of its spectrum; tell which of them count."""
     first = np.clip(np.searchsorted(x, windows.low), 0, len(x) - n)
-    index = first[:, None] + np.arange(n)
-    xs = x[index]
-    ys, sigmas = y[windows.frame[:, None], index], sigma[windows.frame[:, None], index]
+    # Rows of all windows that could be cut, of which no copy is made.
+    xs = sliding_window_view(x, n)[first]
+    ys, sigmas = (sliding_window_view(v, n, axis=1)[windows.frame, first] for v in (y, sigma))
     weighted = (xs >= windows.low[:, None]) & (xs <= windows.high[:, None])
     weighted &= np.isfinite(ys) & np.isfinite(sigmas) & (sigmas > 0)
     weight = np.where(weighted, 1.0 / np.where(weighted, sigmas, 1.0) ** 2, 0.0)

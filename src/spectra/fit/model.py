@@ -38,7 +38,7 @@ class Points:
         scale = np.maximum(0.5 * (high - low), np.finfo(float).tiny)
         return cls(x, (x - origin[:, None]) / scale[:, None])
 
-    def take(self, rows: IntArray) -> Points:
+    def take(self, rows: IntArray | slice) -> Points:
         """The points of some of the rows."""
         return self if len(self.x) == 1 else Points(self.x[rows], self.u[rows])
 

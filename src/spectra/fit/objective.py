@@ -75,10 +75,9 @@ class SpectraObjective:
                 theta[part], self._points(part), self.y.dtype
             )
             self._add_beside(value, part)
-            y = self.y[self.rows[part]]
-            cost[part], omega = self.loss.cost_and_information(
-                value, y, self.weight[self.rows[part]]
-            )
+            rows = self._rows(part)
+            y = self.y[rows]
+            cost[part], omega = self.loss.cost_and_information(value, y, self.weight[rows])
             misfit = (y - value) * omega
             downhill = np.matmul(slopes, misfit[:, :, None])
             # A factor of one changes no bit: whether it is left out may hang on the neighbours.
@@ -131,10 +130,17 @@ class SpectraObjective:
 
     def _add_beside(self, value: FloatArray, part: slice) -> None:
         if self.beside is not None:
-            value += self.beside[self.rows[part]]
+            value += self.beside[self._rows(part)]
 
     def _points(self, part: slice) -> Points:
-        return self.at.take(self.rows[part])
+        return self.at.take(self._rows(part))
+
+    def _rows(self, part: slice) -> IntArray | slice:
+        """Which of the spectra stand for some rows; a slice where it can be one, to copy nothing."""
+        rows = self.rows[part]
+        first, last = (int(rows[0]), int(rows[-1])) if rows.size else (0, -1)
+        # Rows are never taken twice, and always in their order.
+        return slice(first, last + 1) if last - first + 1 == rows.size else rows
 
 
 def _squares(slopes: FloatArray) -> FloatArray:

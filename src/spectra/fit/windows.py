@@ -27,7 +27,7 @@ IntArray = NDArray[np.intp]
 # Points of the windows worked on together, so that memory stays flat; no answer depends on it.
 _CHUNK_POINTS = 500_000
 # What a rough fit may leave undone before the likelihood of the counts takes over.
-_ROUGH = 1e-4
+_ROUGH = 1e-1
 _FINE = 1e-10
 # A bend below this many uncertainties of any parameter is left to the background.
 _BENT = 0.02
@@ -235,9 +235,10 @@ class WindowFitter:
         n_rows, n_peaks = windows.center.shape
         present = np.ones((n_rows, n_peaks), bool)
         merged_with = np.full((n_rows, n_peaks), -1)
-        solution = self._solve(objective, rough, start)
+        ladder = self._ladder(objective, rough, bins)
+        solution = self._solve(ladder, start)
         enough = weighted.sum(axis=1) > start.free.sum(axis=1)
-        self._weed(solution, (objective, rough), start, present, merged_with, enough, model)
+        self._weed(solution, ladder, start, present, merged_with, enough, model)
         return self._window_fit(solution, cut, start, present, merged_with, enough, model)
 
     def _refit_batch(
@@ -260,13 +261,13 @@ class WindowFitter:
             absent = np.flatnonzero(~present[:, k] & enough)
             start.drop(absent, np.full(absent.size, k), width)
         solution = self._solve_near(objective, start)
-        self._weed(solution, (objective, objective), start, present, merged_with, enough, model)
+        self._weed(solution, (objective,), start, present, merged_with, enough, model)
         return self._window_fit(solution, cut, start, present, merged_with, enough, model)
 
     def _weed(
         self,
         solution: Solution,
-        objectives: tuple[SpectraObjective, SpectraObjective],
+        ladder: tuple[SpectraObjective, ...],
         start: Start,
         present: BoolArray,
         merged_with: IntArray,
@@ -274,7 +275,6 @@ class WindowFitter:
         model: Model,
     ) -> None:
         """Drop peaks that are not there, one after the other, and fit the others again."""
-        objective, rough = objectives
         width = 2 + len(self.profile.shape_names)
         for _ in range(len(model.peaks)):
             drop, into = self._judge(solution, present, model)
@@ -289,7 +289,7 @@ class WindowFitter:
             pairs = drop[merged], into[merged], width
             start.widen(merged, *pairs)
             start.to_centroid(solution.theta, merged, *pairs)
-            fresh = self._solve(objective.take(rows), rough.take(rows), start.take(rows))
+            fresh = self._solve(tuple(o.take(rows) for o in ladder), start.take(rows))
             solution.put(rows, fresh)
 
     def _window_fit(
@@ -330,28 +330,44 @@ class WindowFitter:
         )
         return np.asarray(fwhm_of(self.profile, *shape))
 
-    def _solve(
-        self, objective: SpectraObjective, rough: SpectraObjective, start: Start
-    ) -> Solution:
-        """Minimise, first by least squares on the `rough` objective where that is another one."""
-        if not self.poisson and rough is objective:
-            return self._solve_near(objective, start, damping=1e-3)
-        near = minimize(
-            *(rough, start.theta, start.lower, start.upper, start.free), tolerance=_ROUGH
+    def _ladder(
+        self, objective: SpectraObjective, rough: SpectraObjective, bins: int
+    ) -> tuple[SpectraObjective, ...]:
+        """The objectives on the way from a rough start to all points."""
+        if self.poisson or bins <= 2:
+            return (rough, objective) if rough is not objective else (objective,)
+        return rough, bin_objective(objective, 2), objective
+
+    def _solve(self, ladder: tuple[SpectraObjective, ...], start: Start) -> Solution:
+        """Minimise by least squares on one objective after the other, the last one exactly."""
+        promised = None
+        # The counts' own likelihood is another minimum than that of least squares.
+        for objective in ladder[: -1 if self.poisson and len(ladder) > 1 else None]:
+            start, promised = self._step(objective, start)
+        return self._solve_near(ladder[-1], start, promised)
+
+    def _step(self, objective: SpectraObjective, start: Start) -> tuple[Start, FloatArray]:
+        """Go near the minimum in single precision; what the last step was to gain (rows,)."""
+        found = minimize(
+            *(objective.in_single_precision(), start.theta, start.lower, start.upper, start.free),
+            tolerance=_ROUGH,
         )
-        last = self._solve_near(objective, replace(start, theta=near.theta))
-        last.iterations[:] += near.iterations
-        return last
+        # What went astray starts from where it was told to.
+        good = np.isin(found.status, (Status.OK, Status.AT_BOUND))
+        theta = np.where(good[:, None], found.theta, start.theta)
+        return replace(start, theta=theta), np.where(good, found.decrement, 0.0)
 
     def _solve_near(
-        self, objective: SpectraObjective, start: Start, damping: float = 1e-6
+        self, objective: SpectraObjective, start: Start, promised: FloatArray | None = None
     ) -> Solution:
         """Minimise from a start that is close to the minimum."""
         fine = replace(objective, loss=Counts()) if self.poisson else objective
         return minimize(
             *(fine, start.theta, start.lower, start.upper, start.free),
-            damping=damping,
+            damping=1e-6,
             tolerance=_FINE,
+            # Steps of least squares promise nothing of the likelihood of counts.
+            promised=None if self.poisson else promised,
         )
 
     def _chi2(self, objective: SpectraObjective, solution: Solution) -> FloatArray:
