@@ -136,7 +136,7 @@ class SpectraObjective:
         return self.at.take(self._rows(part))
 
     def _rows(self, part: slice) -> IntArray | slice:
-        """Which of the spectra stand for some rows; a slice where it can be one, to copy nothing."""
+        """Which of the spectra stand for some rows; a slice, which copies nothing, where it can."""
         rows = self.rows[part]
         first, last = (int(rows[0]), int(rows[-1])) if rows.size else (0, -1)
         # Rows are never taken twice, and always in their order.
