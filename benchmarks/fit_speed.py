@@ -22,8 +22,9 @@ from scipy.optimize import least_squares
 
 from benchmarks.harness import DOCUMENT, race, table, write_section
 from spectra.fit import fit_stack
+from spectra.fit.cutting import Windows
 from spectra.fit.lineshapes import get_profile
-from spectra.fit.windows import WindowFitter, Windows
+from spectra.fit.windows import WindowFitter
 
 LN2 = float(np.log(2.0))
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from spectra.fit.solver import Evaluation, covariance, minimize
+from spectra.fit.solver import Evaluation, minimize
 from spectra.status import Status
 
 
@@ -124,14 +123,6 @@ def test_fixed_parameters_stay():
     solution = minimize(objective, start, lower, upper, free)
     assert (solution.theta[:, 2] == true[:, 2]).all()
     np.testing.assert_allclose(solution.theta, true, rtol=1e-7)
-
-
-def test_an_undetermined_parameter_has_no_uncertainty():
-    hessian = np.array([[[4.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 9.0]]])
-    cov = covariance(hessian, np.ones((1, 3), bool))
-    assert np.isnan(cov[0, 0, 0])
-    assert np.isnan(cov[0, 1, 1])
-    assert cov[0, 2, 2] == pytest.approx(1 / 9)
 
 
 def test_a_row_of_nan_does_not_stop_the_others():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from simulate import AREAS, CENTERS, WIDTHS, X, pattern, sequence
 from simulated_cells import WAVELENGTH, lattice_phase, lines_of, peaks_of, scaled
 
 from spectra.fit.lineshapes import get_profile
@@ -110,6 +111,33 @@ def from_patterns(n: int, corrections: tuple[str, ...], seed: int) -> dict:
     return calibrate(method(Peaks()(stack)), true, shifts)
 
 
+def tops() -> np.ndarray:
+    """Heights of the simulated peaks over the background, at scale 1."""
+    heights = [get_profile("pseudo_voigt").peak_height_and_gradient(w, 0.5)[0] for w in WIDTHS]
+    return AREAS * np.array(heights)
+
+
+def from_counts(n: int, top: float, seed: int) -> dict:
+    """Positions, widths, areas and backgrounds of peaks with `top` counts (median) on top."""
+    scale = top / float(np.median(tops()))
+    stack, centers = sequence(n, scale=scale, seed=seed)
+    # Weak peaks stay in: without them the areas of the others would be chosen for their noise.
+    peaks = Peaks(keep=2.0)(stack)
+    flat = pattern(CENTERS[None], np.zeros_like(AREAS))[0]
+    true = {
+        "center": centers,
+        "fwhm": np.broadcast_to(WIDTHS, centers.shape),
+        "area": np.broadcast_to(scale * AREAS, centers.shape),
+        "background": scale * np.interp(centers, X, flat),
+    }
+    pulls = {k: (peaks[k] - v) / peaks[f"{k}_stderr"] for k, v in true.items()}
+    return {k: Calibration(v[np.isfinite(v)]) for k, v in pulls.items()}
+
+
+PEAK_CASES: dict[str, Callable[[int], dict]] = {
+    f"{top:g} counts": lambda n, top=top: from_counts(n, top, 21)
+    for top in (30.0, 100.0, 1e3, 1e4, 1e5, 1e6)
+}
 CASES: dict[str, Callable[[int], dict]] = {
     "tetragonal": lambda n: from_positions(n, ANATASE, (), 1),
     "tetragonal, displacement": lambda n: from_positions(n, ANATASE, ("displacement",), 2),

@@ -31,7 +31,7 @@ class OnResults(MethodConformance):
 
 class TestPeaks(MethodConformance):
     without_uncertainty = frozenset(
-        {"background", "background_poly", "parameters", "window_low", "window_high"}
+        {"background_poly", "parameters", "window_low", "window_high"}
         | {"significance", "center_cov", "chi2_reduced"}
     )
 

@@ -45,6 +45,8 @@ class ProfileBasis:
     ----------
     count : int
         How many.
+    valued : int
+        Of how many, the first, the profile itself is made.
     fill : callable
         (x, center, *shape, out) writes them into the arrays of the sequence `out`.
     mixing : callable
@@ -53,6 +55,7 @@ class ProfileBasis:
     """
 
     count: int
+    valued: int
     fill: Callable[..., None]
     mixing: Callable[..., FloatArray]
 
@@ -76,6 +79,8 @@ class Profile:
         (*shape) to the full width at half maximum and its gradient.
     basis : ProfileBasis, optional
         A cheaper way to the same value and derivatives, for fits.
+    alone : callable, optional
+        A cheaper way to the value alone.
 
     Examples
     --------
@@ -91,10 +96,12 @@ class Profile:
     evaluate: Callable[..., tuple[FloatArray, Gradient]]
     width: Callable[..., tuple[FloatArray, Gradient]]
     basis: ProfileBasis | None = None
+    alone: Callable[..., FloatArray] | None = None
 
     def value(self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike) -> FloatArray:
         """Profile at x: (..., points)."""
-        return self.evaluate(*(np.asarray(v, dtype=float) for v in (x, center, *shape)))[0]
+        arguments = (np.asarray(v, dtype=float) for v in (x, center, *shape))
+        return self.evaluate(*arguments)[0] if self.alone is None else self.alone(*arguments)
 
     def value_and_gradient(
         self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike
@@ -223,6 +230,22 @@ def _pseudo_voigt(
     return g, (4.0 * inverse * by_t, (2.0 * by_width - g) * inverse, mixing)
 
 
+def _pseudo_voigt_alone(
+    x: FloatArray, center: FloatArray, fwhm: FloatArray, eta: FloatArray
+) -> FloatArray:
+    """Evaluate the same without derivatives, in half the time."""
+    inverse = 1.0 / fwhm
+    t2 = np.asarray((x - center) * (2.0 * inverse))
+    t2 = np.multiply(t2, t2, out=np.empty(np.broadcast_shapes(t2.shape, eta.shape)))
+    g = np.empty_like(t2)
+    _fill_gauss(t2, g)
+    g *= (_GAUSS * inverse) * (1.0 - eta)
+    t2 += 1.0
+    np.divide((2.0 / np.pi * inverse) * eta, t2, out=t2)
+    g += t2
+    return g
+
+
 def _fill_pseudo_voigt(
     x: FloatArray,
     center: FloatArray,
@@ -258,7 +281,7 @@ def _fill_gauss(t2: FloatArray, out: FloatArray) -> None:
     if 2 * np.count_nonzero(near) > near.size:
         np.multiply(t2, -_LN2, out=out)
         # Far out the exponential would underflow, which takes ten times as long.
-        np.maximum(out, _FAR, out=out)
+        np.maximum(out, -_LN2 * _NEAR, out=out)
         np.exp(out, out=out)
         out *= near
         return
@@ -414,7 +437,8 @@ PROFILES: Mapping[str, Profile] = {
         Profile(
             *("pseudo_voigt", ("fwhm", "eta"), _FWHM | _ETA, {"eta": 0.5}),
             *(_pseudo_voigt, _own_width),
-            ProfileBasis(4, _fill_pseudo_voigt, _mix_pseudo_voigt),
+            ProfileBasis(4, 2, _fill_pseudo_voigt, _mix_pseudo_voigt),
+            _pseudo_voigt_alone,
         ),
         Profile(
             *("split_pseudo_voigt", ("fwhm", "asymmetry", "eta")),

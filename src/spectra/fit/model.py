@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:
     from spectra.fit.lineshapes import Doublet, Profile, ProfileBasis
@@ -38,7 +38,7 @@ class Points:
         scale = np.maximum(0.5 * (high - low), np.finfo(float).tiny)
         return cls(x, (x - origin[:, None]) / scale[:, None])
 
-    def take(self, rows: IntArray) -> Points:
+    def take(self, rows: IntArray | slice) -> Points:
         """The points of some of the rows."""
         return self if len(self.x) == 1 else Points(self.x[rows], self.u[rows])
 
@@ -98,7 +98,9 @@ class PeakFamily:
         blocks = [slopes[:, i * count : (i + 1) * count] for i in range(len(self.index))]
         basis = getattr(self.profile, "basis", None)
         if basis is not None:
-            basis.fill(x, center, *shape, blocks)
+            # Counted from the first point, positions bear to be rounded to single precision.
+            given = (x - x[..., :1], center - x[..., :1], *shape)
+            basis.fill(*(v.astype(slopes.dtype, copy=False) for v in given), blocks)
             return self._mix(basis, theta, total, slopes)
         unit, gradient = self.profile.value_and_gradient(x, center, *shape)
         np.multiply(gradient[0], area, out=blocks[0])
@@ -117,8 +119,10 @@ class PeakFamily:
         _, area, *shape = (theta[:, index] for index in self.index)
         small = basis.mixing(area, *shape)
         n_rows, count, size, _ = small.shape
-        weights = (small[..., 1] * area[..., None]).transpose(0, 2, 1).reshape(n_rows, 1, -1)
-        total += np.matmul(weights, slopes)[:, 0]
+        weights = (small[..., 1] * area[..., None])[..., : basis.valued]
+        weights = weights.transpose(0, 2, 1).reshape(n_rows, 1, -1)
+        weights = weights.astype(slopes.dtype, copy=False)
+        total += np.matmul(weights, slopes[:, : basis.valued * count])[:, 0]
         mixing = np.zeros((n_rows, size, count, size, count))
         for k in range(count):
             mixing[:, :, k, :, k] = small[:, k]
@@ -148,12 +152,14 @@ class Polynomial:
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
     ) -> FloatArray | None:
         """Add the polynomial and write its derivatives, the powers."""
-        for i, column in enumerate(self.columns):
+        u = at.u.astype(slopes.dtype, copy=False)
+        coefficients = theta[:, self.columns, None].astype(slopes.dtype, copy=False)
+        for i in range(self.columns.size):
             if i == 0:
                 slopes[:, 0] = 1.0
             else:
-                np.multiply(slopes[:, i - 1], at.u, out=slopes[:, i])
-            total += theta[:, column, None] * slopes[:, i]
+                np.multiply(slopes[:, i - 1], u, out=slopes[:, i])
+            total += coefficients[:, i] * slopes[:, i]
         return None
 
 
@@ -184,15 +190,16 @@ class Sum:
         return total
 
     def value_and_slopes(
-        self, theta: FloatArray, at: Points
+        self, theta: FloatArray, at: Points, precision: DTypeLike = np.float64
     ) -> tuple[FloatArray, FloatArray, FloatArray | None]:
         """Curves (rows, points), functions s (rows, C, points), and their mixing (rows, C, C).
 
-        Derivatives in the order of `columns` are Mᵀ·s, or s itself without a matrix.
+        Derivatives in the order of `columns` are Mᵀ·s, or s itself without a matrix. Curves and
+        functions are of the given `precision`.
         """
         n_rows = len(theta)
-        total = np.zeros((n_rows, at.x.shape[1]))
-        slopes = np.empty((n_rows, self.columns.size, at.x.shape[1]))
+        total = np.zeros((n_rows, at.x.shape[1]), precision)
+        slopes = np.empty((n_rows, self.columns.size, at.x.shape[1]), precision)
         mixing: FloatArray | None = None
         first = 0
         for term in self.terms:

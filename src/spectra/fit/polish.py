@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.linalg import qr, solve_triangular
 from scipy.optimize import least_squares
 
-from spectra.fit.solver import Objective, Solution, inflation
+from spectra.fit.covariance import inflation
+from spectra.fit.solver import Objective, Solution
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]

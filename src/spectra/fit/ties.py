@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -140,6 +140,10 @@ class TiedObjective:
     inner: SpectraObjective
     ties: Ties
     sources: Sequence[tuple[Expression, Mapping[str, str]]]
+    alone: IntArray | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "alone", _alone(self.sources, self.ties.variables))
 
     def take(self, rows: IntArray) -> TiedObjective:
         """The same objective for some of the rows."""
@@ -149,7 +153,7 @@ class TiedObjective:
         """Cost, gradient and Hessian by the variables (rows, F)."""
         own, slopes = self.expand(theta)
         found = self.inner.evaluate(own)
-        gradient, hessian = chain(slopes, found.gradient, found.hessian)
+        gradient, hessian = self._chain(slopes, found.gradient, found.hessian)
         return Evaluation(theta, found.cost, gradient, hessian)
 
     def residual_and_jacobian(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -162,7 +166,7 @@ class TiedObjective:
         """Σ ω·∂f/∂φ·∂f/∂φᵀ (rows, F, F) for given ω (rows, points)."""
         own, slopes = self.expand(theta)
         inner = self.inner.information(own, omega)
-        return chain(slopes, np.zeros(own.shape), inner)[1]
+        return self._chain(slopes, np.zeros(own.shape), inner)[1]
 
     def value(self, theta: FloatArray) -> FloatArray:
         """Model curves (rows, points)."""
@@ -182,6 +186,18 @@ class TiedObjective:
                 slopes[:, p, variable] = slope
         return own, slopes
 
+    def _chain(
+        self, slopes: FloatArray, gradient: FloatArray, hessian: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Dᵀ·g and Dᵀ·H·D for D (rows, P, F)."""
+        if self.alone is not None:
+            at = self.alone
+            scale = slopes[:, at, np.arange(at.size)]
+            found = scale[:, :, None] * hessian[:, at[:, None], at]
+            found *= scale[:, None, :]
+            return scale * gradient[:, at], found
+        return chain(slopes, gradient, hessian)
+
 
 def chain(
     slopes: FloatArray, gradient: FloatArray, hessian: FloatArray
@@ -190,3 +206,18 @@ def chain(
     turned = slopes.transpose(0, 2, 1)
     lower = np.matmul(turned, gradient[:, :, None])[:, :, 0]
     return lower, np.matmul(np.matmul(turned, hessian), slopes)
+
+
+def _alone(
+    sources: Sequence[tuple[Expression, Mapping[str, str]]], variables: Sequence[str]
+) -> IntArray | None:
+    """Where each variable's parameter of the model stands, if each has just one of its own."""
+    places: dict[str, int] = {}
+    for place, (expression, called) in enumerate(sources):
+        for name in expression.names:
+            places[called[name]] = place
+            if len(expression.names) > 1 or len(places) <= place:
+                return None
+    if len(places) < len(sources) or places.keys() != set(variables):
+        return None
+    return np.array([places[name] for name in variables])

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.beside import curve_of, straight_part
 from spectra.fit.coarse import bin_objective
+from spectra.fit.cutting import Windows, bin_sizes, cut_out, padded_sizes
 from spectra.fit.lineshapes import Doublet, Profile, fwhm_of
 from spectra.fit.losses import SQUARES, Counts
-from spectra.fit.model import Model, Points
+from spectra.fit.model import Model
 from spectra.fit.objective import SpectraObjective
+from spectra.fit.quantities import Quantities, moves
 from spectra.fit.solver import Solution, minimize
+from spectra.fit.starting import Start, linear_start, search_shift, start_at
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
@@ -23,47 +27,10 @@ IntArray = NDArray[np.intp]
 # Points of the windows worked on together, so that memory stays flat; no answer depends on it.
 _CHUNK_POINTS = 500_000
 # What a rough fit may leave undone before the likelihood of the counts takes over.
-_ROUGH = 1e-4
+_ROUGH = 1e-1
 _FINE = 1e-10
-_LEFT_IN_FWHM = 7.0
-_MOST_BINS = 8
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Where to fit what: one row per window, K peaks in each.
-
-    Attributes
-    ----------
-    frame : int array (rows,)
-        Which spectrum of the block.
-    center, fwhm : array (rows, K)
-        Expected positions and widths, positions ascending.
-    shape : array (rows, K, shape parameters besides the width)
-        Expected further shape parameters.
-    shape_free : bool array (rows, K)
-        Whether they are varied.
-    reach : array (rows, K)
-        How far a centre may lie from its expected place.
-    search : array (rows,)
-        Half-range of common shifts that are tried before the fit (0: none).
-    low, high : array (rows,)
-        Ends of the window.
-    """
-
-    frame: IntArray
-    center: FloatArray
-    fwhm: FloatArray
-    shape: FloatArray
-    shape_free: BoolArray
-    reach: FloatArray
-    search: FloatArray
-    low: FloatArray
-    high: FloatArray
-
-    def take(self, rows: IntArray) -> Windows:
-        """Return some of the rows."""
-        return Windows(**{k: v[rows] for k, v in vars(self).items()})
+# A bend below this many uncertainties of any parameter is left to the background.
+_BENT = 0.02
 
 
 @dataclass(frozen=True)
@@ -102,6 +69,11 @@ class WindowFit:
     def take(self, rows: IntArray) -> WindowFit:
         """Return copies of some of the rows."""
         return WindowFit(**{k: v[rows] for k, v in vars(self).items()})
+
+    def put(self, rows: IntArray, other: WindowFit) -> None:
+        """Replace the `rows` by those of `other`, which has just these."""
+        for name, mine in vars(self).items():
+            mine[rows] = getattr(other, name)
 
     @classmethod
     def concatenate(cls, parts: Sequence[WindowFit]) -> WindowFit:
@@ -155,19 +127,99 @@ class WindowFitter:
         WindowFit
         """
         model = self.model(windows.center.shape[1])
-        sizes = np.stack([_padded_sizes(x, windows), _bins(x, windows)], axis=1)
         parts, order = [], []
-        for n, bins in np.unique(sizes, axis=0).tolist():
-            rows = np.flatnonzero((sizes == (n, bins)).all(axis=1))
-            chunk = max(1, _CHUNK_POINTS // n)
-            for i in range(0, len(rows), chunk):
-                some = windows.take(rows[i : i + chunk])
-                cut = _cut(x, y, sigma, some, n, model)
-                parts.append(self._fit_chunk(cut, bins, x, some, model))
-                order.append(rows[i : i + chunk])
+        for rows, n, bins in _batches(x, windows):
+            some = windows.take(rows)
+            cut = cut_out(x, y, sigma, some, n, model)
+            parts.append(self._fit_batch(cut, bins, x, some, model))
+            order.append(rows)
         return WindowFit.concatenate(parts).take(np.argsort(np.concatenate(order)))
 
-    def _fit_chunk(
+    def refit(
+        self,
+        x: FloatArray,
+        y: FloatArray,
+        sigma: FloatArray,
+        windows: Windows,
+        fitted: WindowFit,
+        others: FloatArray,
+        before: FloatArray,
+    ) -> WindowFit:
+        """Fit windows again beside other peaks, whose tails run through them.
+
+        A window through which they run so straight that no parameter of a peak would move by
+        more than 2 % of its uncertainty keeps its peaks and gets another background.
+
+        Parameters
+        ----------
+        x, y, sigma, windows
+            As in `fit`.
+        fitted : WindowFit
+            What is known of the windows.
+        others : array (rows, N, 2 + shape parameters)
+            Centre, area and shape of the peaks beside each window; area 0 for none.
+        before : array (rows, N, 2 + shape parameters)
+            The same as `fitted` was found with.
+
+        Returns
+        -------
+        WindowFit
+            Its background is what is left without the tails.
+        """
+        model = self.model(windows.center.shape[1])
+        out = fitted.take(np.arange(len(others)))
+        changed = (others != before).any(axis=(1, 2))
+        for batch, n, _ in _batches(x, windows):
+            rows = batch[changed[batch]]
+            if rows.size == 0:
+                continue
+            some = windows.take(rows)
+            objective, weighted = cut_out(x, y, sigma, some, n, model)
+            beside = curve_of(self.profile, objective.at.x, others[rows])
+            change = beside - curve_of(self.profile, objective.at.x, before[rows])
+            straight, bent = straight_part(objective, change, self.degree)
+            fit = out.take(rows)
+            fit.theta[:, model.background_slice] -= straight
+            again = np.flatnonzero(bent > _BENT**2)
+            if again.size:
+                own = replace(objective, beside=beside).take(again), weighted[again]
+                start = start_at(x, some.take(again), model)
+                fit.put(again, self._refit_batch(own, start, fit.take(again), model))
+            out.put(rows, fit)
+        return out
+
+    def tell(
+        self,
+        x: FloatArray,
+        y: FloatArray,
+        sigma: FloatArray,
+        windows: Windows,
+        fit: WindowFit,
+        others: FloatArray,
+    ) -> Quantities:
+        """Tell positions, areas, widths, heights and backgrounds of fitted peaks.
+
+        Parameters
+        ----------
+        x, y, sigma, windows, fit, others
+            As they were given to `refit` last, and its answer.
+        """
+        model = self.model(windows.center.shape[1])
+        told = Quantities.of(model, windows, fit.theta, fit.cov)
+        blurred = told.blurred(fit.present)
+        for batch, n, _ in _batches(x, windows):
+            rows = batch[blurred[batch]]
+            if rows.size:
+                some = windows.take(rows)
+                objective, _ = cut_out(x, y, sigma, some, n, model)
+                beside = curve_of(self.profile, objective.at.x, others[rows])
+                loss = Counts() if self.poisson else SQUARES
+                objective = replace(objective, beside=beside, loss=loss)
+                parameters = fit.theta[rows], fit.cov[rows]
+                told.move[rows] = moves(objective, model, some, *parameters)
+        return told
+
+    def _fit_batch(
         self,
         cut: tuple[SpectraObjective, BoolArray],
         bins: int,
@@ -177,38 +229,80 @@ class WindowFitter:
     ) -> WindowFit:
         objective, weighted = cut
         rough = bin_objective(objective, bins) if bins > 1 else objective
-        start, lower, upper, free = self._start(x, windows, model)
-        enough = weighted.sum(axis=1) > free.sum(axis=1)
-        start = _search_shift(rough, model, start, windows)
-        start = _linear_start(rough, model, start, lower)
+        start = start_at(x, windows, model)
+        theta = search_shift(rough, model, start.theta, windows)
+        start = replace(start, theta=linear_start(rough, model, theta, start.lower))
         n_rows, n_peaks = windows.center.shape
         present = np.ones((n_rows, n_peaks), bool)
         merged_with = np.full((n_rows, n_peaks), -1)
-        solution = self._solve(objective, rough, start, lower, upper, free)
-        for _ in range(n_peaks):
-            drop, into = self._judge(solution, windows, present, model)
+        ladder = self._ladder(objective, rough, bins)
+        solution = self._solve(ladder, start)
+        enough = weighted.sum(axis=1) > start.free.sum(axis=1)
+        self._weed(solution, ladder, start, present, merged_with, enough, model)
+        return self._window_fit(solution, cut, start, present, merged_with, enough, model)
+
+    def _refit_batch(
+        self,
+        cut: tuple[SpectraObjective, BoolArray],
+        start: Start,
+        before: WindowFit,
+        model: Model,
+    ) -> WindowFit:
+        objective, weighted = cut
+        start = replace(start, theta=before.theta)
+        present, merged_with = before.present, before.merged_with
+        width = 2 + len(self.profile.shape_names)
+        rows, gone = np.nonzero(merged_with >= 0)
+        # One after the other: several may have merged into the same.
+        for one, other in zip(rows[:, None], gone[:, None], strict=True):
+            start.widen(one, other, merged_with[one, other], width)
+        enough = weighted.sum(axis=1) > start.free.sum(axis=1)
+        for k in range(present.shape[1]):
+            absent = np.flatnonzero(~present[:, k] & enough)
+            start.drop(absent, np.full(absent.size, k), width)
+        solution = self._solve_near(objective, start)
+        self._weed(solution, (objective,), start, present, merged_with, enough, model)
+        return self._window_fit(solution, cut, start, present, merged_with, enough, model)
+
+    def _weed(
+        self,
+        solution: Solution,
+        ladder: tuple[SpectraObjective, ...],
+        start: Start,
+        present: BoolArray,
+        merged_with: IntArray,
+        enough: BoolArray,
+        model: Model,
+    ) -> None:
+        """Drop peaks that are not there, one after the other, and fit the others again."""
+        width = 2 + len(self.profile.shape_names)
+        for _ in range(len(model.peaks)):
+            drop, into = self._judge(solution, present, model)
             rows = np.flatnonzero((drop >= 0) & enough)
             if rows.size == 0:
-                break
+                return
             present[rows, drop[rows]] = False
             merged_with[rows, drop[rows]] = into[rows]
             # From the beginning again: what the dropped peak has pushed about is no start.
-            width = 2 + len(self.profile.shape_names)
-            columns = drop[rows, None] * width + np.arange(width)
-            free[rows[:, None], columns] = False
-            start[rows, columns[:, 1]] = 0.0
-            _widen_survivors(solution, start, lower, upper, rows, drop, into, width)
-            fresh = self._solve(
-                objective.take(rows),
-                rough.take(rows),
-                start[rows],
-                lower[rows],
-                upper[rows],
-                free[rows],
-            )
+            start.drop(rows, drop[rows], width)
+            merged = rows[into[rows] >= 0]
+            pairs = drop[merged], into[merged], width
+            start.widen(merged, *pairs)
+            start.to_centroid(solution.theta, merged, *pairs)
+            fresh = self._solve(tuple(o.take(rows) for o in ladder), start.take(rows))
             solution.put(rows, fresh)
-        dof = weighted.sum(axis=1) - free.sum(axis=1)
-        status = np.where(enough, solution.status, Status.BAD_INPUT).astype(np.int8)
+
+    def _window_fit(
+        self,
+        solution: Solution,
+        cut: tuple[SpectraObjective, BoolArray],
+        start: Start,
+        present: BoolArray,
+        merged_with: IntArray,
+        enough: BoolArray,
+        model: Model,
+    ) -> WindowFit:
+        objective, weighted = cut
         cov = solution.covariance()
         first = self._columns(model, 0)
         return WindowFit(
@@ -216,8 +310,8 @@ class WindowFitter:
             cov=cov,
             at_bound=solution.at_bound,
             chi2=self._chi2(objective, solution),
-            dof=dof,
-            status=status,
+            dof=weighted.sum(axis=1) - start.free.sum(axis=1),
+            status=np.where(enough, solution.status, Status.BAD_INPUT).astype(np.int8),
             present=present & enough[:, None],
             merged_with=merged_with,
             center=solution.theta[:, first],
@@ -236,67 +330,57 @@ class WindowFitter:
         )
         return np.asarray(fwhm_of(self.profile, *shape))
 
-    def _start(
-        self, x: FloatArray, windows: Windows, model: Model
-    ) -> tuple[FloatArray, FloatArray, FloatArray, BoolArray]:
-        """Start, bounds and freedom of every parameter, each (rows, P)."""
-        n_rows, n_peaks = windows.center.shape
-        shape = (n_rows, model.n_parameters)
-        start = np.zeros(shape)
-        lower, upper = np.full(shape, -np.inf), np.full(shape, np.inf)
-        free = np.ones(shape, bool)
-        step = float(np.median(np.diff(x)))
-        names = self.profile.shape_names
-        # A Voigt has two widths: start with like shares of both.
-        single = sum(n.startswith("fwhm") for n in names) == 1
-        width_share = 1.0 if single else 0.6
-        for k in range(n_peaks):
-            first = model.first_parameter(k)
-            center, fwhm = windows.center[:, k], windows.fwhm[:, k]
-            start[:, first] = center
-            lower[:, first] = center - windows.reach[:, k]
-            upper[:, first] = center + windows.reach[:, k]
-            lower[:, first + 1] = 0.0
-            for j, name in enumerate(names):
-                at = first + 2 + j
-                if name.startswith("fwhm"):
-                    start[:, at] = width_share * fwhm
-                    lower[:, at] = np.maximum(0.25 * fwhm, 0.5 * step) if single else 1e-3 * fwhm
-                    upper[:, at] = 4.0 * fwhm
-                else:
-                    start[:, at] = windows.shape[:, k, j - 1]
-                    free[:, at] = windows.shape_free[:, k]
-                    lower[:, at], upper[:, at] = self.profile.bounds[name]
-        return start, lower, upper, free
+    def _ladder(
+        self, objective: SpectraObjective, rough: SpectraObjective, bins: int
+    ) -> tuple[SpectraObjective, ...]:
+        """The objectives on the way from a rough start to all points."""
+        if self.poisson or bins <= 2:
+            return (rough, objective) if rough is not objective else (objective,)
+        return rough, bin_objective(objective, 2), objective
 
-    def _solve(
-        self,
-        objective: SpectraObjective,
-        rough: SpectraObjective,
-        start: FloatArray,
-        lower: FloatArray,
-        upper: FloatArray,
-        free: BoolArray,
+    def _solve(self, ladder: tuple[SpectraObjective, ...], start: Start) -> Solution:
+        """Minimise by least squares on one objective after the other, the last one exactly."""
+        promised = None
+        # The counts' own likelihood is another minimum than that of least squares.
+        for objective in ladder[: -1 if self.poisson and len(ladder) > 1 else None]:
+            start, promised = self._step(objective, start)
+        return self._solve_near(ladder[-1], start, promised)
+
+    def _step(self, objective: SpectraObjective, start: Start) -> tuple[Start, FloatArray]:
+        """Go near the minimum in single precision; what the last step was to gain (rows,)."""
+        found = minimize(
+            *(objective.in_single_precision(), start.theta, start.lower, start.upper, start.free),
+            tolerance=_ROUGH,
+        )
+        # What went astray starts from where it was told to.
+        good = np.isin(found.status, (Status.OK, Status.AT_BOUND))
+        theta = np.where(good[:, None], found.theta, start.theta)
+        return replace(start, theta=theta), np.where(good, found.decrement, 0.0)
+
+    def _solve_near(
+        self, objective: SpectraObjective, start: Start, promised: FloatArray | None = None
     ) -> Solution:
-        """Minimise, first by least squares on the `rough` objective where that is another one."""
-        if not self.poisson and rough is objective:
-            return minimize(objective, start, lower, upper, free, tolerance=_FINE)
-        near = minimize(rough, start, lower, upper, free, tolerance=_ROUGH)
+        """Minimise from a start that is close to the minimum."""
         fine = replace(objective, loss=Counts()) if self.poisson else objective
-        last = minimize(fine, near.theta, lower, upper, free, damping=1e-6, tolerance=_FINE)
-        last.iterations[:] += near.iterations
-        return last
+        return minimize(
+            *(fine, start.theta, start.lower, start.upper, start.free),
+            damping=1e-6,
+            tolerance=_FINE,
+            # Steps of least squares promise nothing of the likelihood of counts.
+            promised=None if self.poisson else promised,
+        )
 
     def _chi2(self, objective: SpectraObjective, solution: Solution) -> FloatArray:
         """Pearson's χ² for counts, whose deviance does not follow χ² where they are few."""
         if not self.poisson:
             return solution.chi2
         curve = objective.value(solution.theta)
-        weight = np.where(objective.weight > 0, 1.0 / np.maximum(curve, Counts().floor), 0.0)
-        return SQUARES.cost_and_information(curve, objective.y, weight)[0]
+        y, given = objective.y[objective.rows], objective.weight[objective.rows]
+        weight = np.where(given > 0, 1.0 / np.maximum(curve, Counts().floor), 0.0)
+        return SQUARES.cost_and_information(curve, y, weight)[0]
 
     def _judge(
-        self, solution: Solution, windows: Windows, present: BoolArray, model: Model
+        self, solution: Solution, present: BoolArray, model: Model
     ) -> tuple[IntArray, IntArray]:
         """Choose the peak to drop from each row (-1: none), and into which it merged (-1: lost)."""
         n_rows, n_peaks = present.shape
@@ -332,123 +416,11 @@ class WindowFitter:
         return drop, into
 
 
-def _padded_sizes(x: FloatArray, windows: Windows) -> IntArray:
-    """Points that are cut out for each window (rows,): more than it has, in steps.
-
-    Windows of the same size are fitted together; a window's own size alone decides with how
-    many points its sums are formed, and so their last bits.
-    """
-    inside = np.searchsorted(x, windows.high, side="right") - np.searchsorted(x, windows.low)
-    # At least 32 points and an eighth: few sizes are few batches.
-    step = np.exp2(np.maximum(np.floor(np.log2(np.maximum(inside, 1))) - 3.0, 5.0)).astype(int)
-    return np.asarray(np.minimum(-(-np.maximum(inside, 1) // step) * step, len(x)), np.intp)
-
-
-def _bins(x: FloatArray, windows: Windows) -> IntArray:
-    """Points that may be averaged for the rough fit: one, or so that seven are left in a fwhm."""
-    step = float(np.median(np.diff(x)))
-    per_fwhm = windows.fwhm.min(axis=1) / step
-    bins = np.exp2(np.floor(np.log2(np.maximum(per_fwhm / _LEFT_IN_FWHM, 1.0))))
-    return np.asarray(np.minimum(bins, _MOST_BINS), np.intp)
-
-
-def _cut(
-    x: FloatArray, y: FloatArray, sigma: FloatArray, windows: Windows, n: int, model: Model
-) -> tuple[SpectraObjective, BoolArray]:
-    """Copy `n` points around each window out of its spectrum; tell which of them count."""
-    first = np.clip(np.searchsorted(x, windows.low), 0, len(x) - n)
-    index = first[:, None] + np.arange(n)
-    xs = x[index]
-    ys, sigmas = y[windows.frame[:, None], index], sigma[windows.frame[:, None], index]
-    weighted = (xs >= windows.low[:, None]) & (xs <= windows.high[:, None])
-    weighted &= np.isfinite(ys) & np.isfinite(sigmas) & (sigmas > 0)
-    weight = np.where(weighted, 1.0 / np.where(weighted, sigmas, 1.0) ** 2, 0.0)
-    ys = np.where(weighted, ys, 0.0)
-    at = Points.scaled(xs, windows.low, windows.high)
-    return SpectraObjective.of(model, at, ys, weight), weighted
-
-
-def _widen_survivors(
-    solution: Solution,
-    start: FloatArray,
-    lower: FloatArray,
-    upper: FloatArray,
-    rows: IntArray,
-    drop: IntArray,
-    into: IntArray,
-    width: int,
-) -> None:
-    """Let the peak that stands for two go where either was allowed, from their centroid."""
-    merged = rows[into[rows] >= 0]
-    gone, kept = drop[merged] * width, into[merged] * width
-    lower[merged, kept] = np.minimum(lower[merged, kept], lower[merged, gone])
-    upper[merged, kept] = np.maximum(upper[merged, kept], upper[merged, gone])
-    theta = solution.theta[merged]
-    i = np.arange(len(merged))
-    one, other = theta[i, kept + 1], theta[i, gone + 1]
-    total = np.maximum(one + other, np.finfo(float).tiny)
-    start[merged, kept] = (one * theta[i, kept] + other * theta[i, gone]) / total
-    start[merged, kept + 1] = total
-
-
-def _linear_problem(
-    objective: SpectraObjective, model: Model, start: FloatArray
-) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Best areas and background for fixed positions and shapes, and χ² there."""
-    unit = start.copy()
-    areas = np.array([model.first_parameter(k) + 1 for k in range(len(model.peaks))])
-    unit[:, areas] = 1.0
-    linear = np.concatenate(
-        [areas, np.arange(model.background_slice.start, model.background_slice.stop)]
-    )
-    _, jacobian = objective.residual_and_jacobian(unit)
-    columns = np.ascontiguousarray(jacobian[:, linear])
-    y = objective.y[objective.rows] * np.sqrt(objective.weight[objective.rows])
-    normal = np.matmul(columns, columns.transpose(0, 2, 1))
-    diagonal = np.einsum("rii->ri", normal)
-    # A trace of ridge keeps coinciding profiles from making the matrix singular.
-    diagonal += 1e-9 * diagonal + 1e-30
-    right = np.matmul(columns, y[:, :, None])
-    solved = np.linalg.solve(normal, right)
-    misfit = y - np.matmul(solved.transpose(0, 2, 1), columns)[:, 0]
-    return linear, solved[:, :, 0], np.einsum("rn,rn->r", misfit, misfit)
-
-
-def _linear_start(
-    objective: SpectraObjective, model: Model, start: FloatArray, lower: FloatArray
-) -> FloatArray:
-    linear, values, _ = _linear_problem(objective, model, start)
-    best = start.copy()
-    best[:, linear] = np.maximum(values, lower[:, linear])
-    # A peak that starts at zero area has no slope in its position: start a little above.
-    n_peaks = len(model.peaks)
-    areas = best[:, linear[:n_peaks]]
-    highest = areas.max(axis=1, keepdims=True)
-    best[:, linear[:n_peaks]] = np.maximum(areas, 1e-3 * highest)
-    return best
-
-
-def _search_shift(
-    objective: SpectraObjective, model: Model, start: FloatArray, windows: Windows
-) -> FloatArray:
-    """Try common shifts of a window's peaks in steps of half a fwhm; keep the best."""
-    narrowest = windows.fwhm.min(axis=1)
-    steps = np.ceil(windows.search / (0.5 * narrowest)).astype(int)
-    steps = np.where(windows.search > 0.5 * narrowest, np.minimum(steps, 60), 0)
-    best = start.copy()
-    rows = np.flatnonzero(steps)
-    if rows.size == 0:
-        return best
-    centers = np.array([model.first_parameter(k) for k in range(len(model.peaks))])
-    lowest = np.full(len(start), np.inf)
-    for i in range(-int(steps.max()), int(steps.max()) + 1):
-        use = rows[np.abs(i) <= steps[rows]]
-        trial = start[use].copy()
-        shift = i * windows.search[use] / steps[use]
-        trial[:, centers] += shift[:, None]
-        _, values, chi2 = _linear_problem(objective.take(use), model, trial)
-        chi2 = np.where((values[:, : len(centers)] >= 0).all(axis=1), chi2, np.inf)
-        better = chi2 < lowest[use]
-        lowest[use[better]] = chi2[better]
-        best[use[better]] = trial[better]
-    return best
+def _batches(x: FloatArray, windows: Windows) -> Iterator[tuple[IntArray, int, int]]:
+    """Rows that are worked on together, how many points are cut out and binned for them."""
+    sizes = np.stack([padded_sizes(x, windows), bin_sizes(x, windows)], axis=1)
+    for n, bins in np.unique(sizes, axis=0).tolist():
+        rows = np.flatnonzero((sizes == (n, bins)).all(axis=1))
+        chunk = max(1, _CHUNK_POINTS // n)
+        for i in range(0, len(rows), chunk):
+            yield rows[i : i + chunk], n, bins

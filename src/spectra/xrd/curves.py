@@ -28,7 +28,7 @@ def evaluate(stack: Stack, peaks: Results) -> FloatArray:
     Returns
     -------
     array (frames, points)
-        Peaks and background; NaN outside the fitted windows.
+        Peaks, those of other windows too, and background; NaN outside the fitted windows.
     """
     x = stack.x
     model = np.full((len(peaks), len(x)), np.nan)
@@ -47,9 +47,10 @@ def _curve(x: FloatArray, peaks: Results, i: int, there: NDArray[np.intp]) -> Fl
         inside = (x >= window[0]) & (x <= window[1])
         at = x[inside]
         first = members[0]
+        # The background is what is left beside all peaks.
         powers = at - peaks["center"][i, first]
         total = np.polynomial.polynomial.polyval(powers, peaks["background_poly"][i, first])
-        for t in members.tolist():
+        for t in there.tolist():
             center, area, *shape = peaks["parameters"][i, t]
             total = total + area * profile.value(at, center, *shape)
         curve[inside] = total

@@ -10,17 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.lineshapes import Doublet, Profile, breadth_and_gradient, fwhm_and_gradient
+from spectra.fit.cutting import Windows
+from spectra.fit.lineshapes import Doublet, Profile, breadth_and_gradient
+from spectra.fit.quantities import NAMES, Quantities
 from spectra.fit.uncertainty import misfit_scale, propagate
-from spectra.fit.windows import WindowFit, Windows
+from spectra.fit.windows import WindowFit
 from spectra.results import Table
 from spectra.status import Status
 from spectra.xrd.groups import Expectation
+from spectra.xrd.tails import Finished
 from spectra.xrd.tracks import PeakStatus, found
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-Fits = Sequence[tuple[IntArray, Windows, WindowFit]]
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class TableFiller:
     expectation: Expectation
     profile: Profile | Doublet
 
-    def columns(self, fits: Fits, rows: IntArray, *, absolute: bool) -> dict[str, NDArray[Any]]:
+    def columns(
+        self, fits: Sequence[Finished], rows: IntArray, *, absolute: bool
+    ) -> dict[str, NDArray[Any]]:
         """Return all columns.
 
         Parameters
         ----------
-        fits : sequence of (members (windows, K), Windows, WindowFit)
+        fits : sequence of Finished
             Of the frames `rows` of the block.
         rows : int array
         absolute : bool
@@ -50,12 +54,12 @@ class TableFiller:
         columns["peak_status"][:] = gone.astype(np.int8)
         columns["merged_with"][:] = np.where(self.expectation.expected, -1, merged)
         chi2, dof = np.zeros(n_frames), np.zeros(n_frames)
-        for members, windows, fit in fits:
-            frame = rows[windows.frame]
-            np.add.at(chi2, frame, fit.chi2)
-            np.add.at(dof, frame, fit.dof)
-            scale = misfit_scale(fit.chi2, fit.dof, absolute=absolute)
-            self._fill_windows(columns, frame, members, windows, fit, scale)
+        for done in fits:
+            frame = rows[done.windows.frame]
+            np.add.at(chi2, frame, done.fit.chi2)
+            np.add.at(dof, frame, done.fit.dof)
+            scale = misfit_scale(done.fit.chi2, done.fit.dof, absolute=absolute)
+            self._fill_windows(columns, frame, done, scale)
         with np.errstate(invalid="ignore", divide="ignore"):
             columns["chi2_reduced"][:] = np.where(dof > 0, chi2 / dof, np.nan)
         there = found(columns["peak_status"])
@@ -99,11 +103,10 @@ class TableFiller:
         self,
         columns: dict[str, NDArray[Any]],
         frame: IntArray,
-        members: IntArray,
-        windows: Windows,
-        fit: WindowFit,
+        done: Finished,
         scale: FloatArray,
     ) -> None:
+        members, windows, fit = done.members, done.windows, done.fit
         n_peaks = members.shape[1]
         m = len(self.profile.shape_names)
         first = np.arange(n_peaks) * (2 + m)
@@ -115,9 +118,9 @@ class TableFiller:
         columns["center_cov"][at] = np.where(both, center_cov, np.nan)
         for k in range(n_peaks):
             part = slice(int(first[k]), int(first[k]) + 2 + m)
-            own = fit.theta[:, part], cov[:, part, part]
-            values = self._peak_values(*own)
-            values |= self._background(fit.theta, own[0][:, 0], windows)
+            values = _told(done.told, k, scale)
+            values |= _of_parameters(self.profile, fit.theta[:, part], cov[:, part, part])
+            values |= self._background(fit.theta, values["center"], windows)
             values["window_low"], values["window_high"] = windows.low, windows.high
             where = frame, members[:, k]
             for name, value in values.items():
@@ -134,41 +137,6 @@ class TableFiller:
         widths = sum(name.startswith("fwhm") for name in self.profile.shape_names)
         return [0, 2] if widths == 1 else [0]
 
-    def _peak_values(self, theta: FloatArray, cov: FloatArray) -> dict[str, FloatArray]:
-        """Values and uncertainties of one peak from (rows, 2 + m) parameters."""
-        center, area, shape = theta[:, 0], theta[:, 1], theta[:, 2:].T
-        # What was held (a weak peak's shape, or one at its natural bound) has no variance.
-        known = np.where(np.isfinite(cov), cov, 0.0)
-        variance = np.einsum("rii->ri", cov)
-        top, slopes = self.profile.peak_height_and_gradient(*shape)
-        gradient = np.column_stack([np.zeros_like(area), top, *(area * s for s in slopes)])
-        width, width_slopes = fwhm_and_gradient(self.profile, *shape)
-        zeros = np.zeros((len(area), 2))
-        width_gradient = np.column_stack(
-            [zeros, *(np.broadcast_to(s, area.shape) for s in width_slopes)]
-        )
-        breadth, breadth_slopes = breadth_and_gradient(self.profile, *shape)
-        breadth_gradient = np.column_stack(
-            [zeros, *(np.broadcast_to(s, area.shape) for s in breadth_slopes)]
-        )
-        error = np.sqrt(variance)
-        return {
-            "center": center,
-            "center_stderr": error[:, 0],
-            "area": area,
-            "area_stderr": error[:, 1],
-            "fwhm": np.broadcast_to(width, area.shape),
-            "fwhm_stderr": np.sqrt(propagate(width_gradient, known)),
-            "breadth": breadth,
-            "breadth_stderr": np.sqrt(propagate(breadth_gradient, known)),
-            "height": area * top,
-            "height_stderr": np.sqrt(propagate(gradient, known)),
-            "shape": theta[:, -1],
-            "shape_stderr": error[:, -1],
-            "significance": area / error[:, 1],
-            "parameters": theta,
-        }
-
     def _background(
         self, theta: FloatArray, center: FloatArray, windows: Windows
     ) -> dict[str, FloatArray]:
@@ -182,7 +150,37 @@ class TableFiller:
         for i in range(n_terms):
             for j in range(i + 1):
                 poly[:, j] += coefficients[:, i] * comb(i, j) * shift ** (i - j) / half**j
-        return {"background_poly": poly, "background": poly[:, 0]}
+        return {"background_poly": poly}
+
+
+def _told(told: Quantities, k: int, scale: FloatArray) -> dict[str, FloatArray]:
+    """Middles and half widths of the central 68 % intervals of peak number `k`."""
+    values = {}
+    for q, name in enumerate(NAMES):
+        values[name] = told.value[:, k, q] + told.move[:, k, q] * scale
+        values[f"{name}_stderr"] = told.stderr[:, k, q] * np.sqrt(scale)
+    return values
+
+
+def _of_parameters(
+    profile: Profile | Doublet, theta: FloatArray, cov: FloatArray
+) -> dict[str, FloatArray]:
+    """What is told of one peak's parameters (rows, 2 + m) themselves."""
+    error = np.sqrt(np.einsum("rii->ri", cov))
+    breadth, slopes = breadth_and_gradient(profile, *theta[:, 2:].T)
+    gradient = np.zeros_like(theta)
+    for j, slope in enumerate(slopes):
+        gradient[:, 2 + j] = slope
+    # What was held (a weak peak's shape, or one at its natural bound) has no variance.
+    known = np.where(np.isfinite(cov), cov, 0.0)
+    return {
+        "breadth": breadth,
+        "breadth_stderr": np.sqrt(propagate(gradient, known)),
+        "shape": theta[:, -1],
+        "shape_stderr": error[:, -1],
+        "significance": theta[:, 1] / error[:, 1],
+        "parameters": theta,
+    }
 
 
 def _peak_status(fit: WindowFit, k: int, bound: NDArray[np.bool_]) -> NDArray[np.int8]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.windows import Windows
+from spectra.fit.cutting import Windows
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
+from spectra.fit.beside import curve_of
 from spectra.fit.damage import Normal
 from spectra.fit.lineshapes import Doublet, Profile, get_profile
 from spectra.fit.model import Model
 from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
-from spectra.fit.windows import WindowFit, WindowFitter, Windows
+from spectra.fit.windows import WindowFitter
 from spectra.method import Method, setting
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
@@ -27,6 +28,7 @@ from spectra.xrd.nodes import NodeFitter
 from spectra.xrd.plan import FREE_SHAPE_SIGNIFICANCE, SequencePlan, make_plan
 from spectra.xrd.samples import Samples, mean_node
 from spectra.xrd.settle import fit_settled
+from spectra.xrd.tails import Finished, fit_with_tails
 from spectra.xrd.tracks import peaks_table
 
 if TYPE_CHECKING:
@@ -77,6 +79,13 @@ class Peaks(Method):
     frames from starts interpolated between those: overlapping ones together, single ones in
     windows of their own. A peak that is not there is LOST in that frame, one that cannot be
     parted from its neighbour is MERGED with it; neither gets numbers.
+
+    The tails of a frame's peaks run through the windows of its other peaks as known curves; the
+    background is what is left without them. Their own uncertainty is not propagated. Value ±
+    standard uncertainty of a position, width, area, height or background is the central 68 %
+    confidence interval to second order in the noise: for weak peaks its middle lies a little
+    beside the likelihood's maximum (see `spectra.fit.quantities`), which stands in the column
+    ``parameters``.
 
     Parameters
     ----------
@@ -270,6 +279,8 @@ class Peaks(Method):
     def hand_back(self, source: Stack, frame: int, peak: str) -> ModelResult:
         """Fit the window of one peak in one frame with `lmfit`, from our answer as start.
 
+        The tails of peaks in other windows are taken off the data first.
+
         Parameters
         ----------
         source : Stack
@@ -296,38 +307,42 @@ class Peaks(Method):
             raise SettingError(f"no peak {peak!r}; there are {', '.join(labels)}")
         block = self._cropped(source[frame])
         y = np.asarray(block.signal)
-        for members, windows, fit in self._fit_windows(block, y, plan, np.zeros(1, np.intp)):
-            at = np.argwhere(members == labels.index(peak))
+        for done in self._fit_windows(block, y, plan, np.zeros(1, np.intp)):
+            at = np.argwhere(done.members == labels.index(peak))
             if len(at):
                 row = int(at[0, 0])
-                inside = (block.x >= windows.low[row]) & (block.x <= windows.high[row])
+                low, high = float(done.windows.low[row]), float(done.windows.high[row])
+                inside = (block.x >= low) & (block.x <= high)
+                x = block.x[inside]
+                tails = curve_of(plan.profile, x[None], done.others[[row]])[0]
                 sigma = self._sigma(block, y, plan.noise)
                 return as_lmfit(
                     Model(
-                        tuple((f"{labels[m]}_", plan.profile) for m in members[row]),
+                        tuple((f"{labels[m]}_", plan.profile) for m in done.members[row]),
                         self.background_degree,
                     ),
-                    block.x[inside],
-                    y[0, inside],
+                    x,
+                    y[0, inside] - tails,
                     sigma[0, inside],
-                    fit.theta[row],
-                    (float(windows.low[row]), float(windows.high[row])),
+                    done.fit.theta[row],
+                    (low, high),
                 )
         raise SettingError(f"peak {peak!r} is not expected in frame {frame}")
 
     def _fit_windows(
         self, block: Stack, y: FloatArray, plan: PeaksPlan, rows: NDArray[np.intp]
-    ) -> list[tuple[NDArray[np.intp], Windows, WindowFit]]:
+    ) -> list[Finished]:
         """Fit the frames `rows` of the plan, whose patterns are `block`."""
         fitter = self._fitter(plan.profile, plan.noise)
         sigma = self._sigma(block, y, plan.noise)
         expectation = plan.expectation_of_block().take(rows)
-        return fit_settled(
+        settled = fit_settled(
             lambda windows: fitter.fit(block.x, y, sigma, windows),
             plan.sequence.grouping,
             expectation,
             plan.sequence.wavelength_ratio,
         )
+        return fit_with_tails(fitter, block.x, y, sigma, settled, plan.sequence.n_peaks)
 
     def _fitter(self, profile: Profile | Doublet, noise: Noise) -> WindowFitter:
         return WindowFitter(

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.solver import covariance
+from spectra.fit.covariance import covariance
 from spectra.xrd.likelihood import Frames, Likelihood, State, factor
 from spectra.xrd.model import CellModel
 from spectra.xrd.pulls import fade

@@ -18,7 +18,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.windows import WindowFit, Windows
+from spectra.fit.cutting import Windows
+from spectra.fit.windows import WindowFit
 from spectra.status import Status
 from spectra.xrd.groups import Expectation, Grouping
 from spectra.xrd.plan import alpha2_distance

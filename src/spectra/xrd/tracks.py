@@ -55,7 +55,13 @@ def peaks_table(
         Column("area", f"counts*{u}", "integrated intensity", per_peak, stderr=True),
         Column("height", "counts", "intensity of the profile at its centre", per_peak, stderr=True),
         Column("shape", "", "shape parameter of the profile", per_peak, stderr=True),
-        Column("background", "counts", "background under the centre", per_peak),
+        Column(
+            "background",
+            "counts",
+            "background under the centre, without tails of peaks in other windows",
+            per_peak,
+            stderr=True,
+        ),
         Column(
             "background_poly",
             "counts",
@@ -65,7 +71,7 @@ def peaks_table(
         Column(
             "parameters",
             "",
-            "parameters of the profile: centre, area, then its shape parameters",
+            "parameters of the best fit: centre, area, then the profile's shape parameters",
             ("peak", "parameter"),
         ),
         Column("window_low", u, "lower end of the window the peak was fitted in", per_peak),

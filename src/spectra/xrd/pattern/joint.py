@@ -22,7 +22,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.solver import Evaluation, covariance, minimize
+from spectra.fit.covariance import covariance
+from spectra.fit.solver import Evaluation, minimize
 from spectra.xrd.pattern.functions import Function
 from spectra.xrd.pattern.objective import PatternObjective
 

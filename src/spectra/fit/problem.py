@@ -1,0 +1,270 @@
+"""A checked `lmfit` model with the spectra it is to be fitted to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from spectra.errors import SettingError
+from spectra.fit.coarse import approach
+from spectra.fit.covariance import covariance
+from spectra.fit.expressions import parse_expression
+from spectra.fit.losses import SQUARES, Counts, Loss, Robust
+from spectra.fit.model import Points
+from spectra.fit.objective import SpectraObjective
+from spectra.fit.polish import needs_polish, polish
+from spectra.fit.solver import Solution, minimize
+from spectra.fit.ties import TiedObjective, Ties
+from spectra.fit.translate import Translation, translate
+from spectra.fit.uncertainty import point_sigma
+from spectra.status import Status
+
+if TYPE_CHECKING:
+    import lmfit
+    from lmfit.model import ModelResult
+
+    from spectra.fit.batch import StackFit
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+# Spectra worked on together, so that memory stays flat; no answer depends on it.
+_TOGETHER = 512
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A checked model with its data."""
+
+    model: lmfit.Model
+    params: lmfit.Parameters
+    x: FloatArray
+    y: FloatArray
+    weights: FloatArray | None
+    errors: str
+    loss: Loss
+    ties: Ties
+    translation: Translation
+
+    @classmethod
+    def of(
+        cls,
+        model: lmfit.Model,
+        params: lmfit.Parameters,
+        x: ArrayLike,
+        y: ArrayLike,
+        weights: ArrayLike | None,
+        errors: str,
+        loss: Loss,
+    ) -> Problem:
+        axis = np.asarray(x, dtype=float)
+        data = np.atleast_2d(np.asarray(y))
+        if axis.ndim != 1 or data.ndim != 2 or data.shape[1] != axis.size:
+            raise SettingError(
+                f"x has the shape {axis.shape} and y {data.shape}: give (points,) and "
+                "(spectra, points)"
+            )
+        if not np.isfinite(axis).all():
+            raise SettingError("x holds NaN or infinities: leave those points out")
+        given = None if weights is None else np.atleast_2d(np.asarray(weights, dtype=float))
+        if given is not None and given.shape not in (data.shape, (1, axis.size)):
+            raise SettingError(f"weights have the shape {given.shape}, y {data.shape}")
+        if errors == "given" and given is None:
+            raise SettingError("errors='given' needs weights (1/σ)")
+        if errors == "counts" and given is not None:
+            raise SettingError("errors='counts' takes no weights: they follow from the counts")
+        missing = [name for name in model.param_names if name not in params]
+        if missing:
+            raise SettingError(
+                f"the parameters lack {', '.join(missing)}: start from model.make_params()"
+            )
+        ties = Ties.of(params)
+        example = {name: float(params[name].value) for name in params}
+        return cls(
+            *(model, params, axis, data, given, errors, loss, ties),
+            translate(model, example, axis),
+        )
+
+    def starts(self, given: Mapping[str, ArrayLike] | None) -> FloatArray:
+        """Start of every variable for every spectrum (spectra, variables)."""
+        start = np.tile(self.ties.start, (len(self.y), 1))
+        for name, values in (given or {}).items():
+            if name not in self.ties.variables:
+                raise SettingError(
+                    f"starts: {name!r} is not a parameter to be varied or fixed; there are "
+                    f"{', '.join(self.ties.variables)}"
+                )
+            column = np.asarray(values, dtype=float)
+            if column.shape not in ((), (len(self.y),)):
+                raise SettingError(
+                    f"starts of {name!r} have the shape {column.shape} for {len(self.y)} spectra"
+                )
+            start[:, self.ties.variables.index(name)] = column
+        return start
+
+    def objective(self, part: slice, loss: Loss) -> tuple[TiedObjective, NDArray[np.intp]]:
+        """Data of some spectra as the solver wants them, and their numbers of points."""
+        y = np.asarray(self.y[part], dtype=float)
+        weights = self._weights(y, part)
+        use = np.isfinite(y) & np.isfinite(weights) & (weights != 0)
+        weight = np.where(use, weights, 0.0) ** 2
+        inner = SpectraObjective.of(
+            self.translation.model,
+            Points(self.x[None], self.x[None]),
+            np.where(use, y, 0.0),
+            weight,
+            loss,
+        )
+        sources = tuple(
+            (parse_expression(text, frozenset(names)), names)
+            for text, names in self.translation.sources
+        )
+        return TiedObjective(inner, self.ties, sources), use.sum(axis=1)
+
+    def _weights(self, y: FloatArray, part: slice) -> FloatArray:
+        if self.errors == "counts":
+            return 1.0 / point_sigma(y, None, "counts")
+        if self.weights is None:
+            return np.ones_like(y)
+        rows = self.weights if len(self.weights) == 1 else self.weights[part]
+        return np.broadcast_to(rows, y.shape)
+
+    def fit(
+        self, start: FloatArray, part: slice, tolerance: float, max_iterations: int
+    ) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
+        """Fit some spectra: values, stderr, covar, status, χ², dof, iterations."""
+        ties = self.ties
+        rows = start[part]
+        lower, upper = (np.broadcast_to(b, rows.shape) for b in (ties.lower, ties.upper))
+        free = np.tile(ties.free, (len(rows), 1))
+        with np.errstate(all="ignore"):
+            rough, n_points = self.objective(part, SQUARES)
+            rows, promised = approach(
+                *(rough, ties.start, rows, lower, upper, free),
+                same=self.loss is SQUARES,
+            )
+            objective = rough
+            if self.loss is not SQUARES:
+                objective, _ = self.objective(part, self.loss)
+            solution = minimize(
+                objective,
+                rows,
+                lower,
+                upper,
+                free,
+                max_iterations=max_iterations,
+                tolerance=tolerance,
+                promised=promised,
+            )
+            cov = self._covariance(objective, solution, start[part], lower, upper, tolerance)
+        dof = n_points - free.sum(axis=1)
+        bad = dof < 0
+        solution.status[bad] = Status.BAD_INPUT
+        cov *= self._scale(solution, dof)[:, None, None]
+        values, stderr = self._report(solution, cov, bad)
+        varied = np.flatnonzero(ties.free)
+        covar = cov[:, varied[:, None], varied]
+        covar[bad] = np.nan
+        return values, stderr, covar, solution.status, solution.chi2, dof, solution.iterations
+
+    def _covariance(
+        self,
+        objective: TiedObjective,
+        solution: Solution,
+        start: FloatArray,
+        lower: FloatArray,
+        upper: FloatArray,
+        tolerance: float,
+    ) -> FloatArray:
+        """Covariances, not scaled (rows, F, F), after the last digits have been seen to."""
+        if self.loss is SQUARES:
+            cov = solution.covariance()
+            doubtful = needs_polish(solution, tolerance) | (solution.status == Status.NOT_CONVERGED)
+            usable = np.isfinite(solution.chi2) & (objective.inner.weight > 0).any(axis=1)
+            rows = np.flatnonzero(doubtful & usable)
+            if rows.size:
+                cov[rows] = polish(objective, solution, start, lower, upper, rows)
+            return cov
+        if not isinstance(self.loss, Robust):
+            return solution.covariance()
+        inner = objective.inner
+        bend, square = self.loss.sandwich(objective.value(solution.theta), inner.y, inner.weight)
+        vary = solution.free & ~solution.at_bound
+        bread = covariance(objective.information(solution.theta, bend), vary)
+        filling = objective.information(solution.theta, square)
+        known = np.nan_to_num(bread)
+        cov = np.matmul(np.matmul(known, filling), known)
+        return np.where(np.isfinite(bread), cov, np.nan)
+
+    def _scale(self, solution: Solution, dof: NDArray[np.intp]) -> FloatArray:
+        """What covariances are multiplied by (rows,)."""
+        # The sandwich of a robust fit holds the scatter of the residuals already.
+        if self.errors != "residual" or isinstance(self.loss, Robust):
+            return np.ones(len(dof))
+        return np.where(dof > 0, solution.chi2 / np.maximum(dof, 1), np.nan)
+
+    def _report(
+        self, solution: Solution, cov: FloatArray, bad: BoolArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values and uncertainties of all parameters, ties included (rows, Q)."""
+        found = self.ties.values(solution.theta)
+        variance = np.einsum("rii->ri", cov)
+        values = np.empty((len(cov), len(self.ties.names)))
+        stderr = np.zeros_like(values)
+        vary = solution.free & ~solution.at_bound
+        for q, name in enumerate(self.ties.names):
+            dual = found[name]
+            values[:, q] = dual.value
+            if name in self.ties.variables:
+                stderr[:, q] = np.sqrt(variance[:, self.ties.variables.index(name)])
+                continue
+            if not dual.slopes:
+                continue
+            # What is fixed or held by a bound adds nothing; what is not determined, NaN.
+            index = np.array(list(dual.slopes), dtype=np.intp)
+            gradient = np.stack([np.broadcast_to(s, len(cov)) for s in dual.slopes.values()], 1)
+            gradient = np.where(vary[:, index], gradient, 0.0)
+            square = gradient[:, :, None] * gradient[:, None, :]
+            parts = np.where(square != 0, square * cov[:, index[:, None], index], 0.0)
+            stderr[:, q] = np.sqrt(parts.sum(axis=(1, 2)))
+        failed = bad | ~np.isfinite(solution.chi2)
+        values[failed], stderr[failed] = np.nan, np.nan
+        return values, stderr
+
+    def parts(self) -> list[slice]:
+        """Spectra that are worked on together."""
+        return [slice(i, i + _TOGETHER) for i in range(0, len(self.y), _TOGETHER)]
+
+    def curves(self, fits: StackFit) -> FloatArray:
+        """Fitted curves (spectra, points)."""
+        columns = [fits.names.index(name) for name in self.ties.variables]
+        parts = []
+        for part in self.parts():
+            objective, _ = self.objective(part, SQUARES)
+            parts.append(objective.value(fits.values[part][:, columns]))
+        return np.concatenate(parts)
+
+    def as_lmfit(self, fits: StackFit, index: int) -> ModelResult:
+        """Return one fit as a genuine `lmfit` result."""
+        from spectra.fit.bridge import as_model_result
+
+        part = slice(index, index + 1)
+        y = np.asarray(self.y[index], dtype=float)
+        with np.errstate(all="ignore"):
+            weights = self._weights(y[None], part)[0]
+        if self.errors == "counts":
+            curve = self.curves_of(fits, index)
+            weights = 1.0 / np.sqrt(np.maximum(curve, Counts().floor))
+        return as_model_result(
+            self.model, self.params, self.x, y, weights, fits, index, self.errors
+        )
+
+    def curves_of(self, fits: StackFit, index: int) -> FloatArray:
+        """Fitted curve of one spectrum (points,)."""
+        columns = [fits.names.index(name) for name in self.ties.variables]
+        objective, _ = self.objective(slice(index, index + 1), SQUARES)
+        return np.asarray(objective.value(fits.values[index : index + 1][:, columns])[0])
