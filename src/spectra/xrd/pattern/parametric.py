@@ -11,13 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.fit.uncertainty import misfit_scale
 from spectra.method import Method, setting
-from spectra.results import Column, Results, Table
+from spectra.results import Results, Table
 from spectra.stack import Stack, Variable
 from spectra.status import Status
-from spectra.xrd.pattern.functions import Function, Subject, make_function
-from spectra.xrd.pattern.joint import Common, Joint, Problem, eliminate, solve_jointly
+from spectra.xrd.pattern.coefficients import (
+    describe_functions,
+    judge_functions,
+    table_with_functions,
+)
+from spectra.xrd.pattern.functions import Subject, make_function
+from spectra.xrd.pattern.joint import Common, Problem, eliminate, solve_jointly
 from spectra.xrd.pattern.lebail import LeBail
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
@@ -175,10 +179,10 @@ class Parametric(Method):
         joint = solve_jointly(problem, alone.theta[rows], np.concatenate(starts))
         theta = alone.theta.copy()
         theta[rows] = joint.theta
-        widened, fit = _judge(problem, joint, alone.cost[rows])
+        widened, fit = judge_functions(problem, joint, alone.cost[rows])
         attrs = {
             **plan.attrs,
-            **_describe(common, list(matched.values()), layout.names, joint.beta, widened),
+            **describe_functions(common, list(matched.values()), layout.names, joint.beta, widened),
             "function_variable": {"name": self.variable, "unit": variable.unit},
             "function_fit": {**fit, "frames": len(rows), "passes": joint.iterations},
         }
@@ -191,7 +195,9 @@ class Parametric(Method):
             free_value=np.where(alone.free[:, at], alone.theta[:, at], np.nan),
             free_stderr=alone.stderr[:, at],
             converged=joint.converged,
-            table=_table(plan.table, [layout.names[c] for c in matched], list(matched.values())),
+            table=table_with_functions(
+                plan.table, [layout.names[c] for c in matched], list(matched.values())
+            ),
             attrs=attrs,
         )
 
@@ -423,79 +429,6 @@ def _present(model: PatternModel, columns: IntArray, present: BoolArray) -> Bool
             if model.layout.names[column].startswith(f"{phase.name}."):
                 on[:, q] = present[:, number]
     return on
-
-
-def _judge(problem: Problem, joint: Joint, alone: FloatArray) -> tuple[FloatArray, dict[str, Any]]:
-    """How well the functions describe the frames: covariance and figures.
-
-    What χ² of all frames loses by the functions is itself a χ², with as many degrees of freedom
-    as there are values less coefficients; where it is improbable, the functions are too simple
-    and their covariance is widened as in `misfit_scale`.
-    """
-    loss = float(np.maximum(((joint.cost - alone) / problem.scale).sum(), 0.0))
-    determined = int(np.isfinite(np.diagonal(joint.covariance)).sum())
-    dof = int(problem.on.sum()) - determined
-    widening = float(misfit_scale(np.array(loss), np.array(dof), absolute=True))
-    figures = {
-        "chi2": loss,
-        "dof": dof,
-        "scaled": float(np.sqrt(widening)),
-        "left": joint.left,
-        "converged": joint.converged,
-    }
-    return joint.covariance * widening, figures
-
-
-def _describe(
-    common: Common,
-    texts: list[str],
-    names: tuple[str, ...],
-    beta: FloatArray,
-    covariance: FloatArray,
-) -> dict[str, Any]:
-    """The functions as plain data."""
-    with np.errstate(invalid="ignore"):
-        stderr = np.sqrt(np.diagonal(covariance))
-    told = []
-    for function, column, text, part in zip(
-        common.functions, common.columns.tolist(), texts, common.parts, strict=True
-    ):
-        told.append(
-            {
-                "parameter": names[column],
-                "function": text,
-                **_constants(function),
-                "coefficients": [
-                    {"name": c.name, "unit": c.unit, "meaning": c.meaning, "value": v, "stderr": s}
-                    for c, v, s in zip(
-                        function.coefficients,
-                        beta[part].tolist(),
-                        _plain(stderr[part]),
-                        strict=True,
-                    )
-                ],
-            }
-        )
-    return {"functions": told, "function_covariance": [_plain(row) for row in covariance]}
-
-
-def _constants(function: Function) -> dict[str, Any]:
-    """What is fixed in a function: origin or knots."""
-    found = {name: getattr(function, name, None) for name in ("origin", "knots")}
-    return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items() if v is not None}
-
-
-def _plain(values: FloatArray) -> list[float | None]:
-    """Numbers as JSON can hold them: None where not determined."""
-    return [v if np.isfinite(v) else None for v in values.tolist()]
-
-
-def _table(table: Table, names: list[str], texts: list[str]) -> Table:
-    column = Column(
-        "free_value", "", "parameter as the frame by itself has it", ("function",), stderr=True
-    )
-    coords = {**table.coords, "function": {"name": np.array(names), "function": np.array(texts)}}
-    return replace(table, columns=(*table.columns, column), coords=coords)
 
 
 def _make_refinement(value: Any) -> WholePattern:
