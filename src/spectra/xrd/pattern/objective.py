@@ -36,6 +36,21 @@ class Prior:
     mean: FloatArray
     precision: FloatArray
 
+    @classmethod
+    def of_cells(cls, model: PatternModel, count: int) -> Prior:
+        """Cells lie within their range, for `count` patterns.
+
+        Far too weak to move anything that a pattern determines, it keeps a direction that a
+        pattern does not, such as b against c of a cell just where they cross, from spoiling
+        what it does.
+        """
+        layout = model.layout
+        precision = np.zeros(layout.size)
+        for number in range(len(model.phases)):
+            at = model.cell_columns(number)
+            precision[at] = 4.0 / (layout.upper[at] - layout.lower[at]) ** 2
+        return cls(np.tile(layout.start, (count, 1)), np.tile(precision, (count, 1)))
+
 
 @dataclass(frozen=True)
 class PatternObjective:
@@ -54,7 +69,7 @@ class PatternObjective:
     loss : Loss
     rows : int array
         Which of the patterns stand for the rows of the problem.
-    prior : Prior, optional
+    prior : Prior
         Adds (θ − mean)²·precision to the cost.
     """
 
@@ -66,7 +81,7 @@ class PatternObjective:
     weight: FloatArray
     loss: Loss
     rows: IntArray
-    prior: Prior | None = None
+    prior: Prior
 
     @classmethod
     def of(
@@ -88,6 +103,7 @@ class PatternObjective:
             tiles.cut(weight),
             loss,
             np.arange(len(y)),
+            Prior.of_cells(model, len(y)),
         )
 
     @property
@@ -158,13 +174,12 @@ class PatternObjective:
                 keep = np.delete(np.arange(len(columns) + 1), last)
                 gradient[part, columns] = squares[:, last, keep]
                 hessian[part, columns[:, None], columns] = squares[:, keep[:, None], keep]
-        if self.prior is not None:
-            away = self.prior.mean[self.rows] - theta
-            pull = self.prior.precision[self.rows] * away
-            cost += (pull * away).sum(axis=1)
-            gradient[:, self.active] += pull[:, self.active]
-            diagonal = np.einsum("rii->ri", hessian)
-            diagonal[:, self.active] += self.prior.precision[self.rows][:, self.active]
+        away = self.prior.mean[self.rows] - theta
+        pull = self.prior.precision[self.rows] * away
+        cost += (pull * away).sum(axis=1)
+        gradient[:, self.active] += pull[:, self.active]
+        diagonal = np.einsum("rii->ri", hessian)
+        diagonal[:, self.active] += self.prior.precision[self.rows][:, self.active]
         return Evaluation(theta, cost, gradient, hessian)
 
     def curve(self, theta: FloatArray) -> FloatArray:

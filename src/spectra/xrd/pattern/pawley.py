@@ -135,12 +135,11 @@ def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
 
 def _prior(objective: PatternObjective, theta: FloatArray) -> Prior:
     """Belief in the intensities of `theta` (rows, P)."""
-    shape = (len(objective.y), theta.shape[1])
-    mean, precision = np.zeros(shape), np.zeros(shape)
-    mean[objective.rows] = theta
+    mean, precision = objective.prior.mean.copy(), objective.prior.precision.copy()
     for at in _intensity_columns(objective.model):
         own = theta[:, at]
         sigma = np.abs(own) + _VAGUE * np.abs(own).max(axis=1, keepdims=True)
+        mean[objective.rows, at] = own
         precision[objective.rows, at] = 1.0 / sigma**2
     return Prior(mean, precision)
 

@@ -22,6 +22,8 @@ _EARLY_ITERATIONS = 12
 _LAST_ITERATIONS = 25
 # Relative difference of axes that wide lines may confuse.
 _ALIKE = 0.01
+# Share of χ² by which an exchange of axes must be better.
+_CLEARLY = 0.01
 # Significance of a phase whose shape is refined on the way.
 _SEEN = 4.0
 
@@ -136,6 +138,8 @@ def refine_in_stages(
     free = np.tile(narrow[-1].free & ~objective.tied, (len(ends), 1))
     last = solve(each, ends, free, max_iterations=_LAST_ITERATIONS, tolerance=_ROUGH)
     cost = last.chi2.reshape(len(ways), count)
+    # Axes keep the order they were given in unless the other is clearly better.
+    cost[2:] *= 1.0 + _CLEARLY
     best = np.nan_to_num(cost, nan=np.inf).argmin(axis=0)
     return np.asarray(last.theta.reshape(len(ways), count, -1)[best, every])
 
