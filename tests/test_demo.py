@@ -26,7 +26,8 @@ def test_pulls_dead_frame_and_verdict():
     pulls, _ = compare(Record({"peaks": peaks, "cell": cell, "strain": strain}, stack), truth)
     good = pulls[np.isfinite(pulls)]
     assert good.size == stack.n_frames - 1
-    assert good.mean() == pytest.approx(0, abs=0.15)
+    # Four standard errors of the mean of so many pulls.
+    assert good.mean() == pytest.approx(0, abs=0.2)
     assert good.std(ddof=1) == pytest.approx(1, abs=0.15)
     assert peaks.status[DEAD_FRAME] == Status.NO_SIGNAL
     assert np.isnan(cell["volume"][DEAD_FRAME, 0])

