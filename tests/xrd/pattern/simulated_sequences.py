@@ -57,7 +57,8 @@ def method(**changes):
 def model_of(refinement):
     """Its model, starting at its usual starts."""
     stack = Stack.from_arrays(X, np.ones((1, X.size)), noise="counts")
-    return refinement._model(stack, [load_phase(p) for p in refinement.phases], X, 100.0 + X)
+    phases = [load_phase(p) for p in refinement.phases]
+    return refinement.first_model(stack, phases, X, 100.0 + X)[1]
 
 
 def theta_of(model, n, **values):

@@ -132,7 +132,7 @@ def test_equals_brute_force():
     results = parametric.fit(stack, plan)
     model, names = plan.pattern.model, refined_names(results)
     own = [model.layout.index(n) for n in names if n not in functions]
-    objective = refinement._objective(model, stack.x, stack.signal, sigma, "given")
+    objective = refinement.objective(model, stack.x, stack.signal, sigma, "given")
     observed = objective.tiles.join(objective.y)
     held = np.tile(model.layout.start, (4, 1))
 

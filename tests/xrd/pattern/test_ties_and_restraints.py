@@ -17,7 +17,7 @@ ATOMS = ("LaB6.B1.x", "LaB6.B1.u_iso")
 
 def objective_of(refinement, model, theta):
     y = expected(model, theta) * (1.0 + 0.02 * np.sin(X))
-    return refinement._objective(model, X, y, np.sqrt(y), "given")
+    return refinement.objective(model, X, y, np.sqrt(y), "given")
 
 
 def numeric_gradient(objective, theta, columns):

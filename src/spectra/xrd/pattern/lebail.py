@@ -16,10 +16,11 @@ from spectra.xrd.pattern.intensities import share_out
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
+from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.refine import Refined, refine, solve, through_stages
 from spectra.xrd.pattern.stages import Stage
 from spectra.xrd.pattern.table import with_intensities
-from spectra.xrd.pattern.wholepattern import PatternPlan, WholePattern
+from spectra.xrd.pattern.wholepattern import WholePattern
 from spectra.xrd.profile.instrument import Instrument
 
 FloatArray = NDArray[np.float64]

@@ -26,9 +26,10 @@ from spectra.xrd.pattern.lebail import LeBail
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.pawley import Pawley
+from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.refine import Refined, refine
 from spectra.xrd.pattern.rietveld import Rietveld
-from spectra.xrd.pattern.wholepattern import PatternPlan, WholePattern
+from spectra.xrd.pattern.wholepattern import WholePattern
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

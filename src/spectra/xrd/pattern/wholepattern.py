@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.fit.damage import Normal
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
 from spectra.method import Method, setting
@@ -36,6 +35,7 @@ from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
+from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
 from spectra.xrd.pattern.restraints import Restraints
 from spectra.xrd.pattern.restraints import Spec as RestraintSpec
@@ -64,56 +64,6 @@ _ERRORS = ("auto", "counts", "given", "residual")
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
 TILE = 128
 _FEWEST_POINTS = 50
-
-
-@dataclass(frozen=True)
-class PatternPlan:
-    """What a refinement needs to know about the sequence.
-
-    ``start``, ``strengths`` and ``level`` are None in the plan of the whole sequence and stand
-    in the part that is cut for a block.
-    """
-
-    table: Table
-    model: PatternModel
-    free: BoolArray
-    starts: Starts
-    noise: Noise
-    normal: Normal
-    masses: tuple[float, ...]
-    attrs: dict[str, Any]
-    n_frames: int
-    start: FloatArray | None = None
-    strengths: tuple[FloatArray, ...] | None = None
-    level: FloatArray | None = None
-
-    def cut(self, first: int, stop: int) -> PatternPlan:
-        """The part for frames ``first:stop`` of the sequence."""
-        frames = np.arange(first, stop, dtype=float)
-        return replace(
-            self,
-            start=self.starts.at(frames),
-            strengths=self.starts.strengths_at(frames),
-            level=self.normal.level_at(frames),
-        )
-
-    def whole(self) -> PatternPlan:
-        """The plan, cut for all frames if it has not been cut."""
-        return self if self.start is not None else self.cut(0, self.n_frames)
-
-    def cut_again(self, first: int, stop: int) -> PatternPlan:
-        """The part for some frames of the block the plan was cut for."""
-        plan = self.whole()
-        assert plan.start is not None
-        assert plan.strengths is not None
-        assert plan.level is not None
-        some = slice(first, stop)
-        return replace(
-            plan,
-            start=plan.start[some],
-            strengths=tuple(s[some] for s in plan.strengths),
-            level=plan.level[some],
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,9 +191,7 @@ class WholePattern(Method):
                 f"{self.name}: none of the {source.n_frames} frames has a usable signal between "
                 f"{low:g} and {high:g} deg"
             )
-        measurement = self._measurement(source, samples.x, nodes[0].y)
-        model = self._starting(self._model(measurement, phases), measurement, nodes[0].y)
-        model = self._constrained(model.bounded(self.bounds), phases)
+        measurement, model = self.first_model(source, phases, samples.x, nodes[0].y)
         free = self._chosen(model)
         check_free(model.layout, free)
         stages = make_stages(model.layout, free, self.cell_error)
@@ -369,6 +317,14 @@ class WholePattern(Method):
         for first, last in self.exclude:
             use &= ~((x >= first) & (x <= last))
         return use
+
+    def first_model(
+        self, source: Stack, phases: list[Phase], x: FloatArray, y: FloatArray
+    ) -> tuple[Measurement, PatternModel]:
+        """The model before anything is refined, for a first pattern y at x (points,), deg."""
+        measurement = self._measurement(source, x, y)
+        model = self._starting(self._model(measurement, phases), measurement, y)
+        return measurement, self._constrained(model.bounded(self.bounds), phases)
 
     def _measurement(self, source: Stack, x: FloatArray, y: FloatArray) -> Measurement:
         instrument = make_instrument(
