@@ -7,7 +7,9 @@ from itertools import pairwise
 import numpy as np
 from scipy.integrate import quad
 
-from spectra.xrd.profile.tch import tch
+from spectra.fit.lineshapes import get_profile
+
+TCH = get_profile("tch")
 
 
 def smeared(two_theta, s_l, h_l, gamma_g, gamma_l, offsets):
@@ -49,7 +51,7 @@ def smeared(two_theta, s_l, h_l, gamma_g, gamma_l, offsets):
 
         def line(phi, at=sign * offset):
             shift = np.degrees(phi - angle)
-            return float(tch(np.array([at - shift]), gamma_g, gamma_l)[0][0])
+            return float(TCH.value(at - shift, 0.0, gamma_g, gamma_l))
 
         out.append(integral(line) / norm)
     return np.array(out)

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from fcj import smeared
+from fcj import TCH, smeared
 from slopes import assert_slope
 
 from spectra.errors import SettingError
+from spectra.fit.lineshapes import tch_parts
 from spectra.xrd.profile.axial import NODES, axial_nodes, nodes_needed
-from spectra.xrd.profile.tch import TchLines, tch
 
 # 2θ, S/L, H/L, Γ_G, Γ_L: synchrotron, laboratory, low and high angles, S = H and S ≠ H
 CASES = [
@@ -33,14 +33,15 @@ def _at(two_theta, s_l, h_l, count):
 
 def _profile(two_theta, s_l, h_l, gamma_g, gamma_l, offsets, count):
     nodes = _at(two_theta, s_l, h_l, count)
-    lines = tch(offsets[None, :] - nodes.shift[0, 0][:, None], gamma_g, gamma_l)[0]
+    delta = offsets[None, :] - nodes.shift[0, 0][:, None]
+    lines = TCH.value(delta, 0.0, gamma_g, gamma_l)
     return (nodes.weight[0, 0][:, None] * lines).sum(axis=0)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_against_brute_force(case):
     two_theta, s_l, h_l, gamma_g, gamma_l = case
-    width = float(TchLines.of(gamma_g, gamma_l).fwhm)
+    width = float(tch_parts(np.asarray(gamma_g), np.asarray(gamma_l))[0][0])
     count = int(nodes_needed([[two_theta]], [s_l], [h_l], [[width]])[0, 0])
     offsets = np.linspace(-3.0, 3.0, 13) * width
     expected = smeared(*case, offsets)
@@ -59,7 +60,7 @@ def test_rule_for_many_lines(tolerance):
         h_l = min(s_l * 10 ** rng.uniform(-1, 1), 0.04)
         total, mix = 10 ** rng.uniform(-2.0, -0.5), rng.uniform(0, 1)
         gammas = (total * (1 - mix), total * mix)
-        width = float(TchLines.of(*gammas).fwhm)
+        width = float(tch_parts(*(np.asarray(g) for g in gammas))[0][0])
         count = int(nodes_needed([[two_theta]], [s_l], [h_l], [[width]], tolerance)[0, 0])
         if count == NODES[-1]:
             continue
@@ -124,7 +125,9 @@ def test_derivative_of_the_profile():
     """Through the nodes to the line, at S = H, all in one."""
     case, offsets, count = (12.0, 0.015, 0.015, 0.06, 0.03), np.linspace(-0.3, 0.2, 31), 8
     nodes = _at(*case[:3], count)
-    value, by_delta, *_ = tch(offsets[None, :] - nodes.shift[0, 0][:, None], *case[3:])
+    delta = offsets[None, :] - nodes.shift[0, 0][:, None]
+    value, (by_center, *_) = TCH.value_and_gradient(delta, 0.0, *case[3:])
+    by_delta = -by_center
     for i, name in enumerate(("two_theta", "s_l", "h_l")):
         weight_slope = getattr(nodes, f"weight_by_{name}")[0, 0][:, None]
         shift_slope = getattr(nodes, f"shift_by_{name}")[0, 0][:, None]

@@ -32,6 +32,7 @@ from spectra.xrd.profile.intensity import (
     SuorttiRoughness,
 )
 from spectra.xrd.profile.stephens import StephensStrain
+from spectra.xrd.profile.texture import HarmonicTexture, MarchDollase
 from spectra.xrd.profile.widths import (
     CAGLIOTI,
     LORENTZ,
@@ -205,6 +206,7 @@ def build_model(
     *,
     widths: Sequence[tuple[str, ...]],
     factors: tuple[str, ...],
+    textures: Sequence[tuple[FactorTerm, ...]],
     background: Background,
     limits: tuple[float, float],
     cell_range: float,
@@ -221,6 +223,8 @@ def build_model(
         For each phase, of `WIDTHS` or ``stephens``.
     factors : tuple of str
         Of `FACTORS`.
+    textures : sequence of tuple of FactorTerm
+        For each phase.
     background : Background
     limits : (float, float)
         Range of 2θ (deg).
@@ -231,7 +235,9 @@ def build_model(
     instrument = geometry.instrument
     polarisation = Polarisation(instrument.monochromator, instrument.polarisation)
     made, nodes = [], []
-    for phase, found, amplitude, own in zip(phases, listed, amplitudes, widths, strict=True):
+    for phase, found, amplitude, own, texture in zip(
+        phases, listed, amplitudes, widths, textures, strict=True
+    ):
         made.append(
             PhaseModel(
                 name=phase.name,
@@ -240,6 +246,7 @@ def build_model(
                 constraint=CellConstraint.of(phase.crystal_system),
                 amplitude=amplitude,
                 widths=tuple(_width(n, phase, found) for n in own),
+                factors=texture,
                 cell_range=cell_range,
             )
         )
@@ -277,6 +284,19 @@ def _width(name: str, phase: Phase, listed: Reflections) -> WidthTerm:
         return StephensStrain.of(listed.hkl, phase.operations.laue(), phase.cell)
     term: WidthTerm = _named("widths", {**WIDTHS, "stephens": None}, name)
     return term
+
+
+def make_texture(
+    phase: Phase, listed: Reflections, axis: Sequence[float] | None, order: int | None
+) -> tuple[FactorTerm, ...]:
+    """Preferred orientation of a phase: along an axis (hkl), in harmonics up to an order."""
+    laue = phase.operations.laue()
+    terms: list[FactorTerm] = []
+    if axis is not None:
+        terms.append(MarchDollase.of(listed.hkl, axis, phase.cell, laue))
+    if order is not None:
+        terms.append(HarmonicTexture.of(listed.hkl, phase.cell, laue, order))
+    return tuple(terms)
 
 
 def _axial_nodes(instrument: Instrument, listed: Reflections, fwhm: float) -> IntArray:

@@ -28,6 +28,7 @@ from spectra.xrd.pattern.build import (
     geometry_of,
     list_reflections,
     make_instrument,
+    make_texture,
     typical_fwhm,
 )
 from spectra.xrd.pattern.constrained import ConstrainedPattern
@@ -82,6 +83,12 @@ class WholePattern(Method):
     profile: tuple[str, ...] = setting((), "widths of the instrument that are refined")
     widths: tuple[str, ...] | Mapping[str, tuple[str, ...]] = setting(
         ("size", "strain"), "widths of the sample that are refined: of all phases, or by phase"
+    )
+    march_dollase: Mapping[str, tuple[float, float, float]] = setting(
+        None, "axis hkl of preferred orientation, by phase"
+    )
+    harmonics: Mapping[str, int] = setting(
+        None, "order of spherical harmonics of preferred orientation, by phase"
     )
     factors: tuple[str, ...] = setting((), "factors on intensities, e.g. 'capillary'")
     low: float | None = setting(None, "lower end of the range used", unit="deg")
@@ -151,6 +158,9 @@ class WholePattern(Method):
             set_(self, name, tuple(str(v) if isinstance(v, Path) else v for v in value))
         set_(self, "instrument", str(self.instrument))
         set_(self, "start", dict(self.start or {}))
+        set_(self, "harmonics", dict(self.harmonics or {}))
+        axes = (self.march_dollase or {}).items()
+        set_(self, "march_dollase", {k: tuple(float(i) for i in v) for k, v in axes})
         set_(self, "ties", {k: str(v) for k, v in (self.ties or {}).items()})
         set_(self, "bounds", {k: _pair(self.name, k, v) for k, v in (self.bounds or {}).items()})
         set_(self, "restraints", tuple(_restraint(self.name, r) for r in self.restraints))
@@ -182,6 +192,7 @@ class WholePattern(Method):
             )
         noise = self._noise(source)
         phases = [load_phase(p) for p in self.phases]
+        self._check_names(phases)
         samples = Samples.read(source, noise, self.coarse_frames, self._range())
         normal = samples.learn() if len(samples.frame) else None
         nodes = samples.nodes(normal) if normal else []
@@ -345,8 +356,12 @@ class WholePattern(Method):
             phases,
             listed,
             [self._amplitude(p, f, instrument) for p, f in zip(phases, listed, strict=True)],
-            widths=[self._widths_of(p.name, phases) for p in phases],
+            widths=[self._widths_of(p.name) for p in phases],
             factors=self.factors,
+            textures=[
+                make_texture(p, f, self.march_dollase.get(p.name), self.harmonics.get(p.name))
+                for p, f in zip(phases, listed, strict=True)
+            ],
             background=Background(self.background_degree, self.background_inverse, self.humps),
             limits=limits,
             cell_range=self.cell_range,
@@ -374,14 +389,22 @@ class WholePattern(Method):
             restraints=Restraints.of(model.layout, phases, model.phases, self.restraints),
         )
 
-    def _widths_of(self, name: str, phases: list[Phase]) -> tuple[str, ...]:
+    def _check_names(self, phases: list[Phase]) -> None:
+        """Refuse settings by phase that name none."""
+        known = [p.name for p in phases]
+        by_phase = {"march_dollase": self.march_dollase, "harmonics": self.harmonics}
+        if isinstance(self.widths, Mapping):
+            by_phase["widths"] = self.widths
+        for what, names in by_phase.items():
+            if unknown := [n for n in names if n not in known]:
+                raise SettingError(
+                    f"{self.name}: {what} names the phase {unknown[0]!r}; there are "
+                    f"{', '.join(known)}"
+                )
+
+    def _widths_of(self, name: str) -> tuple[str, ...]:
         if not isinstance(self.widths, Mapping):
             return self.widths
-        known = [p.name for p in phases]
-        if unknown := [n for n in self.widths if n not in known]:
-            raise SettingError(
-                f"{self.name}: widths name the phase {unknown[0]!r}; there are {', '.join(known)}"
-            )
         return self.widths.get(name, ("size", "strain"))
 
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
@@ -475,6 +498,7 @@ class WholePattern(Method):
         names = [
             *(f"{p.name}.{c.name}" for p in model.phases for c in p.cell_coefficients),
             *(f"{p.name}.{n}" for p in model.phases for t in p.widths for n in t.names),
+            *(f"{p.name}.{n}" for p in model.phases for t in p.factors for n in t.names),
             *(a.name for a in model.aberrations),
             *self.profile,
             *model.background.names,
