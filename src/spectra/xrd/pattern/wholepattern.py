@@ -342,6 +342,11 @@ class WholePattern(Method):
             *(self.name, self.instrument, self.radiation, self.wavelength, self.geometry),
             source.metadata,
         )
+        # Axial divergence is cut into as many lines as the values need that are started from.
+        known = instrument.values
+        started = {n: v for n, v in self.start.items() if n in known}
+        if started:
+            instrument = instrument.refined_to(started)
         return Measurement(instrument, (float(x[0]), float(x[-1])), typical_fwhm(x, y))
 
     def _model(self, measurement: Measurement, phases: list[Phase]) -> PatternModel:
