@@ -13,7 +13,6 @@ from spectra.fit.beside import curve_of
 from spectra.fit.damage import Normal
 from spectra.fit.lineshapes import Doublet, Profile, get_profile
 from spectra.fit.model import Model
-from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
 from spectra.fit.windows import WindowFitter
 from spectra.method import Method, setting
@@ -27,6 +26,7 @@ from spectra.xrd.groups import Expectation, Grouping
 from spectra.xrd.nodes import NodeFitter
 from spectra.xrd.plan import FREE_SHAPE_SIGNIFICANCE, SequencePlan, make_plan
 from spectra.xrd.samples import Samples, mean_node
+from spectra.xrd.screen import choose_noise, screen
 from spectra.xrd.settle import fit_settled
 from spectra.xrd.tails import Finished, fit_with_tails
 from spectra.xrd.tracks import peaks_table
@@ -175,7 +175,7 @@ class Peaks(Method):
             If the axis has too few points in the range, or no frame can be used.
         """
         x = source.x[self._inside(source)]
-        noise = self._noise(source)
+        noise = choose_noise(source, self.errors, self.name)
         profile, ratio = self._line(source)
         fitter = self._fitter(profile, noise)
         grouping = Grouping(self.link, self.window, float(x[0]), float(x[-1]))
@@ -238,29 +238,14 @@ class Peaks(Method):
     def fit(self, block: Stack, plan: PeaksPlan) -> Results:
         """Fit all peaks of all frames of a block."""
         cropped = self._cropped(block)
-        y = np.asarray(cropped.signal)
-        status, messages = judge_frames(y)
-        given = cropped.status != Status.OK
-        status = np.where(given, cropped.status, status).astype(np.int8)
-        texts = [
-            own if not bad else before
-            for own, bad, before in zip(messages, given, cropped.messages, strict=True)
-        ]
-        rows = np.flatnonzero(status == Status.OK)
-        usable = cropped[rows]
-        clean, damage = plan.normal.inspect(
-            usable.x,
-            usable.axis.unit,
-            y[rows],
-            self._sigma(usable, y[rows], plan.noise),
-            plan.level_of_block()[rows],
-        )
-        fits = self._fit_windows(usable, clean, plan, rows)
+        seen = screen(cropped, plan.noise, plan.normal, plan.level_of_block())
+        rows, texts = seen.rows, list(seen.messages)
+        fits = self._fit_windows(cropped[rows], seen.y, plan, rows)
         filler = TableFiller(plan.table, plan.expectation_of_block(), plan.profile)
         columns = filler.columns(fits, rows, absolute=plan.noise != "unknown")
-        faint = np.nansum(y, axis=1) < _FAINT * plan.sequence.typical
-        status, notes = filler.judge(columns, status, faint)
-        for row, wrong in zip(rows.tolist(), damage, strict=True):
+        faint = np.nansum(np.asarray(cropped.signal), axis=1) < _FAINT * plan.sequence.typical
+        status, notes = filler.judge(columns, seen.status, faint)
+        for row, wrong in zip(rows.tolist(), seen.damage, strict=True):
             if wrong:
                 # What the fit says of the rest of the frame stands, with its reason.
                 texts[row] = "; ".join(filter(None, (wrong, notes[row])))
@@ -352,17 +337,6 @@ class Peaks(Method):
     def _sigma(self, block: Stack, y: FloatArray, noise: Noise) -> FloatArray:
         errors = None if block.errors is None else np.asarray(block.errors)
         return point_sigma(y, errors, noise)
-
-    def _noise(self, source: Stack) -> Noise:
-        if self.errors == "auto":
-            return source.noise
-        if self.errors == "given" and source.errors is None:
-            raise SettingError(
-                f'{self.name}: errors = "given", but the stack carries no uncertainties; '
-                'use "counts" for raw counts or "residual"'
-            )
-        choices: dict[str, Noise] = {"counts": "counts", "given": "given", "residual": "unknown"}
-        return choices[self.errors]
 
     def _line(self, source: Stack) -> tuple[Profile | Doublet, float]:
         """Return the profile of a line and λ(Kα2)/λ(Kα1) (1 for a single line)."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.errors import SettingError
 from spectra.fit.damage import Normal
 from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
@@ -15,6 +17,28 @@ from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+
+
+# What a setting `errors` may be, and the noise that stands for it.
+NOISE: Mapping[str, Noise] = {"counts": "counts", "given": "given", "residual": "unknown"}
+
+
+def choose_noise(stack: Stack, errors: str, method: str) -> Noise:
+    """Noise of a stack's signal, as the setting `errors` of a method says.
+
+    Raises
+    ------
+    SettingError
+        If uncertainties are to be given and are not.
+    """
+    if errors == "auto":
+        return stack.noise
+    if errors == "given" and stack.errors is None:
+        raise SettingError(
+            f'{method}: errors = "given", but the stack carries no uncertainties; '
+            'use "counts" for raw counts or "residual"'
+        )
+    return NOISE[errors]
 
 
 @dataclass(frozen=True)

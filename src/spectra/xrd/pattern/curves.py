@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,14 +10,13 @@ from numpy.typing import NDArray
 from spectra.errors import ResultsError
 from spectra.fit.uncertainty import point_sigma
 from spectra.results import Results
-from spectra.stack import Noise, Stack
+from spectra.stack import Stack
 from spectra.xrd.lattice import inverse_d2
 from spectra.xrd.pattern.amplitude import HeldStrengths
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.wholepattern import WholePattern
 from spectra.xrd.phases import PhaseStatus
-
-_NOISE: Mapping[str, Noise] = {"counts": "counts", "given": "given", "residual": "unknown"}
+from spectra.xrd.screen import NOISE
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -106,7 +104,7 @@ def pattern_curves(
     if any(isinstance(p.amplitude, HeldStrengths) for p in model.phases):
         ends = np.cumsum([len(p.hkl) for p in model.phases])[:-1]
         model = model.with_strengths(np.split(some["intensity"], ends, axis=1))
-    noise = _NOISE[results.attrs["errors"]]
+    noise = NOISE[results.attrs["errors"]]
     sigma = point_sigma(observed, None if block.errors is None else np.asarray(block.errors), noise)
     objective = method.objective(model, block.x, observed, sigma, noise)
     tiles = objective.tiles

@@ -49,7 +49,7 @@ from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.profile.instrument import Instrument
 from spectra.xrd.samples import NodeData, Samples
-from spectra.xrd.screen import Screened, screen
+from spectra.xrd.screen import Screened, choose_noise, screen
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -190,7 +190,7 @@ class WholePattern(Method):
             raise StackError(
                 f"{self.name} works on patterns over two_theta, not over {source.axis.name!r}"
             )
-        noise = self._noise(source)
+        noise = choose_noise(source, self.errors, self.name)
         phases = [load_phase(p) for p in self.phases]
         self._check_names(phases)
         samples = Samples.read(source, noise, self.coarse_frames, self._range())
@@ -516,17 +516,6 @@ class WholePattern(Method):
             free &= ~model.ties.tied
             free |= model.ties.followers(free)
         return free
-
-    def _noise(self, source: Stack) -> Noise:
-        if self.errors == "auto":
-            return source.noise
-        if self.errors == "given" and source.errors is None:
-            raise SettingError(
-                f'{self.name}: errors = "given", but the stack carries no uncertainties; '
-                'use "counts" for raw counts or "residual"'
-            )
-        choices: dict[str, Noise] = {"counts": "counts", "given": "given", "residual": "unknown"}
-        return choices[self.errors]
 
     def _range(self) -> tuple[float, float]:
         return (
