@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from spectra.xrd.pattern.parametric import Parametric as Parametric
     from spectra.xrd.pattern.pawley import Pawley as Pawley
     from spectra.xrd.pattern.rietveld import Rietveld as Rietveld
+    from spectra.xrd.pattern.standard import instrument_of as instrument_of
     from spectra.xrd.peaks import Peaks as Peaks
     from spectra.xrd.strain import Strain as Strain
     from spectra.xrd.structure import Structure as Structure
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "export_cif": "spectra.xrd.export",
+    "instrument_of": "spectra.xrd.pattern.standard",
     "Peaks": "spectra.xrd.peaks",
     "Cell": "spectra.xrd.cell",
     "Strain": "spectra.xrd.strain",
@@ -41,6 +43,7 @@ __all__ = [
     "Structure",
     "WilliamsonHall",
     "export_cif",
+    "instrument_of",
 ]
 
 

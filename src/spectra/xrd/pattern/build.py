@@ -40,7 +40,9 @@ from spectra.xrd.profile.widths import (
     SIZE_GAUSS,
     STRAIN,
     STRAIN_GAUSS,
+    UniaxialSize,
     WidthTerm,
+    cosine_to_axis,
 )
 
 FloatArray = NDArray[np.float64]
@@ -206,6 +208,7 @@ def build_model(
     *,
     widths: Sequence[tuple[str, ...]],
     factors: tuple[str, ...],
+    shapes: Sequence[tuple[WidthTerm, ...]],
     textures: Sequence[tuple[FactorTerm, ...]],
     background: Background,
     limits: tuple[float, float],
@@ -223,8 +226,8 @@ def build_model(
         For each phase, of `WIDTHS` or ``stephens``.
     factors : tuple of str
         Of `FACTORS`.
-    textures : sequence of tuple of FactorTerm
-        For each phase.
+    shapes, textures : sequences of tuples of terms
+        Sizes that hang on the direction, and preferred orientation, for each phase.
     background : Background
     limits : (float, float)
         Range of 2θ (deg).
@@ -235,8 +238,8 @@ def build_model(
     instrument = geometry.instrument
     polarisation = Polarisation(instrument.monochromator, instrument.polarisation)
     made, nodes = [], []
-    for phase, found, amplitude, own, texture in zip(
-        phases, listed, amplitudes, widths, textures, strict=True
+    for phase, found, amplitude, own, shape, texture in zip(
+        phases, listed, amplitudes, widths, shapes, textures, strict=True
     ):
         made.append(
             PhaseModel(
@@ -245,7 +248,7 @@ def build_model(
                 cell=phase.cell,
                 constraint=CellConstraint.of(phase.crystal_system),
                 amplitude=amplitude,
-                widths=tuple(_width(n, phase, found) for n in own),
+                widths=(*(_width(n, phase, found) for n in own), *shape),
                 factors=texture,
                 cell_range=cell_range,
             )
@@ -284,6 +287,15 @@ def _width(name: str, phase: Phase, listed: Reflections) -> WidthTerm:
         return StephensStrain.of(listed.hkl, phase.operations.laue(), phase.cell)
     term: WidthTerm = _named("widths", {**WIDTHS, "stephens": None}, name)
     return term
+
+
+def make_shape(
+    phase: Phase, listed: Reflections, axis: Sequence[float] | None
+) -> tuple[WidthTerm, ...]:
+    """Needles or plates of a phase along an axis [uvw]."""
+    if axis is None:
+        return ()
+    return (UniaxialSize(cosine_to_axis(listed.hkl, axis, phase.cell) ** 2),)
 
 
 def make_texture(

@@ -28,6 +28,7 @@ from spectra.xrd.pattern.build import (
     geometry_of,
     list_reflections,
     make_instrument,
+    make_shape,
     make_texture,
     typical_fwhm,
 )
@@ -83,6 +84,9 @@ class WholePattern(Method):
     profile: tuple[str, ...] = setting((), "widths of the instrument that are refined")
     widths: tuple[str, ...] | Mapping[str, tuple[str, ...]] = setting(
         ("size", "strain"), "widths of the sample that are refined: of all phases, or by phase"
+    )
+    uniaxial: Mapping[str, tuple[float, float, float]] = setting(
+        None, "axis [uvw] of needles or plates, by phase: another size along it"
     )
     march_dollase: Mapping[str, tuple[float, float, float]] = setting(
         None, "axis hkl of preferred orientation, by phase"
@@ -159,8 +163,9 @@ class WholePattern(Method):
         set_(self, "instrument", str(self.instrument))
         set_(self, "start", dict(self.start or {}))
         set_(self, "harmonics", dict(self.harmonics or {}))
-        axes = (self.march_dollase or {}).items()
-        set_(self, "march_dollase", {k: tuple(float(i) for i in v) for k, v in axes})
+        for name in ("march_dollase", "uniaxial"):
+            axes = (getattr(self, name) or {}).items()
+            set_(self, name, {k: tuple(float(i) for i in v) for k, v in axes})
         set_(self, "ties", {k: str(v) for k, v in (self.ties or {}).items()})
         set_(self, "bounds", {k: _pair(self.name, k, v) for k, v in (self.bounds or {}).items()})
         set_(self, "restraints", tuple(_restraint(self.name, r) for r in self.restraints))
@@ -363,6 +368,10 @@ class WholePattern(Method):
             [self._amplitude(p, f, instrument) for p, f in zip(phases, listed, strict=True)],
             widths=[self._widths_of(p.name) for p in phases],
             factors=self.factors,
+            shapes=[
+                make_shape(p, f, self.uniaxial.get(p.name))
+                for p, f in zip(phases, listed, strict=True)
+            ],
             textures=[
                 make_texture(p, f, self.march_dollase.get(p.name), self.harmonics.get(p.name))
                 for p, f in zip(phases, listed, strict=True)
@@ -397,7 +406,11 @@ class WholePattern(Method):
     def _check_names(self, phases: list[Phase]) -> None:
         """Refuse settings by phase that name none."""
         known = [p.name for p in phases]
-        by_phase = {"march_dollase": self.march_dollase, "harmonics": self.harmonics}
+        by_phase: dict[str, Mapping[str, Any]] = {
+            "march_dollase": self.march_dollase,
+            "harmonics": self.harmonics,
+            "uniaxial": self.uniaxial,
+        }
         if isinstance(self.widths, Mapping):
             by_phase["widths"] = self.widths
         for what, names in by_phase.items():
