@@ -26,7 +26,7 @@ from spectra.xrd.groups import Expectation, Grouping
 from spectra.xrd.nodes import NodeFitter
 from spectra.xrd.plan import FREE_SHAPE_SIGNIFICANCE, SequencePlan, make_plan
 from spectra.xrd.samples import Samples, mean_node
-from spectra.xrd.screen import choose_noise, screen
+from spectra.xrd.screen import check_points, choose_noise, screen
 from spectra.xrd.settle import fit_settled
 from spectra.xrd.tails import Finished, fit_with_tails
 from spectra.xrd.tracks import peaks_table
@@ -39,6 +39,7 @@ FloatArray = NDArray[np.float64]
 _ERRORS = ("auto", "counts", "given", "residual")
 _FIND_IN = ("union", "mean", "first")
 _FAINT = 0.1
+_FEWEST_POINTS = 20
 
 
 @dataclass(frozen=True)
@@ -356,13 +357,7 @@ class Peaks(Method):
     def _inside(self, source: Stack) -> NDArray[np.bool_]:
         low, high = self._range()
         inside = (source.x >= low) & (source.x <= high)
-        needed = 20
-        if np.count_nonzero(inside) < needed:
-            raise StackError(
-                f"{self.name}: {np.count_nonzero(inside)} points between {low:g} and {high:g} "
-                f"{source.axis.unit}; at least {needed} are needed (the axis runs from "
-                f"{source.x[0]:g} to {source.x[-1]:g})"
-            )
+        check_points(source, inside, _FEWEST_POINTS, self.name, (low, high))
         return np.asarray(inside)
 
     def _cropped(self, block: Stack) -> Stack:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import SettingError
+from spectra.errors import SettingError, StackError
 from spectra.fit.damage import Normal
 from spectra.fit.quality import judge_frames
 from spectra.fit.uncertainty import point_sigma
@@ -39,6 +39,35 @@ def choose_noise(stack: Stack, errors: str, method: str) -> Noise:
             'use "counts" for raw counts or "residual"'
         )
     return NOISE[errors]
+
+
+def check_points(
+    stack: Stack, inside: NDArray[np.bool_], needed: int, method: str, limits: tuple[float, float]
+) -> None:
+    """Refuse a range that holds too few points.
+
+    Parameters
+    ----------
+    stack : Stack
+    inside : bool array (points,)
+        Which points of the axis are used.
+    needed : int
+        How many there must be.
+    method : str
+    limits : (float, float)
+        The range asked for.
+
+    Raises
+    ------
+    StackError
+    """
+    count = np.count_nonzero(inside)
+    if count < needed:
+        raise StackError(
+            f"{method}: {count} points between {limits[0]:g} and {limits[1]:g} "
+            f"{stack.axis.unit}; at least {needed} are needed (the axis runs from "
+            f"{stack.x[0]:g} to {stack.x[-1]:g})"
+        )
 
 
 @dataclass(frozen=True)

@@ -148,6 +148,11 @@ class Spline:
         return _linear(self.evaluate(t, np.zeros(len(self.coefficients)))[1], y, weight)
 
 
+def _theta(kind: str) -> Coefficient:
+    """A characteristic temperature."""
+    return Coefficient("theta", "K", f"{kind.title()} temperature", 300.0, _COLDEST, _HOTTEST)
+
+
 @dataclass(frozen=True)
 class Expansion:
     """A length that grows as its vibrations take up heat, ln(f/f₀) = α·T·D(θ/T).
@@ -170,13 +175,10 @@ class Expansion:
     @property
     def coefficients(self) -> tuple[Coefficient, ...]:
         """f₀, α and θ."""
-        theta = Coefficient(
-            "theta", "K", f"{self.kind.title()} temperature", 300.0, _COLDEST, _HOTTEST
-        )
         return (
             self.subject.coefficient("f0", "value at 0 K"),
             Coefficient("alpha", "1/K", "relative expansion per kelvin at high temperature"),
-            theta,
+            _theta(self.kind),
         )
 
     def evaluate(self, t: FloatArray, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -223,13 +225,10 @@ class Displacement:
     @property
     def coefficients(self) -> tuple[Coefficient, ...]:
         """U₀, s and θ."""
-        theta = Coefficient(
-            "theta", "K", f"{self.kind.title()} temperature", 300.0, _COLDEST, _HOTTEST
-        )
         return (
             self.subject.coefficient("static", "static part"),
             Coefficient("slope", f"{self.subject.unit}/K", "increase at high temperature"),
-            theta,
+            _theta(self.kind),
         )
 
     def evaluate(self, t: FloatArray, beta: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -17,7 +17,8 @@ from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.refine import Refined, refine, solve, through_stages
+from spectra.xrd.pattern.refine import Refined, refine, solve
+from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
 from spectra.xrd.pattern.table import with_intensities
 from spectra.xrd.pattern.wholepattern import WholePattern
@@ -29,7 +30,6 @@ BoolArray = NDArray[np.bool_]
 # Rounds of sharing out and refining; they end when χ² gains less than this.
 _ROUNDS = 20
 _GAIN = 3e-5
-_SHARES = 3
 _STEPS = 3
 
 
@@ -66,7 +66,7 @@ class LeBail(WholePattern):
         cost = np.full(len(start), np.inf)
         vary = np.tile(free, (len(start), 1))
         for _ in range(_ROUNDS):
-            for _ in range(_SHARES):
+            for _ in range(SHARES):
                 held = _shared(held, held.take(rows), theta[rows])
             step = solve(held.take(rows), theta[rows], vary[rows], max_iterations=_STEPS)
             theta[rows] = step.theta
@@ -80,18 +80,9 @@ class LeBail(WholePattern):
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
     ) -> tuple[PatternObjective, FloatArray]:
-        # With wide lines from afar, and without: they may confuse axes of nearly one length.
-        ends = []
-        for way in (stages, [s for s in stages if s.blur == 0]):
-            held, theta = objective, start
-            for stage in way:
-                for _ in range(_SHARES):
-                    held = _shared(held, held, stage.widened(objective.model.layout, theta))
-                theta = through_stages(held, theta, [stage])
-            none = np.zeros(objective.model.layout.size, bool)
-            ends.append((float(held.vary(none).evaluate(theta).cost[0]), held, theta))
-        _, held, theta = min(ends, key=lambda end: end[0])
-        return held, theta
+        return approach_by_sharing(
+            objective, start, stages, lambda held, theta: (_shared(held, held, theta), theta)
+        )
 
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
         return with_intensities(super()._table(model, free), model, stderr=False)

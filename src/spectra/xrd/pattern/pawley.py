@@ -18,7 +18,8 @@ from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective, Prior
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.refine import Refined, refine, through_stages
+from spectra.xrd.pattern.refine import Refined, refine
+from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
 from spectra.xrd.pattern.table import with_intensities
 from spectra.xrd.pattern.wholepattern import WholePattern
@@ -29,7 +30,6 @@ BoolArray = NDArray[np.bool_]
 
 # Relative strain of a cell in which reflections of different families part.
 _STRAIN = 0.01
-_SHARES = 3
 # Uncertainty believed of a faint intensity, as a share of the strongest.
 _VAGUE = 1e-3
 
@@ -66,7 +66,7 @@ class Pawley(WholePattern):
         strengths: tuple[FloatArray, ...],
     ) -> tuple[PatternObjective, Refined]:
         theta = start
-        for _ in range(_SHARES):
+        for _ in range(SHARES):
             theta = _shared(objective, theta)
         believed = replace(objective, prior=_prior(objective, theta))
         return believed, refine(believed, theta, free, self.keep)
@@ -74,24 +74,13 @@ class Pawley(WholePattern):
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
     ) -> tuple[PatternObjective, FloatArray]:
-        layout = objective.model.layout
-        others = np.ones(layout.size, bool)
+        others = np.ones(objective.model.layout.size, bool)
         for columns in _intensity_columns(objective.model):
             others[columns] = False
-        none = np.zeros(layout.size, bool)
-        # With wide lines from afar, and without: they may confuse axes of nearly one length.
-        ends = []
-        for way in (stages, [s for s in stages if s.blur == 0]):
-            theta = start
-            for stage in way:
-                wide = stage.widened(layout, theta)
-                for _ in range(_SHARES):
-                    wide = _shared(objective, wide)
-                theta = wide + (theta - stage.widened(layout, theta)) * others
-                rest = replace(stage, free=stage.free & others)
-                theta = through_stages(objective, theta, [rest])
-            ends.append((float(objective.vary(none).evaluate(theta).cost[0]), theta))
-        return objective, min(ends, key=lambda end: end[0])[1]
+        rest = [replace(stage, free=stage.free & others) for stage in stages]
+        return approach_by_sharing(
+            objective, start, rest, lambda held, theta: (held, _shared(held, theta))
+        )
 
     def _table(self, model: PatternModel, free: NDArray[np.bool_]) -> Table:
         return with_intensities(super()._table(model, free), model, stderr=True)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import SettingError, StackError
+from spectra.errors import StackError
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import Method, setting
 from spectra.reference import Phase, load_phase
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
@@ -40,7 +38,7 @@ from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
 from spectra.xrd.pattern.restraints import Restraints
-from spectra.xrd.pattern.restraints import Spec as RestraintSpec
+from spectra.xrd.pattern.settings import PatternSettings
 from spectra.xrd.pattern.stages import Stage, at_bounds, check_free, make_stages
 from spectra.xrd.pattern.starts import Starts
 from spectra.xrd.pattern.statistics import agreement
@@ -50,127 +48,25 @@ from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.profile.instrument import Instrument
 from spectra.xrd.samples import NodeData, Samples
-from spectra.xrd.screen import Screened, choose_noise, screen
+from spectra.xrd.screen import Screened, check_points, choose_noise, screen
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
-PhaseSpec = str | Path | Phase | Mapping[str, Any]
 
 RefineFrames = Callable[
     [PatternObjective, IntArray, "PatternPlan"],
     tuple[PatternObjective, Refined, FloatArray | None],
 ]
 
-_ERRORS = ("auto", "counts", "given", "residual")
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
 TILE = 128
 _FEWEST_POINTS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholePattern(Method):
-    """Settings and course of a whole-pattern refinement; see its children."""
-
-    phases: tuple[PhaseSpec, ...] = setting((), "phases in the pattern")
-    instrument: str = setting("", "file of the instrument: .instprm, .prm or .toml")
-    radiation: str | None = setting(None, "Kα doublet, e.g. 'Cu', or 'neutron'")
-    wavelength: float | None = setting(None, "wavelength", unit="angstrom", within="> 0")
-    geometry: str | None = setting(
-        None, "diffraction geometry", within="debye_scherrer, bragg_brentano"
-    )
-    corrections: tuple[str, ...] = setting(("zero",), "corrections of positions that are refined")
-    radius: float = setting(200.0, "radius of the diffractometer", unit="mm", within="> 0")
-    profile: tuple[str, ...] = setting((), "widths of the instrument that are refined")
-    widths: tuple[str, ...] | Mapping[str, tuple[str, ...]] = setting(
-        ("size", "strain"), "widths of the sample that are refined: of all phases, or by phase"
-    )
-    uniaxial: Mapping[str, tuple[float, float, float]] = setting(
-        None, "axis [uvw] of needles or plates, by phase: another size along it"
-    )
-    march_dollase: Mapping[str, tuple[float, float, float]] = setting(
-        None, "axis hkl of preferred orientation, by phase"
-    )
-    harmonics: Mapping[str, int] = setting(
-        None, "order of spherical harmonics of preferred orientation, by phase"
-    )
-    factors: tuple[str, ...] = setting((), "factors on intensities, e.g. 'capillary'")
-    low: float | None = setting(None, "lower end of the range used", unit="deg")
-    high: float | None = setting(None, "upper end of the range used", unit="deg")
-    exclude: tuple[tuple[float, float], ...] = setting((), "ranges left out", unit="deg")
-    background_degree: int = setting(5, "degree of the background", within="0 to 36")
-    background_inverse: bool = setting(False, "whether 1/2θ is added to the background")
-    humps: tuple[tuple[float, float], ...] = setting(
-        (), "centre and fwhm of broad maxima of the background", unit="deg"
-    )
-    refine: tuple[str, ...] = setting((), "further parameters that are refined, with wildcards")
-    hold: tuple[str, ...] = setting((), "parameters that are held, with wildcards")
-    start: Mapping[str, float] = setting(None, "where parameters start")
-    ties: Mapping[str, str] = setting(None, "parameters as expressions of others")
-    bounds: Mapping[str, tuple[float, float]] = setting(
-        None, "lower and upper bounds of parameters, with wildcards"
-    )
-    restraints: tuple[RestraintSpec, ...] = setting(
-        (), "phase, pair of sites, distance and its uncertainty", unit="angstrom"
-    )
-    keep: float = setting(4.0, "smallest scale over uncertainty to be present", within="> 0")
-    cell_range: float = setting(0.03, "how far cells may go", within="0 to 0.2")
-    cell_error: float = setting(0.004, "how far cells may be off at the start", within="0 to 0.05")
-    coarse_frames: int = setting(8, "frames of the coarse pass", within="1 or more")
-    errors: str = setting("auto", "origin of uncertainties", within="auto, counts, given, residual")
-
-    def __post_init__(self) -> None:
-        self._make_plain()
-        if not self.phases:
-            raise SettingError(f"{self.name}: phases is empty; name at least one phase")
-        checks = {
-            "wavelength": self.wavelength is None or self.wavelength > 0,
-            "geometry": self.geometry in (None, "debye_scherrer", "bragg_brentano"),
-            "radius": self.radius > 0,
-            "background_degree": 0 <= self.background_degree <= 36,
-            "keep": self.keep > 0,
-            "cell_range": 0 < self.cell_range <= 0.2,
-            "cell_error": 0 <= self.cell_error <= 0.05,
-            "coarse_frames": self.coarse_frames >= 1,
-            "errors": self.errors in _ERRORS,
-        }
-        for name, good in checks.items():
-            if not good:
-                within = self.__dataclass_fields__[name].metadata["range"]
-                raise SettingError(
-                    f"{self.name}: {name} = {getattr(self, name)!r}; expected {within}"
-                )
-        for pair in (*self.exclude, *self.humps):
-            if len(pair) != 2:
-                raise SettingError(f"{self.name}: {pair!r}; expected two numbers (deg)")
-        if any(a >= b for a, b in self.exclude):
-            raise SettingError(f"{self.name}: exclude = {self.exclude}; expected (from, to) pairs")
-        if self.low is not None and self.high is not None and self.low >= self.high:
-            raise SettingError(f"{self.name}: low = {self.low} is not below high = {self.high}")
-
-    def _make_plain(self) -> None:
-        """Bring settings into the form in which a recipe can hold them."""
-        set_ = object.__setattr__
-        if isinstance(self.widths, Mapping):
-            set_(self, "widths", {k: _words(v) for k, v in self.widths.items()})
-        else:
-            set_(self, "widths", _words(self.widths))
-        for name in ("phases", "corrections", "profile", "factors", "refine", "hold"):
-            value = getattr(self, name)
-            if isinstance(value, str | Path | Phase | Mapping):
-                value = (value,)
-            set_(self, name, tuple(str(v) if isinstance(v, Path) else v for v in value))
-        set_(self, "instrument", str(self.instrument))
-        set_(self, "start", dict(self.start or {}))
-        set_(self, "harmonics", dict(self.harmonics or {}))
-        for name in ("march_dollase", "uniaxial"):
-            axes = (getattr(self, name) or {}).items()
-            set_(self, name, {k: tuple(float(i) for i in v) for k, v in axes})
-        set_(self, "ties", {k: str(v) for k, v in (self.ties or {}).items()})
-        set_(self, "bounds", {k: _pair(self.name, k, v) for k, v in (self.bounds or {}).items()})
-        set_(self, "restraints", tuple(_restraint(self.name, r) for r in self.restraints))
-        for name in ("exclude", "humps"):
-            set_(self, name, tuple(tuple(float(v) for v in pair) for pair in getattr(self, name)))
+class WholePattern(PatternSettings):
+    """Course of a whole-pattern refinement; see its children."""
 
     @abstractmethod
     def _amplitude(self, phase: Phase, listed: Reflections, instrument: Instrument) -> Amplitude:
@@ -195,6 +91,8 @@ class WholePattern(Method):
             raise StackError(
                 f"{self.name} works on patterns over two_theta, not over {source.axis.name!r}"
             )
+        inside = self.used(np.asarray(source.x))
+        check_points(source, inside, _FEWEST_POINTS, self.name, self._range())
         noise = choose_noise(source, self.errors, self.name)
         phases = [load_phase(p) for p in self.phases]
         self._check_names(phases)
@@ -284,7 +182,8 @@ class WholePattern(Method):
             for i, row in enumerate(seen.rows.tolist()):
                 bounds = at_bounds(plan.model.layout, result.theta[i], result.at_bound[i])
                 status[row], messages[row] = _verdict(
-                    int(result.status[i]), result.present[i], bounds, texts[i], seen.damage[i]
+                    *(int(result.status[i]), int(result.iterations[i]), result.present[i]),
+                    *(bounds, texts[i], seen.damage[i]),
                 )
         return Results(
             table=plan.table,
@@ -325,14 +224,6 @@ class WholePattern(Method):
         """The model that some results of this method were refined with."""
         phases = [load_phase(p) for p in results.attrs["phases"]]
         return self._model(Measurement.from_plain(results.attrs["measurement"]), phases)
-
-    def used(self, x: FloatArray) -> BoolArray:
-        """Which of the points x (deg) count: those in the range, and not excluded."""
-        low, high = self._range()
-        use = (x >= low) & (x <= high)
-        for first, last in self.exclude:
-            use &= ~((x >= first) & (x <= last))
-        return use
 
     def first_model(
         self, source: Stack, phases: list[Phase], x: FloatArray, y: FloatArray
@@ -402,28 +293,6 @@ class WholePattern(Method):
             ties=PatternTies.of(model.layout, self.ties),
             restraints=Restraints.of(model.layout, phases, model.phases, self.restraints),
         )
-
-    def _check_names(self, phases: list[Phase]) -> None:
-        """Refuse settings by phase that name none."""
-        known = [p.name for p in phases]
-        by_phase: dict[str, Mapping[str, Any]] = {
-            "march_dollase": self.march_dollase,
-            "harmonics": self.harmonics,
-            "uniaxial": self.uniaxial,
-        }
-        if isinstance(self.widths, Mapping):
-            by_phase["widths"] = self.widths
-        for what, names in by_phase.items():
-            if unknown := [n for n in names if n not in known]:
-                raise SettingError(
-                    f"{self.name}: {what} names the phase {unknown[0]!r}; there are "
-                    f"{', '.join(known)}"
-                )
-
-    def _widths_of(self, name: str) -> tuple[str, ...]:
-        if not isinstance(self.widths, Mapping):
-            return self.widths
-        return self.widths.get(name, ("size", "strain"))
 
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
         return pattern_table(model, free)
@@ -530,47 +399,14 @@ class WholePattern(Method):
             free |= model.ties.followers(free)
         return free
 
-    def _range(self) -> tuple[float, float]:
-        return (
-            -np.inf if self.low is None else self.low,
-            np.inf if self.high is None else self.high,
-        )
-
-
-def _words(value: str | Sequence[str]) -> tuple[str, ...]:
-    """One word or several."""
-    return (value,) if isinstance(value, str) else tuple(value)
-
 
 def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
     """Start of the background: level, and nothing else."""
     return {model.background.names[0]: float(np.nanpercentile(y, 20))}
 
 
-def _pair(method: str, name: str, value: Any) -> tuple[float, float]:
-    """Bounds as two numbers in order."""
-    try:
-        low, high = (float(v) for v in value)
-    except (TypeError, ValueError):
-        low, high = np.nan, np.nan
-    if not low < high:
-        raise SettingError(f"{method}: bounds of {name!r} are {value!r}; expected (lower, upper)")
-    return low, high
-
-
-def _restraint(method: str, value: Any) -> RestraintSpec:
-    try:
-        phase, sites, distance, sigma = value
-        return str(phase), str(sites), float(distance), float(sigma)
-    except (TypeError, ValueError):
-        raise SettingError(
-            f"{method}: restraint {value!r}; expected (phase, sites, distance, uncertainty), "
-            "e.g. ('CuO', 'Cu1-O1', 1.95, 0.01)"
-        ) from None
-
-
 def _verdict(
-    code: int, present: BoolArray, bounds: list[str], text: str, damage: str
+    code: int, evaluations: int, present: BoolArray, bounds: list[str], text: str, damage: str
 ) -> tuple[Status, str]:
     """Status and message of a refined frame."""
     status = Status(code)
@@ -580,5 +416,6 @@ def _verdict(
         status = Status.LOST
     if damage:
         status = Status.BAD_INPUT
-    said = f"at bound: {', '.join(bounds)}" if bounds else ""
-    return status, "; ".join(filter(None, (damage, said, text)))
+    slow = f"not converged after {evaluations} evaluations" if code == Status.NOT_CONVERGED else ""
+    held = f"at bound: {', '.join(bounds)}" if bounds else ""
+    return status, "; ".join(filter(None, (damage, slow, held, text)))
