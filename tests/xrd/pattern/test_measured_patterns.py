@@ -221,7 +221,9 @@ def test_cobalt_olivine_expands_smoothly(data):
     # B. Kratochvíl et al., Collect. Czech. Chem. Commun. 44 (1979) 3350: 1.621 to 1.659 Å; the
     # nominal wavelength leaves 0.2 %.
     bonds = Structure()(results[[4]])
-    lengths = bonds["length"][0][[n.startswith("Si1-O") for n in names_of(bonds)]]
+    labels = bonds.table.coords["bond"]["label"].tolist()
+    lengths = bonds["length"][0][[n.startswith("Si1-") for n in labels]]
+    assert len(lengths) >= 3
     assert ((lengths > 1.60) & (lengths < 1.69)).all()
 
 
