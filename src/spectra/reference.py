@@ -59,7 +59,7 @@ def emission_spectrum(anode: str) -> tuple[tuple[float, float, float], ...]:
     Examples
     --------
     >>> [round(wavelength, 6) for wavelength, _, _ in emission_spectrum("Cu")]
-    [1.54059, 1.541063, 1.544399, 1.544685]
+    [1.54059, 1.541063, 1.544398, 1.544685]
     """
     table = {k: v for k, v in _radiation_table().items() if "spectrum" in v}
     if anode not in table:
