@@ -154,7 +154,7 @@ def _positions(model: PatternModel, number: int, theta: FloatArray, some: Result
     phase, at = model.phases[number], model.cell_columns(number)
     q = inverse_d2(phase.hkl, phase.constraint.cell(theta[:, at]))[0]
     with np.errstate(invalid="ignore"):
-        angle = np.degrees(2.0 * np.arcsin(0.5 * model.emission[0][0] * np.sqrt(q)))
+        angle = np.degrees(2.0 * np.arcsin(0.5 * model.emission[0].wavelength * np.sqrt(q)))
     center = angle.copy()
     for aberration in model.aberrations:
         value = theta[:, model.layout.index(aberration.name), None]

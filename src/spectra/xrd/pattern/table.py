@@ -188,7 +188,7 @@ class Filler:
         whole_cov = np.zeros((len(whole), 6, 6))
         whole[rows], whole_cov[rows] = cell, cov6
         fill_cells(columns, p, rows[good], whole, whole_cov)
-        wavelength = self.model.emission[0][0]
+        wavelength = self.model.emission[0].wavelength
         for name, convert in (
             ("size", lambda w: crystallite_size(w, wavelength)),
             ("strain", microstrain),

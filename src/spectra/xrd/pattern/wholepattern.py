@@ -114,7 +114,7 @@ class WholePattern(PatternSettings):
             "axis": {"name": source.axis.name, "unit": source.axis.unit},
             "title": source.title,
             "errors": {"counts": "counts", "given": "given", "unknown": "residual"}[noise],
-            "wavelength": model.emission[0][0],
+            "wavelength": model.emission[0].wavelength,
             "stages": [s.name for s in stages],
             "coarse_frames": len(nodes),
             "literature": {p.name: list(p.cell) for p in phases},
