@@ -10,7 +10,8 @@ from test_cell import WAVELENGTH, tracked
 
 from spectra import Stack, Status
 from spectra.errors import ResultsError, SettingError
-from spectra.fit.lineshapes import breadth_and_gradient, get_profile
+from spectra.fit.breadths import breadth_and_gradient
+from spectra.fit.lineshapes import get_profile
 from spectra.reference import load_phase
 from spectra.report import write_figures
 from spectra.report.figures import lines_figure
