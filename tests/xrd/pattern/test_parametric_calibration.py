@@ -1,5 +1,5 @@
 """Uncertainties of functions of a sequence are true: the fast part of
-`benchmarks.parametric_calibration`.
+`benchmarks.pattern_calibration functions`.
 """
 
 from __future__ import annotations
