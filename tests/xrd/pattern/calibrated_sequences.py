@@ -81,7 +81,7 @@ def run(name: str, n: int, seed: int = 0) -> dict[str, Calibration]:
     for number in range(n):
         plan = parametric.prepare(_sequence(y, np.random.default_rng((seed, number))))
         assert plan.converged
-        # Where counts are few, a frame may be lost now and then; the ends set a polynomial's origin.
+        # At few counts a frame may be lost now and then; the ends set a polynomial's origin.
         assert plan.used[[0, -1]].all() or case.text.split()[0] != "polynomial"
         fit = plan.attrs["function_fit"]
         stderr = np.sqrt(np.diagonal(plan.known.covariance))
