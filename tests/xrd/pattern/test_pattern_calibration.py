@@ -1,5 +1,5 @@
 """Uncertainties of whole-pattern refinements are true: the fast part of
-`benchmarks.pattern_calibration`.
+`benchmarks.pattern_calibration patterns`.
 """
 
 from __future__ import annotations
