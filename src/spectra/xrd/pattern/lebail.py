@@ -17,6 +17,7 @@ from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
+from spectra.xrd.pattern.presence import refine_present
 from spectra.xrd.pattern.refine import Refined, refine, solve
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
@@ -62,20 +63,30 @@ class LeBail(WholePattern):
         strengths: tuple[FloatArray, ...],
     ) -> tuple[PatternObjective, Refined]:
         held = _with_strengths(objective, strengths) if strengths else objective
+        return refine_present(held, start, free, self.keep, self._settle)
+
+    def _settle(
+        self,
+        held: PatternObjective,
+        patterns: NDArray[np.intp],
+        start: FloatArray,
+        vary: BoolArray,
+    ) -> tuple[PatternObjective, Refined]:
+        """Refine some patterns, their phases given."""
         rows, theta = np.arange(len(start)), start.copy()
         cost = np.full(len(start), np.inf)
-        vary = np.tile(free, (len(start), 1))
         for _ in range(_ROUNDS):
             for _ in range(SHARES):
-                held = _shared(held, held.take(rows), theta[rows])
-            step = solve(held.take(rows), theta[rows], vary[rows], max_iterations=_STEPS)
+                held = _shared(held, held.take(patterns[rows]), theta[rows])
+            part = held.take(patterns[rows])
+            step = solve(part, theta[rows], vary[rows], max_iterations=_STEPS)
             theta[rows] = step.theta
             gained = cost[rows] - step.chi2 > _GAIN * step.chi2
             cost[rows] = step.chi2
             rows = rows[gained]
             if rows.size == 0:
                 break
-        return held, refine(held, theta, free, self.keep)
+        return held, refine(held.take(patterns), theta, vary, self.keep)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
@@ -96,7 +107,14 @@ class LeBail(WholePattern):
         plan: PatternPlan,
         shared: FloatArray | None,
     ) -> list[str]:
-        columns["intensity"][rows] = np.concatenate(self._strengths(objective), axis=1)
+        # What a phase that is lost had of them is not known.
+        columns["intensity"][rows] = np.concatenate(
+            [
+                np.where(result.present[:, p, None], own, np.nan)
+                for p, own in enumerate(self._strengths(objective))
+            ],
+            axis=1,
+        )
         return super()._fill(columns, rows, objective, result, plan, shared)
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:

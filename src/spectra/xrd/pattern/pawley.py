@@ -18,6 +18,7 @@ from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective, Prior
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
+from spectra.xrd.pattern.presence import intensity_columns, refine_present
 from spectra.xrd.pattern.refine import Refined, refine
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
@@ -26,6 +27,7 @@ from spectra.xrd.pattern.wholepattern import WholePattern
 from spectra.xrd.profile.instrument import Instrument
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 BoolArray = NDArray[np.bool_]
 
 # Relative strain of a cell in which reflections of different families part.
@@ -65,24 +67,35 @@ class Pawley(WholePattern):
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
     ) -> tuple[PatternObjective, Refined]:
-        theta = start
+        return refine_present(objective, start, free, self.keep, self._settle)
+
+    def _settle(
+        self,
+        objective: PatternObjective,
+        rows: NDArray[np.intp],
+        start: FloatArray,
+        vary: BoolArray,
+    ) -> tuple[PatternObjective, Refined]:
+        """Refine some patterns, their phases given."""
+        part, theta = objective.take(rows), start
         for _ in range(SHARES):
-            theta = _shared(objective, theta)
-        believed = replace(objective, prior=_prior(objective, theta))
-        return believed, refine(believed, theta, free, self.keep)
+            theta = _shared(part, theta)
+        prior = _prior(part, theta)
+        result = refine(replace(part, prior=prior), theta, vary, self.keep)
+        return replace(objective, prior=prior), result
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
     ) -> tuple[PatternObjective, FloatArray]:
         others = np.ones(objective.model.layout.size, bool)
-        for columns in _intensity_columns(objective.model):
+        for columns in intensity_columns(objective.model):
             others[columns] = False
         rest = [replace(stage, free=stage.free & others) for stage in stages]
         return approach_by_sharing(
             objective, start, rest, lambda held, theta: (held, _shared(held, theta))
         )
 
-    def _table(self, model: PatternModel, free: NDArray[np.bool_]) -> Table:
+    def _table(self, model: PatternModel, free: BoolArray) -> Table:
         return with_intensities(super()._table(model, free), model, stderr=True)
 
     def _fill(
@@ -99,18 +112,10 @@ class Pawley(WholePattern):
         return said
 
 
-def _intensity_columns(model: PatternModel) -> list[slice]:
-    """Places of the intensities of each phase."""
-    return [
-        model.layout.columns([c.name for c in p.amplitude.coefficients], f"{p.name}.")
-        for p in model.phases
-    ]
-
-
 def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
     """Parameters (rows, P) with intensities as the pattern shares them out."""
     out = theta.copy()
-    columns = _intensity_columns(objective.model)
+    columns = intensity_columns(objective.model)
     for phase, at, shared in zip(
         objective.model.phases, columns, share_out(objective, theta), strict=True
     ):
@@ -126,11 +131,12 @@ def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
 def _prior(objective: PatternObjective, theta: FloatArray) -> Prior:
     """Belief in the intensities of `theta` (rows, P)."""
     mean, precision = objective.prior.mean.copy(), objective.prior.precision.copy()
-    for at in _intensity_columns(objective.model):
+    for at in intensity_columns(objective.model):
         own = theta[:, at]
         sigma = np.abs(own) + _VAGUE * np.abs(own).max(axis=1, keepdims=True)
         mean[objective.rows, at] = own
-        precision[objective.rows, at] = 1.0 / sigma**2
+        # A phase that is not there has none.
+        precision[objective.rows, at] = np.where(sigma > 0, 1.0 / np.maximum(sigma, 1e-150) ** 2, 0)
     return Prior(mean, precision)
 
 

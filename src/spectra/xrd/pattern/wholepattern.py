@@ -343,24 +343,28 @@ class WholePattern(PatternSettings):
     ) -> Starts:
         """Refine the nodes one after the other, each from where the one before ended."""
         theta = model.layout.start[None]
-        thetas, knowns, strengths = [], [], []
+        thetas, knowns, strengths, present = [], [], [], []
         for node in nodes:
             sigma = node.sigma[None]
             objective = self.objective(model, x, node.y[None], sigma, "given")
             objective, near = self._approach(objective, theta, stages)
-            objective, result = self._refine(
-                objective, near, stages[-1].free, self._strengths(objective)
-            )
+            before = self._strengths(objective)
+            objective, result = self._refine(objective, near, stages[-1].free, before)
             known = result.free[0] & ~result.at_bound[0]
-            thetas.append(result.theta[0])
             knowns.append(known)
-            strengths.append(self._strengths(objective))
+            here = result.present[0]
+            after = zip(self._strengths(objective), before, here, strict=False)
+            strengths.append([own if there else old for own, old, there in after])
+            present.append(here)
+            # Where a phase that is not there was looked for means nothing.
             theta = np.where(result.free | ~stages[-1].free, result.theta, theta)
+            thetas.append(theta[0])
         return Starts(
             np.array([n.frame for n in nodes]),
             np.array(thetas),
             np.array(knowns),
             tuple(np.concatenate(s) for s in zip(*strengths, strict=True)),
+            np.array(present),
         )
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
