@@ -17,7 +17,7 @@ from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.presence import refine_present
+from spectra.xrd.pattern.presence import Limits, refine_present
 from spectra.xrd.pattern.refine import Refined, refine, solve
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
@@ -61,9 +61,11 @@ class LeBail(WholePattern):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        likely: tuple[FloatArray, ...],
     ) -> tuple[PatternObjective, Refined]:
         held = _with_strengths(objective, strengths) if strengths else objective
-        return refine_present(held, start, free, self.keep, self._settle)
+        limits = Limits(self.keep, 2.0 * self.cell_error)
+        return refine_present(held, start, free, likely, limits, self._settle)
 
     def _settle(
         self,
@@ -116,6 +118,12 @@ class LeBail(WholePattern):
             axis=1,
         )
         return super()._fill(columns, rows, objective, result, plan, shared)
+
+    def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:
+        return tuple(
+            np.broadcast_to(_held(p).strengths[:1], (len(theta), len(p.hkl)))
+            for p in objective.model.phases
+        )
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         return tuple(_held(p).strengths[objective.rows] for p in objective.model.phases)

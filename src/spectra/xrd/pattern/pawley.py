@@ -18,7 +18,7 @@ from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective, Prior
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.presence import intensity_columns, refine_present
+from spectra.xrd.pattern.presence import Limits, intensity_columns, refine_present
 from spectra.xrd.pattern.refine import Refined, refine
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
@@ -66,8 +66,10 @@ class Pawley(WholePattern):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        likely: tuple[FloatArray, ...],
     ) -> tuple[PatternObjective, Refined]:
-        return refine_present(objective, start, free, self.keep, self._settle)
+        limits = Limits(self.keep, 2.0 * self.cell_error)
+        return refine_present(objective, start, free, likely, limits, self._settle)
 
     def _settle(
         self,
@@ -83,6 +85,9 @@ class Pawley(WholePattern):
         prior = _prior(part, theta)
         result = refine(replace(part, prior=prior), theta, vary, self.keep)
         return replace(objective, prior=prior), result
+
+    def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:
+        return tuple(theta[:, at] for at in intensity_columns(objective.model))
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
@@ -116,8 +121,12 @@ def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
     """Parameters (rows, P) with intensities as the pattern shares them out."""
     out = theta.copy()
     columns = intensity_columns(objective.model)
+    for at in columns:
+        # Of what is to be shared out none gets a negative share.
+        faint = _VAGUE * np.maximum(out[:, at].max(axis=1, keepdims=True, initial=0.0), 0.0)
+        out[:, at] = np.where(out[:, at] > 0.0, out[:, at], faint)
     for phase, at, shared in zip(
-        objective.model.phases, columns, share_out(objective, theta), strict=True
+        objective.model.phases, columns, share_out(objective, out), strict=True
     ):
         assert isinstance(phase.amplitude, FreeStrengths)
         group, count = phase.amplitude.group, len(phase.amplitude.names)

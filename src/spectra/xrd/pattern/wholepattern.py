@@ -202,7 +202,9 @@ class WholePattern(PatternSettings):
         assert plan.start is not None
         assert plan.strengths is not None
         strengths = tuple(s[rows] for s in plan.strengths)
-        return *self._refine(objective, plan.start[rows], plan.free, strengths), None
+        start = plan.start[rows]
+        likely = strengths or self._likely(objective, start)
+        return *self._refine(objective, start, plan.free, strengths, likely), None
 
     def _refine(
         self,
@@ -210,8 +212,13 @@ class WholePattern(PatternSettings):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        likely: tuple[FloatArray, ...],
     ) -> tuple[PatternObjective, Refined]:
-        """Refine some frames from their starts."""
+        """Refine some frames from their starts.
+
+        Of each phase, `strengths` (rows, R) are held ones to start with, and `likely` are
+        intensities (rows, R) that are expected if it is there; neither if atoms give them.
+        """
         return objective, refine(objective, start, free, self.keep)
 
     def _approach(
@@ -347,9 +354,10 @@ class WholePattern(PatternSettings):
         for node in nodes:
             sigma = node.sigma[None]
             objective = self.objective(model, x, node.y[None], sigma, "given")
+            likely = self._likely(objective, theta)
             objective, near = self._approach(objective, theta, stages)
             before = self._strengths(objective)
-            objective, result = self._refine(objective, near, stages[-1].free, before)
+            objective, result = self._refine(objective, near, stages[-1].free, before, likely)
             known = result.free[0] & ~result.at_bound[0]
             knowns.append(known)
             here = result.present[0]
@@ -369,6 +377,10 @@ class WholePattern(PatternSettings):
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         """Strengths that are no parameters; none by default."""
+        return ()
+
+    def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:
+        """Intensities of each phase at parameters (rows, P), not looking at a pattern."""
         return ()
 
     def objective(
