@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import StackError
+from spectra.errors import SettingError, StackError
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
 from spectra.reference import Phase, load_phase
@@ -31,6 +31,7 @@ from spectra.xrd.pattern.build import (
     typical_fwhm,
 )
 from spectra.xrd.pattern.constrained import ConstrainedPattern
+from spectra.xrd.pattern.fractions import impossible, with_standard
 from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
@@ -108,6 +109,7 @@ class WholePattern(PatternSettings):
         measurement, model = self.first_model(source, phases, samples.x, nodes[0].y)
         free = self._chosen(model)
         check_free(model.layout, free)
+        self._standard(model)
         stages = make_stages(model.layout, free, self.cell_error)
         starts = self._walk(model, stages, samples.x, nodes, noise)
         attrs = {
@@ -302,7 +304,8 @@ class WholePattern(PatternSettings):
         )
 
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
-        return pattern_table(model, free)
+        table = pattern_table(model, free)
+        return with_standard(table) if self.standard else table
 
     def _fill(
         self,
@@ -327,7 +330,8 @@ class WholePattern(PatternSettings):
         if shared is not None:
             cov = cov + shared
         columns["scaled"][rows] = np.sqrt(scale)
-        filler = Filler(plan.table, plan.model, plan.free, plan.masses)
+        standard = self._standard(plan.model)
+        filler = Filler(plan.table, plan.model, plan.free, plan.masses, standard)
         filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
         names = plan.table.coords["phase"]["name"].tolist()
         texts = []
@@ -337,8 +341,26 @@ class WholePattern(PatternSettings):
                 for p, s in enumerate(columns["phase_status"][row].tolist())
                 if s != PhaseStatus.OK
             ]
+            parts += filter(None, [impossible(columns, row) if standard else ""])
             texts.append("; ".join(parts))
         return texts
+
+    def _standard(self, model: PatternModel) -> tuple[int, float] | None:
+        """Number and weighed share of the internal standard.
+
+        Raises
+        ------
+        SettingError
+            If phases have no scale.
+        """
+        for name, share in self.standard.items():
+            if f"{name}.scale" not in model.layout.names:
+                raise SettingError(
+                    f"{self.name}: standard = {self.standard!r}, but intensities that are not "
+                    "those of atoms say nothing of masses; use xrd.Rietveld"
+                )
+            return [p.name for p in model.phases].index(name), share
+        return None
 
     def _walk(
         self,
