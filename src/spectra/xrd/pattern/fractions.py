@@ -74,7 +74,7 @@ class Masses:
             slopes[:, p, scale] = unit
             by_free = np.matmul(by_cell[:, None, :], phase.constraint.matrix)[:, 0]
             slopes[:, p, at] = (theta[:, scale] * masses[p])[:, None] * by_free
-        known = ~free[:, scales] | np.isfinite(cov[:, scales, scales])
+        known: BoolArray = ~free[:, scales] | np.isfinite(cov[:, scales, scales])
         return cls(value, slopes, known)
 
     def shares(self, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -84,7 +84,7 @@ class Masses:
             share = self.value / total
             gradient = self.slopes - share[:, :, None] * self.slopes.sum(axis=1, keepdims=True)
             gradient /= total[:, :, None]
-        return share, _spread(gradient, cov, self.known.all(axis=1)[:, None])
+        return share, _spread(gradient, cov, np.array(self.known.all(axis=1, keepdims=True)))
 
     def absolute(
         self, cov: FloatArray, standard: int, weighed: float

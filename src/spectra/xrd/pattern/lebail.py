@@ -12,6 +12,7 @@ from spectra.reference import Phase
 from spectra.results import Table
 from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.pattern.amplitude import Amplitude, HeldStrengths
+from spectra.xrd.pattern.freed import Freed
 from spectra.xrd.pattern.intensities import share_out
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
@@ -40,9 +41,9 @@ class LeBail(WholePattern):
 
     A. Le Bail, H. Duroy and J. L. Fourquet, Mater. Res. Bull. 23 (1988) 447. What stands above
     the background is shared out among the reflections, then cells, widths, background and
-    `corrections` are refined with these intensities, and so on. The uncertainties are those for
-    given intensities, as all programs have them, and so too small where reflections overlap;
-    `Pawley` has the whole ones.
+    `corrections` are refined with these intensities, and so on. That ends where intensities as
+    parameters would, so the uncertainties are those of a `Pawley` refinement there; with `ties`
+    they are those for given intensities, and too small where reflections overlap.
     """
 
     name: ClassVar[str] = "xrd.LeBail"
@@ -65,7 +66,11 @@ class LeBail(WholePattern):
     ) -> tuple[PatternObjective, Refined]:
         held = _with_strengths(objective, strengths) if strengths else objective
         limits = Limits(self.keep, 2.0 * self.cell_error)
-        return refine_present(held, start, free, likely, limits, self._settle)
+        held, result = refine_present(held, start, free, likely, limits, self._settle)
+        if held.tied.any():
+            return held, result
+        freed = Freed.of(held, result.theta, result.free, result.present)
+        return held, replace(result, cov=freed.covariance(result.at_bound))
 
     def _settle(
         self,

@@ -13,12 +13,13 @@ from spectra.results import Table
 from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.lattice import CellConstraint, inverse_d2
 from spectra.xrd.pattern.amplitude import Amplitude, FreeStrengths
+from spectra.xrd.pattern.freed import VAGUE, believed_precision, intensity_columns
 from spectra.xrd.pattern.intensities import share_out
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective, Prior
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.presence import Limits, intensity_columns, refine_present
+from spectra.xrd.pattern.presence import Limits, refine_present
 from spectra.xrd.pattern.refine import Refined, refine
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
@@ -28,12 +29,9 @@ from spectra.xrd.profile.instrument import Instrument
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-BoolArray = NDArray[np.bool_]
 
 # Relative strain of a cell in which reflections of different families part.
 _STRAIN = 0.01
-# Uncertainty believed of a faint intensity, as a share of the strongest.
-_VAGUE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +121,7 @@ def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
     columns = intensity_columns(objective.model)
     for at in columns:
         # Of what is to be shared out none gets a negative share.
-        faint = _VAGUE * np.maximum(out[:, at].max(axis=1, keepdims=True, initial=0.0), 0.0)
+        faint = VAGUE * np.maximum(out[:, at].max(axis=1, keepdims=True, initial=0.0), 0.0)
         out[:, at] = np.where(out[:, at] > 0.0, out[:, at], faint)
     for phase, at, shared in zip(
         objective.model.phases, columns, share_out(objective, out), strict=True
@@ -141,11 +139,8 @@ def _prior(objective: PatternObjective, theta: FloatArray) -> Prior:
     """Belief in the intensities of `theta` (rows, P)."""
     mean, precision = objective.prior.mean.copy(), objective.prior.precision.copy()
     for at in intensity_columns(objective.model):
-        own = theta[:, at]
-        sigma = np.abs(own) + _VAGUE * np.abs(own).max(axis=1, keepdims=True)
-        mean[objective.rows, at] = own
-        # A phase that is not there has none.
-        precision[objective.rows, at] = np.where(sigma > 0, 1.0 / np.maximum(sigma, 1e-150) ** 2, 0)
+        mean[objective.rows, at] = theta[:, at]
+        precision[objective.rows, at] = believed_precision(theta[:, at])
     return Prior(mean, precision)
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.uncertainty import misfit_scale
-from spectra.xrd.pattern.amplitude import FreeStrengths, HeldStrengths
+from spectra.xrd.pattern.amplitude import HeldStrengths
+from spectra.xrd.pattern.freed import Freed, intensity_columns
 from spectra.xrd.pattern.model import PatternModel
-from spectra.xrd.pattern.objective import PatternObjective, Prior
-from spectra.xrd.pattern.phase import PhaseModel
+from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.refine import Refined
 
 FloatArray = NDArray[np.float64]
@@ -25,14 +25,6 @@ _RIDGE = 1e-10
 Settle = Callable[
     [PatternObjective, NDArray[np.intp], FloatArray, BoolArray], tuple[PatternObjective, Refined]
 ]
-
-
-def intensity_columns(model: PatternModel) -> list[slice]:
-    """Places of the intensities of each phase."""
-    return [
-        model.layout.columns([c.name for c in p.amplitude.coefficients], f"{p.name}.")
-        for p in model.phases
-    ]
 
 
 def phase_columns(model: PatternModel, number: int) -> BoolArray:
@@ -145,28 +137,16 @@ def significance(
         The phases that have intensities.
     likely : sequence of array (rows, R)
     """
-    free = _freed(objective)
-    layout = free.model.layout
-    own = objective.model.layout.names
-    place = np.array([own.index(n) if n in own else -1 for n in layout.names])
-    moved = place >= 0
-    inner = np.tile(layout.start, (len(theta), 1))
-    open_ = np.zeros(inner.shape, bool)
-    inner[:, moved], open_[:, moved] = theta[:, place[moved]], vary[:, place[moved]]
-    columns = intensity_columns(free.model)
-    for number, (at, phase) in enumerate(zip(columns, objective.model.phases, strict=True)):
-        if isinstance(phase.amplitude, HeldStrengths):
-            held = phase.amplitude.strengths
-            inner[:, at] = held[objective.rows if len(held) > 1 else 0 * objective.rows]
-        open_[:, at] = present[:, number, None]
-    found = free.vary(np.asarray(open_.any(axis=0))).evaluate(inner)
+    freed = Freed.of(objective, theta, vary, present)
+    free, columns = freed.objective, intensity_columns(freed.objective.model)
+    found = freed.evaluate()
     used = (free.weight[free.rows] > 0).sum(axis=(1, 2))
-    dof = np.maximum(used - open_.sum(axis=1), 1)
+    dof = np.maximum(used - freed.open.sum(axis=1), 1)
     scale = misfit_scale(found.cost, dof, absolute=True)
     out = np.empty(present.shape)
     for number, at in enumerate(columns):
-        others = open_ & ~phase_columns(free.model, number)
-        score, spread = _score(found.hessian, found.gradient, inner[:, at], at, others)
+        others = freed.open & ~phase_columns(free.model, number)
+        score, spread = _score(found.hessian, found.gradient, freed.theta[:, at], at, others)
         expected = np.maximum(likely[number], 0.0)
         out[:, number] = np.minimum(
             _of_all(score, spread, scale), _of_expected(score, spread, scale, expected)
@@ -201,32 +181,6 @@ def _without(
         strengths[objective.rows[rows[numbers == number]]] = 0.0
         phases[number] = replace(phases[number], amplitude=HeldStrengths(strengths))
     return replace(objective, model=replace(model, phases=tuple(phases)))
-
-
-def _freed(objective: PatternObjective) -> PatternObjective:
-    """The same patterns, intensities free, nothing believed of them, nothing tied."""
-    model = objective.model
-    phases = tuple(replace(p, amplitude=_free_amplitude(p)) for p in model.phases)
-    freed = replace(model, phases=phases, ties=None, restraints=None)
-    return PatternObjective(
-        freed,
-        objective.tiles,
-        objective.background,
-        np.arange(freed.layout.size),
-        objective.y,
-        objective.weight,
-        objective.loss,
-        objective.rows,
-        Prior.of_cells(freed, len(objective.y)),
-    )
-
-
-def _free_amplitude(phase: PhaseModel) -> FreeStrengths:
-    if isinstance(phase.amplitude, FreeStrengths):
-        return phase.amplitude
-    count = len(phase.hkl)
-    names = tuple(f"intensity({' '.join(map(str, hkl))})" for hkl in phase.hkl.tolist())
-    return FreeStrengths(names, np.ones(count), np.arange(count))
 
 
 def _score(
