@@ -9,7 +9,7 @@ import pytest
 from calibrated_patterns import CASES, run
 
 FRAMES = 300
-FEWER = 100
+FEWER = 80
 
 
 @pytest.mark.parametrize("case", CASES)
