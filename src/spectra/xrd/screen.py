@@ -63,8 +63,10 @@ def check_points(
     """
     count = np.count_nonzero(inside)
     if count < needed:
+        low, high = max(limits[0], stack.x[0]), min(limits[1], stack.x[-1])
+        low, high = (low, high) if low < high else limits
         raise StackError(
-            f"{method}: {count} points between {limits[0]:g} and {limits[1]:g} "
+            f"{method}: {count} usable points between {low:g} and {high:g} "
             f"{stack.axis.unit}; at least {needed} are needed (the axis runs from "
             f"{stack.x[0]:g} to {stack.x[-1]:g})"
         )

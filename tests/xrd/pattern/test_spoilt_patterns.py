@@ -162,4 +162,7 @@ def test_wrong_sequences_and_settings_are_refused():
     with pytest.raises(SettingError, match="neither scales nor background"):
         Rietveld(phases=(ANATASE,), hold=("*scale", "background*"), **COMMON).prepare(made.stack)
     with pytest.raises(SettingError, match="no reflection"):
-        Rietveld(phases=(ANATASE,), high=24.5, wavelength=2.5, start=INSTRUMENT).prepare(made.stack)
+        Rietveld(phases=(ANATASE,), high=26.5, wavelength=2.5, start=INSTRUMENT).prepare(made.stack)
+    for few in ({"low": 70.0, "high": 80.0}, {"exclude": ((23.5, 60.0),)}):
+        with pytest.raises(StackError, match="at least 50 are needed"):
+            Rietveld(phases=(ANATASE,), **COMMON, **few).prepare(made.stack)
