@@ -83,8 +83,11 @@ class Freed:
         return cls(free, inner, opened, place)
 
     def evaluate(self) -> Evaluation:
-        """Cost, gradient and Hessian."""
-        return self.objective.vary(np.asarray(self.open.any(axis=0))).evaluate(self.theta)
+        """Cost, gradient and Hessian by all parameters.
+
+        Only those that some row needs would do, but then bits would hang on which rows there are.
+        """
+        return self.objective.evaluate(self.theta)
 
     def covariance(self, held: BoolArray) -> FloatArray:
         """Covariance (rows, n, n) of the n parameters of the method, intensities unknown.
