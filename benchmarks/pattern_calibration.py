@@ -32,8 +32,7 @@ PATTERNS = """### Calibration of whole-pattern refinements
 
 `python -m benchmarks.pattern_calibration patterns --write`: {number} simulated frames each of
 800 points, counting noise and nothing else. Expected: mean 0, width 1, 68 and 95 %.
-The reflections of the Le Bail case overlap hardly; where they do, its uncertainties
-are those for given intensities and too small.
+In the overlapping cases most lines of two phases stand under others.
 """
 FUNCTIONS = """### Calibration of functions of a sequence
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import peak_widths
+from scipy.signal import find_peaks, peak_widths
 
 from spectra.errors import SettingError
 from spectra.reference import Phase
@@ -274,7 +274,7 @@ def typical_fwhm(x: FloatArray, y: FloatArray) -> float:
     good = np.isfinite(y)
     filled = np.interp(x, x[good], y[good])
     flat = filled - np.median(filled)
-    inner = np.flatnonzero((flat[1:-1] >= flat[:-2]) & (flat[1:-1] > flat[2:])) + 1
+    inner = find_peaks(flat)[0]
     strong = inner[np.argsort(flat[inner])[::-1][:12]]
     if strong.size == 0:
         return float(10.0 * np.median(np.diff(x)))

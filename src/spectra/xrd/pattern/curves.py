@@ -103,7 +103,7 @@ def pattern_curves(
     theta = parameters(some, model)
     if any(isinstance(p.amplitude, HeldStrengths) for p in model.phases):
         ends = np.cumsum([len(p.hkl) for p in model.phases])[:-1]
-        model = model.with_strengths(np.split(some["intensity"], ends, axis=1))
+        model = model.with_strengths(np.split(np.nan_to_num(some["intensity"]), ends, axis=1))
     noise = NOISE[results.attrs["errors"]]
     sigma = point_sigma(observed, None if block.errors is None else np.asarray(block.errors), noise)
     objective = method.objective(model, block.x, observed, sigma, noise)

@@ -55,6 +55,11 @@ class Refined:
     present: BoolArray
     cost: FloatArray
 
+    def put(self, rows: NDArray[np.intp], other: Refined) -> None:
+        """Replace the `rows` by those of `other`, which has just these."""
+        for name in Refined.__annotations__:
+            getattr(self, name)[rows] = getattr(other, name)
+
 
 def solve(
     objective: PatternObjective,
@@ -88,10 +93,10 @@ def refine(
     ----------
     objective : PatternObjective
     start : array (rows, P)
-    free : bool array (P,)
+    free : bool array (P,) or (rows, P)
     keep : float
     """
-    vary = np.tile(free & ~objective.tied, (len(start), 1))
+    vary = np.array(np.broadcast_to(free & ~objective.tied, start.shape))
     solution = solve(objective, start, vary)
     present = np.ones((len(start), len(objective.model.phases)), bool)
     for _ in range(present.shape[1]):

@@ -30,12 +30,15 @@ class Starts:
         Parameters that the node determined; those of an absent phase are not.
     strengths : tuple of array (nodes, R)
         Strengths of the reflections of each phase, where they are not parameters.
+    present : bool array (nodes, phases), optional
+        Which nodes show a phase; all of them if not given.
     """
 
     frames: FloatArray
     theta: FloatArray
     known: BoolArray
     strengths: tuple[FloatArray, ...] = ()
+    present: BoolArray | None = None
 
     def at(self, frames: FloatArray) -> FloatArray:
         """Parameters (frames, P) interpolated between the nodes that know them."""
@@ -49,6 +52,11 @@ class Starts:
         return np.asarray(np.where(held, self.theta[0], rounded(out, _BITS)))
 
     def strengths_at(self, frames: FloatArray) -> tuple[FloatArray, ...]:
-        """Strengths (frames, R) of each phase at the nearest node."""
-        nearest = np.abs(frames[:, None] - self.frames).argmin(axis=1)
-        return tuple(s[nearest] for s in self.strengths)
+        """Strengths (frames, R) of each phase at the nearest node that shows it."""
+        away = np.abs(frames[:, None] - self.frames)
+        found = []
+        for number, own in enumerate(self.strengths):
+            shown = np.ones(len(own), bool) if self.present is None else self.present[:, number]
+            hidden = ~shown if shown.any() else np.zeros_like(shown)
+            found.append(own[np.where(hidden, np.inf, away).argmin(axis=1)])
+        return tuple(found)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import StackError
+from spectra.errors import SettingError, StackError
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
 from spectra.reference import Phase, load_phase
@@ -31,6 +31,7 @@ from spectra.xrd.pattern.build import (
     typical_fwhm,
 )
 from spectra.xrd.pattern.constrained import ConstrainedPattern
+from spectra.xrd.pattern.fractions import impossible, with_standard
 from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
@@ -108,6 +109,7 @@ class WholePattern(PatternSettings):
         measurement, model = self.first_model(source, phases, samples.x, nodes[0].y)
         free = self._chosen(model)
         check_free(model.layout, free)
+        self._standard(model)
         stages = make_stages(model.layout, free, self.cell_error)
         starts = self._walk(model, stages, samples.x, nodes, noise)
         attrs = {
@@ -202,7 +204,9 @@ class WholePattern(PatternSettings):
         assert plan.start is not None
         assert plan.strengths is not None
         strengths = tuple(s[rows] for s in plan.strengths)
-        return *self._refine(objective, plan.start[rows], plan.free, strengths), None
+        start = plan.start[rows]
+        likely = strengths or self._likely(objective, start)
+        return *self._refine(objective, start, plan.free, strengths, likely), None
 
     def _refine(
         self,
@@ -210,8 +214,13 @@ class WholePattern(PatternSettings):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        likely: tuple[FloatArray, ...],
     ) -> tuple[PatternObjective, Refined]:
-        """Refine some frames from their starts."""
+        """Refine some frames from their starts.
+
+        Of each phase, `strengths` (rows, R) are held ones to start with, and `likely` are
+        intensities (rows, R) that are expected if it is there; neither if atoms give them.
+        """
         return objective, refine(objective, start, free, self.keep)
 
     def _approach(
@@ -295,7 +304,8 @@ class WholePattern(PatternSettings):
         )
 
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
-        return pattern_table(model, free)
+        table = pattern_table(model, free)
+        return with_standard(table) if self.standard else table
 
     def _fill(
         self,
@@ -320,7 +330,8 @@ class WholePattern(PatternSettings):
         if shared is not None:
             cov = cov + shared
         columns["scaled"][rows] = np.sqrt(scale)
-        filler = Filler(plan.table, plan.model, plan.free, plan.masses)
+        standard = self._standard(plan.model)
+        filler = Filler(plan.table, plan.model, plan.free, plan.masses, standard)
         filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
         names = plan.table.coords["phase"]["name"].tolist()
         texts = []
@@ -330,8 +341,26 @@ class WholePattern(PatternSettings):
                 for p, s in enumerate(columns["phase_status"][row].tolist())
                 if s != PhaseStatus.OK
             ]
+            parts += filter(None, [impossible(columns, row) if standard else ""])
             texts.append("; ".join(parts))
         return texts
+
+    def _standard(self, model: PatternModel) -> tuple[int, float] | None:
+        """Number and weighed share of the internal standard.
+
+        Raises
+        ------
+        SettingError
+            If phases have no scale.
+        """
+        for name, share in self.standard.items():
+            if f"{name}.scale" not in model.layout.names:
+                raise SettingError(
+                    f"{self.name}: standard = {self.standard!r}, but intensities that are not "
+                    "those of atoms say nothing of masses; use xrd.Rietveld"
+                )
+            return [p.name for p in model.phases].index(name), share
+        return None
 
     def _walk(
         self,
@@ -343,28 +372,37 @@ class WholePattern(PatternSettings):
     ) -> Starts:
         """Refine the nodes one after the other, each from where the one before ended."""
         theta = model.layout.start[None]
-        thetas, knowns, strengths = [], [], []
+        thetas, knowns, strengths, present = [], [], [], []
         for node in nodes:
             sigma = node.sigma[None]
             objective = self.objective(model, x, node.y[None], sigma, "given")
+            likely = self._likely(objective, theta)
             objective, near = self._approach(objective, theta, stages)
-            objective, result = self._refine(
-                objective, near, stages[-1].free, self._strengths(objective)
-            )
+            before = self._strengths(objective)
+            objective, result = self._refine(objective, near, stages[-1].free, before, likely)
             known = result.free[0] & ~result.at_bound[0]
-            thetas.append(result.theta[0])
             knowns.append(known)
-            strengths.append(self._strengths(objective))
+            here = result.present[0]
+            after = zip(self._strengths(objective), before, here, strict=False)
+            strengths.append([own if there else old for own, old, there in after])
+            present.append(here)
+            # Where a phase that is not there was looked for means nothing.
             theta = np.where(result.free | ~stages[-1].free, result.theta, theta)
+            thetas.append(theta[0])
         return Starts(
             np.array([n.frame for n in nodes]),
             np.array(thetas),
             np.array(knowns),
             tuple(np.concatenate(s) for s in zip(*strengths, strict=True)),
+            np.array(present),
         )
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         """Strengths that are no parameters; none by default."""
+        return ()
+
+    def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:
+        """Intensities of each phase at parameters (rows, P), not looking at a pattern."""
         return ()
 
     def objective(
