@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.covariance import covariance
+from spectra.fit.secant import learn, upwards
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
@@ -138,6 +139,13 @@ class _State:
     promised: FloatArray
     damping: FloatArray
     growth: FloatArray
+    rest: FloatArray | None
+
+    def local(self) -> Evaluation:
+        """The quadratic model that steps are made from."""
+        if self.rest is None:
+            return self.here
+        return replace(self.here, hessian=upwards(self.here.hessian, self.rest))
 
     def take(self, keep: IntArray) -> _State:
         parts = vars(self).items()
@@ -158,6 +166,7 @@ def minimize(
     tolerance: float = 1e-12,
     damping: float = 1e-3,
     promised: FloatArray | None = None,
+    rest: FloatArray | None = None,
 ) -> Solution:
     """Minimise every row of `objective` from its start, within its bounds.
 
@@ -184,6 +193,10 @@ def minimize(
     promised : array (rows,), optional
         What the step that led to the start was to gain, where it was one of the same objective:
         `Solution.decrement` of a fit in single precision.
+    rest : array (rows, parameters, parameters), optional
+        What the objective's Hessian lacks, as far as it is known; zeros are enough. Then the
+        steps learn it from gradients, which pays where large residuals are left or a model is
+        even in a parameter. Without it, steps trust the objective's Hessian.
 
     Returns
     -------
@@ -211,7 +224,7 @@ def minimize(
     never = np.full(n_rows, np.inf)
     gained = np.full(n_rows, _TINY) if promised is None else promised + _TINY
     state = _State(
-        *(every, objective, here, lower, upper, free, floor, never, gained, first, growth)
+        *(every, objective, here, lower, upper, free, floor, never, gained, first, growth, rest)
     )
     out.chi2[:] = here.cost
     usable = np.isfinite(here.cost) & np.isfinite(here.hessian).all(axis=(1, 2))
@@ -231,7 +244,8 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     """One damped step of every row; finished rows are written to `out` and dropped."""
     vary = state.free & ~_held(state)
     # What an undamped step would gain: zero at a minimum, whatever the damping has become.
-    newton, decrement = _newton_step(state.here, vary)
+    local = state.local()
+    newton, decrement = _newton_step(local, vary)
     # What will be left after another step, if it gains on the minimum as the last one did.
     contraction = np.clip(decrement / np.maximum(state.promised, decrement), _CONTRACTION, 1.0)
     left = np.where(decrement <= _TRUSTED * state.here.cost, contraction, 1.0) * decrement
@@ -249,8 +263,9 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
         state, vary, decrement = state.take(rest), vary[rest], decrement[rest]
         if rest.size == 0:
             return state
+        local = local.take(rest)
     here = state.here
-    step, promised = _bounded_step(state, vary)
+    step, promised = _bounded_step(state, local, vary)
     trial = np.clip(here.theta + step, state.lower, state.upper)
     there = state.objective.evaluate(np.where(state.free, trial, here.theta))
     gain = here.cost - there.cost
@@ -267,7 +282,11 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     # cost itself where the promise is tiny; elsewhere it has failed.
     rounding = stalled & small & (promised <= 1e-9 * here.cost + state.floor)
     near = settled | rounding
+    before, moved = here.gradient.copy(), there.theta - here.theta
     here.put(better | rounding, there)
+    if state.rest is not None:
+        change = np.where(state.free, before - there.gradient, 0.0)
+        state.rest = learn(state.rest, here.hessian, moved, change)
     state.damping = np.where(near, _DAMPING_MIN, np.maximum(damping, _DAMPING_MIN))
     state.growth = np.where(better, 2.0, state.growth * 2.0)
     state.previous = np.where(near, decrement, np.inf)
@@ -359,9 +378,11 @@ def _last_step(
     )
 
 
-def _bounded_step(state: _State, vary: BoolArray) -> tuple[FloatArray, FloatArray]:
+def _bounded_step(
+    state: _State, local: Evaluation, vary: BoolArray
+) -> tuple[FloatArray, FloatArray]:
     """Damped step inside the box (rows, P), and the decrease of the cost it promises (rows,)."""
-    gradient, hessian = state.here.gradient, state.here.hessian
+    gradient, hessian = local.gradient, local.hessian
     room_down = state.lower - state.here.theta
     room_up = state.upper - state.here.theta
     step = solve_damped(hessian, gradient, vary, state.damping)

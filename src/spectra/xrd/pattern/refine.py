@@ -68,8 +68,12 @@ def solve(
     layout = objective.model.layout
     lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
     vary = objective.vary(np.asarray(free.any(axis=0)))
+    unknown = np.zeros((*start.shape, start.shape[1]))
     return minimize(
-        *(vary, start, lower, upper, free), max_iterations=max_iterations, tolerance=tolerance
+        *(vary, start, lower, upper, free),
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        rest=unknown,
     )
 
 
