@@ -31,6 +31,8 @@ _EXACT = 1e-26
 _TRUSTED = 1e-5
 # The first steps gain more than the later ones: no more than this is expected of the next.
 _CONTRACTION = 1e-2
+# What is learnt on the way makes one step gain much and the next one less.
+_CONTRACTION_LEARNT = 0.1
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class Solution:
     decrement : array (rows,)
         What a further step would gain, g·H⁻¹·g, as far as the last steps let foresee; infinite
         where the solver gave up.
+    rest : array (rows, parameters, parameters) or None
+        What was learnt of second derivatives that the Hessian lacks, if that was asked for.
     """
 
     theta: FloatArray
@@ -109,6 +113,7 @@ class Solution:
     status: NDArray[np.int8]
     iterations: NDArray[np.int32]
     decrement: FloatArray
+    rest: FloatArray | None
 
     def covariance(self) -> FloatArray:
         """Inverse of the Hessian over the free parameters (rows, parameters, parameters).
@@ -121,7 +126,9 @@ class Solution:
     def put(self, rows: IntArray, other: Solution) -> None:
         """Replace the `rows` by those of `other`, which has just these."""
         for name in Solution.__annotations__:
-            getattr(self, name)[rows] = getattr(other, name)
+            own, new = getattr(self, name), getattr(other, name)
+            if own is not None and new is not None:
+                own[rows] = new
 
 
 @dataclass
@@ -213,6 +220,7 @@ def minimize(
         status=np.full(n_rows, Status.NOT_CONVERGED, np.int8),
         iterations=np.zeros(n_rows, np.int32),
         decrement=np.full(n_rows, np.inf),
+        rest=None if rest is None else rest.copy(),
     )
     if n_rows == 0:
         return out
@@ -247,7 +255,8 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     local = state.local()
     newton, decrement = _newton_step(local, vary)
     # What will be left after another step, if it gains on the minimum as the last one did.
-    contraction = np.clip(decrement / np.maximum(state.promised, decrement), _CONTRACTION, 1.0)
+    least = _CONTRACTION if state.rest is None else _CONTRACTION_LEARNT
+    contraction = np.clip(decrement / np.maximum(state.promised, decrement), least, 1.0)
     left = np.where(decrement <= _TRUSTED * state.here.cost, contraction, 1.0) * decrement
     arrived = left <= tolerance * state.here.cost + state.floor
     # At the rounding of the cost, steps go on as long as each leaves much less to be gained.
@@ -310,6 +319,8 @@ def _store(state: _State, out: Solution) -> None:
     out.chi2[state.rows] = state.here.cost
     out.hessian[state.rows] = state.here.hessian
     out.at_bound[state.rows] = _held(state)
+    if out.rest is not None and state.rest is not None:
+        out.rest[state.rows] = state.rest
 
 
 def _held(state: _State) -> BoolArray:

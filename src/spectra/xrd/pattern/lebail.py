@@ -17,7 +17,7 @@ from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.refine import Refined, refine, solve
+from spectra.xrd.pattern.refine import Refined, refine, take_steps
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
 from spectra.xrd.pattern.table import with_intensities
@@ -68,7 +68,7 @@ class LeBail(WholePattern):
         for _ in range(_ROUNDS):
             for _ in range(SHARES):
                 held = _shared(held, held.take(rows), theta[rows])
-            step = solve(held.take(rows), theta[rows], vary[rows], max_iterations=_STEPS)
+            step = take_steps(held.take(rows), theta[rows], vary[rows], max_iterations=_STEPS)
             theta[rows] = step.theta
             gained = cost[rows] - step.chi2 > _GAIN * step.chi2
             cost[rows] = step.chi2

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.solver import Solution, minimize
+from spectra.status import Status
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.stages import Stage
 
@@ -17,6 +18,10 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 _TOLERANCE = 1e-7
+# What single precision may leave of the cost.
+_SINGLE_TOLERANCE = 1e-6
+_DAMPING = 1e-3
+_DAMPING_NEAR = 1e-6
 _ROUGH = 1e-4
 _EARLY_ITERATIONS = 12
 _LAST_ITERATIONS = 25
@@ -64,16 +69,53 @@ def solve(
     max_iterations: int = 100,
     tolerance: float = _TOLERANCE,
 ) -> Solution:
-    """Refine the `free` (rows, P) parameters from `start` (rows, P)."""
-    layout = objective.model.layout
-    lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
-    vary = objective.vary(np.asarray(free.any(axis=0)))
-    unknown = np.zeros((*start.shape, start.shape[1]))
-    return minimize(
-        *(vary, start, lower, upper, free),
+    """Refine the `free` (rows, P) parameters from `start` (rows, P).
+
+    Steps are made in single precision as far as it bears; what is left, and the proof that it
+    is little, is for double precision.
+    """
+    single = objective.in_single_precision()
+    rough = max(tolerance, _SINGLE_TOLERANCE)
+    near = take_steps(single, start, free, max_iterations=max_iterations, tolerance=rough)
+    good = np.isin(near.status, (Status.OK, Status.AT_BOUND))
+    found = take_steps(
+        objective,
+        np.where(good[:, None], near.theta, start),
+        free,
         max_iterations=max_iterations,
         tolerance=tolerance,
-        rest=unknown,
+        damping=_DAMPING_NEAR,
+        promised=np.where(good, near.decrement, 0.0),
+        rest=near.rest,
+    )
+    return replace(found, iterations=near.iterations + found.iterations)
+
+
+def take_steps(
+    objective: PatternObjective,
+    start: FloatArray,
+    free: BoolArray,
+    *,
+    max_iterations: int = 100,
+    tolerance: float = _TOLERANCE,
+    damping: float = _DAMPING,
+    promised: FloatArray | None = None,
+    rest: FloatArray | None = None,
+) -> Solution:
+    """Minimise with all that `minimize` is told here, in the precision of the objective.
+
+    Patterns are left with large residuals, and those of a cell of two like axes do not tell
+    which is the longer one: so curvatures are learnt on the way.
+    """
+    layout = objective.model.layout
+    lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
+    return minimize(
+        *(objective.vary(np.asarray(free.any(axis=0))), start, lower, upper, free),
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        damping=damping,
+        promised=promised,
+        rest=np.zeros((*start.shape, start.shape[1])) if rest is None else rest,
     )
 
 
