@@ -196,7 +196,7 @@ def through_stages(
     """Refine through some stages: parameters (rows, P)."""
     layout = objective.model.layout
     theta = start
-    lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
+    single = objective.in_single_precision()
     solution = None
     for stage in stages:
         free = np.tile(stage.free & ~objective.tied, (len(start), 1))
@@ -205,14 +205,8 @@ def through_stages(
             for row, phase in np.argwhere(~seen).tolist():
                 free[row] &= ~_shape_of(objective, phase)
         wide = stage.widened(layout, theta)
-        solution = minimize(
-            objective.vary(stage.free),
-            wide,
-            lower,
-            upper,
-            free,
-            max_iterations=_EARLY_ITERATIONS,
-            tolerance=_ROUGH,
+        solution = take_steps(
+            single, wide, free, max_iterations=_EARLY_ITERATIONS, tolerance=_ROUGH
         )
         theta = solution.theta + (theta - wide)
     return theta
