@@ -60,6 +60,7 @@ class LeBail(WholePattern):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
         held = _with_strengths(objective, strengths) if strengths else objective
         rows, theta = np.arange(len(start)), start.copy()
@@ -75,7 +76,7 @@ class LeBail(WholePattern):
             rows = rows[gained]
             if rows.size == 0:
                 break
-        return held, refine(held, theta, free, self.keep)
+        return held, refine(held, theta, free, self.keep, rest)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]

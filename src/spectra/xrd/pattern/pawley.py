@@ -64,12 +64,13 @@ class Pawley(WholePattern):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
         theta = start
         for _ in range(SHARES):
             theta = _shared(objective, theta)
         believed = replace(objective, prior=_prior(objective, theta))
-        return believed, refine(believed, theta, free, self.keep)
+        return believed, refine(believed, theta, free, self.keep, rest)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]

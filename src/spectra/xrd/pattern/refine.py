@@ -49,6 +49,8 @@ class Refined:
     iterations : int array (rows,)
     present : bool array (rows, phases)
     cost : array (rows,)
+    rest : array (rows, P, P)
+        What was learnt of second derivatives on the way.
     """
 
     theta: FloatArray
@@ -59,6 +61,7 @@ class Refined:
     iterations: NDArray[np.int32]
     present: BoolArray
     cost: FloatArray
+    rest: FloatArray
 
 
 def solve(
@@ -68,6 +71,7 @@ def solve(
     *,
     max_iterations: int = 100,
     tolerance: float = _TOLERANCE,
+    rest: FloatArray | None = None,
 ) -> Solution:
     """Refine the `free` (rows, P) parameters from `start` (rows, P).
 
@@ -76,7 +80,9 @@ def solve(
     """
     single = objective.in_single_precision()
     rough = max(tolerance, _SINGLE_TOLERANCE)
-    near = take_steps(single, start, free, max_iterations=max_iterations, tolerance=rough)
+    near = take_steps(
+        single, start, free, max_iterations=max_iterations, tolerance=rough, rest=rest
+    )
     good = np.isin(near.status, (Status.OK, Status.AT_BOUND))
     found = take_steps(
         objective,
@@ -85,7 +91,7 @@ def solve(
         max_iterations=max_iterations,
         tolerance=tolerance,
         damping=_DAMPING_NEAR,
-        promised=np.where(good, near.decrement, 0.0),
+        promised=np.where(good, np.maximum(near.decrement, rough * near.chi2), 0.0),
         rest=near.rest,
     )
     return replace(found, iterations=near.iterations + found.iterations)
@@ -124,6 +130,7 @@ def refine(
     start: FloatArray,
     free: BoolArray,
     keep: float,
+    rest: FloatArray | None = None,
 ) -> Refined:
     """Refine from starts that are nearly right.
 
@@ -136,9 +143,12 @@ def refine(
     start : array (rows, P)
     free : bool array (P,)
     keep : float
+    rest : array (rows, P, P), optional
+        What is known of second derivatives, see `fit.secant`.
     """
     vary = np.tile(free & ~objective.tied, (len(start), 1))
-    solution = solve(objective, start, vary)
+    solution = solve(objective, start, vary, rest=rest)
+    assert solution.rest is not None
     present = np.ones((len(start), len(objective.model.phases)), bool)
     for _ in range(present.shape[1]):
         gone = present & ~_significant(objective, solution, keep)
@@ -159,6 +169,7 @@ def refine(
         solution.iterations,
         present,
         solution.chi2,
+        solution.rest,
     )
 
 

@@ -15,6 +15,7 @@ BoolArray = NDArray[np.bool_]
 # Starts have mantissas of so many bits (4e-6 of a cell): what a node owes to other frames by its
 # last digits does not reach the bits of a result.
 _BITS = 17
+_AROUND = 2
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,31 @@ class Starts:
         Parameters that the node determined; those of an absent phase are not.
     strengths : tuple of array (nodes, R)
         Strengths of the reflections of each phase, where they are not parameters.
+    rest : array (nodes, P, P), optional
+        What was learnt there of second derivatives, see `fit.secant`.
     """
 
     frames: FloatArray
     theta: FloatArray
     known: BoolArray
     strengths: tuple[FloatArray, ...] = ()
+    rest: FloatArray | None = None
+
+    def joined(self, others: Starts) -> Starts:
+        """These nodes and `others`, which stand for those at the same frames."""
+        kept = ~np.isin(self.frames, others.frames)
+        order = np.argsort(np.concatenate([self.frames[kept], others.frames]))
+
+        def both(own: FloatArray, new: FloatArray) -> FloatArray:
+            return np.asarray(np.concatenate([own[kept], new])[order])
+
+        return Starts(
+            both(self.frames, others.frames),
+            both(self.theta, others.theta),
+            np.concatenate([self.known[kept], others.known])[order],
+            tuple(both(*pair) for pair in zip(self.strengths, others.strengths, strict=True)),
+            None if self.rest is None or others.rest is None else both(self.rest, others.rest),
+        )
 
     def at(self, frames: FloatArray) -> FloatArray:
         """Parameters (frames, P) interpolated between the nodes that know them."""
@@ -50,5 +70,19 @@ class Starts:
 
     def strengths_at(self, frames: FloatArray) -> tuple[FloatArray, ...]:
         """Strengths (frames, R) of each phase at the nearest node."""
-        nearest = np.abs(frames[:, None] - self.frames).argmin(axis=1)
-        return tuple(s[nearest] for s in self.strengths)
+        return tuple(s[self._nearest(frames)] for s in self.strengths)
+
+    def rest_at(self, frames: FloatArray) -> FloatArray | None:
+        """What is known of second derivatives (frames, P, P): medians of nodes around.
+
+        One node has learnt only what lay on its way, and may stand where a sequence jumps.
+        """
+        if self.rest is None:
+            return None
+        nodes, of = np.unique(self._nearest(frames), return_inverse=True)
+        around = (self.rest[max(0, n - _AROUND) : n + _AROUND + 1] for n in nodes.tolist())
+        medians = np.array([np.median(some, axis=0) for some in around])
+        return np.asarray(rounded(medians, _BITS)[of])
+
+    def _nearest(self, frames: FloatArray) -> NDArray[np.intp]:
+        return np.abs(frames[:, None] - self.frames).argmin(axis=1)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import StackError
+from spectra.fit.damage import Normal
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
 from spectra.reference import Phase, load_phase
@@ -62,6 +63,11 @@ RefineFrames = Callable[
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
 TILE = 128
 _FEWEST_POINTS = 50
+# Long sequences get so many more nodes, so many frames apart at least.
+_FINE_NODES = 64
+_FINE_SPACING = 4
+# What nodes learnt of second derivatives is handed on where it stays below some megabytes.
+_FEW_PARAMETERS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +116,7 @@ class WholePattern(PatternSettings):
         check_free(model.layout, free)
         stages = make_stages(model.layout, free, self.cell_error)
         starts = self._walk(model, stages, samples.x, nodes, noise)
+        starts = self._between(model, free, starts, source, noise, normal)
         attrs = {
             "axis": {"name": source.axis.name, "unit": source.axis.unit},
             "title": source.title,
@@ -202,7 +209,8 @@ class WholePattern(PatternSettings):
         assert plan.start is not None
         assert plan.strengths is not None
         strengths = tuple(s[rows] for s in plan.strengths)
-        return *self._refine(objective, plan.start[rows], plan.free, strengths), None
+        rest = None if plan.rest is None else plan.rest[rows]
+        return *self._refine(objective, plan.start[rows], plan.free, strengths, rest), None
 
     def _refine(
         self,
@@ -210,9 +218,10 @@ class WholePattern(PatternSettings):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
         """Refine some frames from their starts."""
-        return objective, refine(objective, start, free, self.keep)
+        return objective, refine(objective, start, free, self.keep, rest)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
@@ -343,7 +352,7 @@ class WholePattern(PatternSettings):
     ) -> Starts:
         """Refine the nodes one after the other, each from where the one before ended."""
         theta = model.layout.start[None]
-        thetas, knowns, strengths = [], [], []
+        thetas, knowns, strengths, rests = [], [], [], []
         for node in nodes:
             sigma = node.sigma[None]
             objective = self.objective(model, x, node.y[None], sigma, "given")
@@ -355,13 +364,44 @@ class WholePattern(PatternSettings):
             thetas.append(result.theta[0])
             knowns.append(known)
             strengths.append(self._strengths(objective))
+            rests.append(result.rest[0])
             theta = np.where(result.free | ~stages[-1].free, result.theta, theta)
         return Starts(
             np.array([n.frame for n in nodes]),
             np.array(thetas),
             np.array(knowns),
             tuple(np.concatenate(s) for s in zip(*strengths, strict=True)),
+            np.array(rests) if model.layout.size <= _FEW_PARAMETERS else None,
         )
+
+    def _between(
+        self,
+        model: PatternModel,
+        free: BoolArray,
+        starts: Starts,
+        source: Stack,
+        noise: Noise,
+        normal: Normal,
+    ) -> Starts:
+        """Refine more nodes of a long sequence, each from between those that are known."""
+        count = min(_FINE_NODES, source.n_frames // _FINE_SPACING)
+        if count < 2 * self.coarse_frames:
+            return starts
+        samples = Samples.read(source, noise, count, self._range())
+        nodes = samples.nodes(normal)
+        frames = np.array([n.frame for n in nodes])
+        y, sigma = np.array([n.y for n in nodes]), np.array([n.sigma for n in nodes])
+        objective, result = self._refine(
+            self.objective(model, samples.x, y, sigma, "given"),
+            starts.at(frames),
+            free,
+            starts.strengths_at(frames),
+            starts.rest_at(frames),
+        )
+        arrived = np.isin(result.status, (Status.OK, Status.AT_BOUND))[:, None]
+        known = result.free & ~result.at_bound & arrived
+        rest = np.where(arrived[:, :, None], result.rest, 0.0)
+        return starts.joined(Starts(frames, result.theta, known, self._strengths(objective), rest))
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         """Strengths that are no parameters; none by default."""
