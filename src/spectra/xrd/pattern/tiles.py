@@ -29,6 +29,7 @@ _SMOOTH = 3.0
 # … and all that is left so many fwhm away from the tile: exp(−4 ln 2·3²) = 1e-11.
 _TAIL = 3.0
 _NODES = 6
+_NODES_ROUGH = 4
 _LINES_AT_ONCE = 512
 _VALUES_AT_ONCE = 250_000
 # Few enough for what is known of their lines at the nodes to stay in the processor's cache.
@@ -70,13 +71,13 @@ class Tiles:
         tiled = np.concatenate([x, beyond]).reshape(count, size)
         middle = 0.5 * (tiled[:, 0] + tiled[:, -1])
         half = 0.5 * (tiled[:, -1] - tiled[:, 0])
-        angles = np.pi * (np.arange(_NODES) + 0.5) / _NODES
-        offset, nodes = tiled - middle[:, None], half[:, None] * np.cos(angles)
+        offset, nodes = tiled - middle[:, None], _chebyshev(half, _NODES)
         return cls(x.size, tiled, middle, half, offset, nodes, _lagrange(nodes, offset))
 
     def in_single_precision(self) -> Tiles:
-        """The same at half the cost, for curves and slopes good to six digits."""
-        parts = (self.offset, self.nodes, self.through)
+        """The same at half the cost, for curves and slopes good to about six digits."""
+        nodes = _chebyshev(self.half, _NODES_ROUGH)
+        parts = (self.offset, nodes, _lagrange(nodes, self.offset))
         offset, nodes, through = (part.astype(np.float32) for part in parts)
         return replace(self, offset=offset, nodes=nodes, through=through)
 
@@ -193,12 +194,13 @@ class Tiles:
         """Write the tails of far lines."""
         n_rows, n_tiles, _ = near.shape
         n_columns = weights.shape[-1]
-        at_nodes = np.zeros((n_rows, n_tiles * _NODES, n_columns), self.dtype)
+        n_nodes = self.nodes.shape[1]
+        at_nodes = np.zeros((n_rows, n_tiles * n_nodes, n_columns), self.dtype)
         for some in _parts(lines):
             for j, tails in enumerate(self._tails(lines, some, near)):
-                flat = tails.reshape(n_rows, n_tiles * _NODES, -1)
+                flat = tails.reshape(n_rows, n_tiles * n_nodes, -1)
                 at_nodes += np.matmul(flat, weights[:, 1 + j, some])
-        at_nodes = at_nodes.reshape(n_rows, n_tiles, _NODES, n_columns).transpose(0, 1, 3, 2)
+        at_nodes = at_nodes.reshape(n_rows, n_tiles, n_nodes, n_columns).transpose(0, 1, 3, 2)
         out[...] = np.matmul(at_nodes, self.through).transpose(0, 2, 1, 3)
 
     def _add_near(
@@ -298,6 +300,11 @@ def _padded(count: IntArray) -> IntArray:
     """Sizes, not below the counts, of which there are few."""
     small = _SIZES[np.minimum(np.searchsorted(_SIZES, count), len(_SIZES) - 1)]
     return np.asarray(np.where(count <= _SIZES[-1], small, -(-count // 32) * 32))
+
+
+def _chebyshev(half: FloatArray, count: int) -> FloatArray:
+    """Places (tiles, count) in tiles of half widths (tiles,), from the middle of each."""
+    return half[:, None] * np.cos(np.pi * (np.arange(count) + 0.5) / count)
 
 
 def _lagrange(nodes: FloatArray, x: FloatArray) -> FloatArray:
