@@ -17,7 +17,7 @@ from spectra.xrd.pattern.stages import Stage
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-8
 # What single precision may leave of the cost.
 _SINGLE_TOLERANCE = 1e-6
 _DAMPING = 1e-3

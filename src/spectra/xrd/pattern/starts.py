@@ -85,4 +85,4 @@ class Starts:
         return np.asarray(rounded(medians, _BITS)[of])
 
     def _nearest(self, frames: FloatArray) -> NDArray[np.intp]:
-        return np.abs(frames[:, None] - self.frames).argmin(axis=1)
+        return np.asarray(np.abs(frames[:, None] - self.frames).argmin(axis=1))

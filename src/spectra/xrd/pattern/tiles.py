@@ -30,6 +30,7 @@ _SMOOTH = 3.0
 _TAIL = 3.0
 _NODES = 6
 _NODES_ROUGH = 4
+_SINGLE: np.dtype[Any] = np.dtype(np.float32)
 _LINES_AT_ONCE = 512
 _VALUES_AT_ONCE = 250_000
 # Few enough for what is known of their lines at the nodes to stay in the processor's cache.
@@ -78,7 +79,7 @@ class Tiles:
         """The same at half the cost, for curves and slopes good to about six digits."""
         nodes = _chebyshev(self.half, _NODES_ROUGH)
         parts = (self.offset, nodes, _lagrange(nodes, self.offset))
-        offset, nodes, through = (part.astype(np.float32) for part in parts)
+        offset, nodes, through = (part.astype(_SINGLE) for part in parts)
         return replace(self, offset=offset, nodes=nodes, through=through)
 
     @property
@@ -150,6 +151,7 @@ class Tiles:
 
     def _project(self, lines: Lines, values: FloatArray) -> FloatArray:
         near = self._near(lines)
+        values = values.astype(self.dtype, copy=False)
         by_width = _BASIS.mixing(np.ones_like(lines.area), lines.fwhm, lines.eta)[:, :, :2, 1]
         n_rows, count = values.shape[:2]
         out = np.zeros((n_rows, lines.area.shape[1], count))
@@ -240,9 +242,7 @@ class Tiles:
                     for v in (away, lines.fwhm[here], lines.eta[here])
                 )
                 basis = np.empty((len(at), 4, m, n_points), self.dtype)
-                _BASIS.fill(
-                    self.offset[tile[at], None, :], *shape, [basis[:, j] for j in range(4)]
-                )
+                _BASIS.fill(self.offset[tile[at], None, :], *shape, [basis[:, j] for j in range(4)])
                 yield _Group(row[at], tile[at], which, used, basis)
 
 

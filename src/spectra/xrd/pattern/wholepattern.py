@@ -330,7 +330,9 @@ class WholePattern(PatternSettings):
             cov = cov + shared
         columns["scaled"][rows] = np.sqrt(scale)
         filler = Filler(plan.table, plan.model, plan.free, plan.masses)
-        filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
+        # Six digits are enough for an R factor.
+        bragg = bragg_factors(objective.in_single_precision(), result.theta)
+        filler.fill(columns, rows, result, cov, figures, bragg)
         names = plan.table.coords["phase"]["name"].tolist()
         texts = []
         for row in rows.tolist():
