@@ -182,7 +182,7 @@ def refine_in_stages(
     several ways are tried at once, and the best end is taken for each row: with wide lines and
     without, and both again with such axes exchanged.
     """
-    count = len(start)
+    layout, count = objective.model.layout, len(start)
     every = np.arange(count)
     wide = [s for s in stages if s.blur > 0]
     narrow = [s for s in stages if s.blur == 0]
@@ -193,7 +193,12 @@ def refine_in_stages(
     each = objective.take(np.concatenate([every] * len(ways)))
     ends = through_stages(each, np.concatenate(ways), narrow)
     free = np.tile(narrow[-1].free & ~objective.tied, (len(ends), 1))
-    last = solve(each, ends, free, max_iterations=_LAST_ITERATIONS, tolerance=_ROUGH)
+    lower, upper = (np.broadcast_to(b, ends.shape) for b in (layout.lower, layout.upper))
+    last = minimize(
+        *(each.vary(np.asarray(free.any(axis=0))), ends, lower, upper, free),
+        max_iterations=_LAST_ITERATIONS,
+        tolerance=_ROUGH,
+    )
     cost = last.chi2.reshape(len(ways), count)
     # Axes keep the order they were given in unless the other is clearly better.
     cost[2:] *= 1.0 + _CLEARLY
@@ -207,7 +212,7 @@ def through_stages(
     """Refine through some stages: parameters (rows, P)."""
     layout = objective.model.layout
     theta = start
-    single = objective.in_single_precision()
+    lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
     solution = None
     for stage in stages:
         free = np.tile(stage.free & ~objective.tied, (len(start), 1))
@@ -216,8 +221,14 @@ def through_stages(
             for row, phase in np.argwhere(~seen).tolist():
                 free[row] &= ~_shape_of(objective, phase)
         wide = stage.widened(layout, theta)
-        solution = take_steps(
-            single, wide, free, max_iterations=_EARLY_ITERATIONS, tolerance=_ROUGH
+        solution = minimize(
+            objective.vary(stage.free),
+            wide,
+            lower,
+            upper,
+            free,
+            max_iterations=_EARLY_ITERATIONS,
+            tolerance=_ROUGH,
         )
         theta = solution.theta + (theta - wide)
     return theta
