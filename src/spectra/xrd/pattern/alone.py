@@ -96,7 +96,8 @@ def refine_alone(method: WholePattern, source: Stack, plan: PatternPlan) -> Alon
             caught: list[tuple[IntArray, PatternObjective, Refined]] = caught,
         ) -> tuple[PatternObjective, Refined, None]:
             assert cut.start is not None
-            result = refine(objective, cut.start[rows], cut.free, method.keep)
+            rest = None if cut.rest is None else cut.rest[rows]
+            result = refine(objective, cut.start[rows], cut.free, method.keep, rest)
             caught.append((rows, objective, result))
             return objective, result, None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,7 @@ from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.presence import Limits, refine_present
-from spectra.xrd.pattern.refine import Refined, refine, solve
+from spectra.xrd.pattern.refine import Refined, refine, take_steps
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
 from spectra.xrd.pattern.table import with_intensities
@@ -63,10 +64,12 @@ class LeBail(WholePattern):
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
         likely: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
         held = _with_strengths(objective, strengths) if strengths else objective
         limits = Limits(self.keep, 2.0 * self.cell_error)
-        held, result = refine_present(held, start, free, likely, limits, self._settle)
+        settle = partial(self._settle, rest)
+        held, result = refine_present(held, start, free, likely, limits, settle)
         if held.tied.any():
             return held, result
         freed = Freed.of(held, result.theta, result.free, result.present)
@@ -74,6 +77,7 @@ class LeBail(WholePattern):
 
     def _settle(
         self,
+        rest: FloatArray | None,
         held: PatternObjective,
         patterns: NDArray[np.intp],
         start: FloatArray,
@@ -86,14 +90,15 @@ class LeBail(WholePattern):
             for _ in range(SHARES):
                 held = _shared(held, held.take(patterns[rows]), theta[rows])
             part = held.take(patterns[rows])
-            step = solve(part, theta[rows], vary[rows], max_iterations=_STEPS)
+            step = take_steps(part, theta[rows], vary[rows], max_iterations=_STEPS)
             theta[rows] = step.theta
             gained = cost[rows] - step.chi2 > _GAIN * step.chi2
             cost[rows] = step.chi2
             rows = rows[gained]
             if rows.size == 0:
                 break
-        return held, refine(held.take(patterns), theta, vary, self.keep)
+        known = None if rest is None else rest[patterns]
+        return held, refine(held.take(patterns), theta, vary, self.keep, known)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -65,12 +66,15 @@ class Pawley(WholePattern):
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
         likely: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
         limits = Limits(self.keep, 2.0 * self.cell_error)
-        return refine_present(objective, start, free, likely, limits, self._settle)
+        settle = partial(self._settle, rest)
+        return refine_present(objective, start, free, likely, limits, settle)
 
     def _settle(
         self,
+        rest: FloatArray | None,
         objective: PatternObjective,
         rows: NDArray[np.intp],
         start: FloatArray,
@@ -81,7 +85,8 @@ class Pawley(WholePattern):
         for _ in range(SHARES):
             theta = _shared(part, theta)
         prior = _prior(part, theta)
-        result = refine(replace(part, prior=prior), theta, vary, self.keep)
+        known = None if rest is None else rest[rows]
+        result = refine(replace(part, prior=prior), theta, vary, self.keep, known)
         return replace(objective, prior=prior), result
 
     def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:

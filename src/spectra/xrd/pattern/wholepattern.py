@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
+from spectra.fit.damage import Normal
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
 from spectra.reference import Phase, load_phase
@@ -63,6 +64,11 @@ RefineFrames = Callable[
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
 TILE = 128
 _FEWEST_POINTS = 50
+# Long sequences get so many more nodes, so many frames apart at least.
+_FINE_NODES = 64
+_FINE_SPACING = 4
+# What nodes learnt of second derivatives is handed on where it stays below some megabytes.
+_FEW_PARAMETERS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +118,7 @@ class WholePattern(PatternSettings):
         self._standard(model)
         stages = make_stages(model.layout, free, self.cell_error)
         starts = self._walk(model, stages, samples.x, nodes, noise)
+        starts = self._between(model, free, starts, source, noise, normal)
         attrs = {
             "axis": {"name": source.axis.name, "unit": source.axis.unit},
             "title": source.title,
@@ -206,7 +213,8 @@ class WholePattern(PatternSettings):
         strengths = tuple(s[rows] for s in plan.strengths)
         start = plan.start[rows]
         likely = strengths or self._likely(objective, start)
-        return *self._refine(objective, start, plan.free, strengths, likely), None
+        rest = None if plan.rest is None else plan.rest[rows]
+        return *self._refine(objective, start, plan.free, strengths, likely, rest), None
 
     def _refine(
         self,
@@ -215,13 +223,15 @@ class WholePattern(PatternSettings):
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
         likely: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
         """Refine some frames from their starts.
 
         Of each phase, `strengths` (rows, R) are held ones to start with, and `likely` are
         intensities (rows, R) that are expected if it is there; neither if atoms give them.
+        `rest` (rows, P, P) is what is known of second derivatives.
         """
-        return objective, refine(objective, start, free, self.keep)
+        return objective, refine(objective, start, free, self.keep, rest)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
@@ -332,7 +342,9 @@ class WholePattern(PatternSettings):
         columns["scaled"][rows] = np.sqrt(scale)
         standard = self._standard(plan.model)
         filler = Filler(plan.table, plan.model, plan.free, plan.masses, standard)
-        filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
+        # Six digits are enough for an R factor.
+        bragg = bragg_factors(objective.in_single_precision(), result.theta)
+        filler.fill(columns, rows, result, cov, figures, bragg)
         names = plan.table.coords["phase"]["name"].tolist()
         texts = []
         for row in rows.tolist():
@@ -372,7 +384,7 @@ class WholePattern(PatternSettings):
     ) -> Starts:
         """Refine the nodes one after the other, each from where the one before ended."""
         theta = model.layout.start[None]
-        thetas, knowns, strengths, present = [], [], [], []
+        thetas, knowns, strengths, present, rests = [], [], [], [], []
         for node in nodes:
             sigma = node.sigma[None]
             objective = self.objective(model, x, node.y[None], sigma, "given")
@@ -386,6 +398,7 @@ class WholePattern(PatternSettings):
             after = zip(self._strengths(objective), before, here, strict=False)
             strengths.append([own if there else old for own, old, there in after])
             present.append(here)
+            rests.append(result.rest[0])
             # Where a phase that is not there was looked for means nothing.
             theta = np.where(result.free | ~stages[-1].free, result.theta, theta)
             thetas.append(theta[0])
@@ -395,7 +408,39 @@ class WholePattern(PatternSettings):
             np.array(knowns),
             tuple(np.concatenate(s) for s in zip(*strengths, strict=True)),
             np.array(present),
+            np.array(rests) if model.layout.size <= _FEW_PARAMETERS else None,
         )
+
+    def _between(
+        self,
+        model: PatternModel,
+        free: BoolArray,
+        starts: Starts,
+        source: Stack,
+        noise: Noise,
+        normal: Normal,
+    ) -> Starts:
+        """Refine more nodes of a long sequence, each from between those that are known."""
+        count = min(_FINE_NODES, source.n_frames // _FINE_SPACING)
+        if count < 2 * self.coarse_frames:
+            return starts
+        samples = Samples.read(source, noise, count, self._range())
+        nodes = samples.nodes(normal)
+        frames = np.array([n.frame for n in nodes])
+        y, sigma = np.array([n.y for n in nodes]), np.array([n.sigma for n in nodes])
+        objective = self.objective(model, samples.x, y, sigma, "given")
+        start, before = starts.at(frames), starts.strengths_at(frames)
+        likely = before or self._likely(objective, start)
+        objective, result = self._refine(
+            objective, start, free, before, likely, starts.rest_at(frames)
+        )
+        arrived = np.isin(result.status, (Status.OK, Status.AT_BOUND))[:, None]
+        known = result.free & ~result.at_bound & arrived
+        rest = np.where(arrived[:, :, None], result.rest, 0.0)
+        after = zip(self._strengths(objective), before, result.present.T, strict=False)
+        strengths = tuple(np.where(there[:, None], own, old) for own, old, there in after)
+        present = result.present & arrived
+        return starts.joined(Starts(frames, result.theta, known, strengths, present, rest))
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         """Strengths that are no parameters; none by default."""
