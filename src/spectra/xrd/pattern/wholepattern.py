@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,41 +13,24 @@ from spectra.errors import SettingError, StackError
 from spectra.fit.damage import Normal
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
-from spectra.reference import Phase, load_phase
+from spectra.reference import load_phase
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
 from spectra.status import Status
-from spectra.xrd.crystal.reflections import Reflections
-from spectra.xrd.pattern.amplitude import Amplitude
-from spectra.xrd.pattern.background import Background
-from spectra.xrd.pattern.build import (
-    Measurement,
-    build_model,
-    geometry_of,
-    list_reflections,
-    make_instrument,
-    make_shape,
-    make_texture,
-    typical_fwhm,
-)
 from spectra.xrd.pattern.constrained import ConstrainedPattern
 from spectra.xrd.pattern.fractions import impossible, with_standard
 from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
+from spectra.xrd.pattern.modelling import PatternModelling
 from spectra.xrd.pattern.objective import PatternObjective
-from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
-from spectra.xrd.pattern.restraints import Restraints
-from spectra.xrd.pattern.settings import PatternSettings
 from spectra.xrd.pattern.stages import Stage, at_bounds, check_free, make_stages
 from spectra.xrd.pattern.starts import Starts
 from spectra.xrd.pattern.statistics import agreement
 from spectra.xrd.pattern.table import Filler, pattern_table
-from spectra.xrd.pattern.ties import PatternTies
 from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
-from spectra.xrd.profile.instrument import Instrument
 from spectra.xrd.samples import NodeData, Samples
 from spectra.xrd.screen import Screened, check_points, choose_noise, screen
 
@@ -72,16 +54,8 @@ _FEW_PARAMETERS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholePattern(PatternSettings):
+class WholePattern(PatternModelling):
     """Course of a whole-pattern refinement; see its children."""
-
-    @abstractmethod
-    def _amplitude(self, phase: Phase, listed: Reflections, instrument: Instrument) -> Amplitude:
-        """Give a phase its strengths."""
-
-    @abstractmethod
-    def _free(self, phase: PhaseModel) -> tuple[str, ...]:
-        """Parameters of the strengths of a phase that are refined."""
 
     def prepare(self, source: Stack) -> PatternPlan:
         """Refine a few frames of the sequence, from the cells given.
@@ -239,80 +213,6 @@ class WholePattern(PatternSettings):
         """Bring one frame near its minimum from far away."""
         return objective, refine_in_stages(objective, start, stages)
 
-    def model_of(self, results: Results) -> PatternModel:
-        """The model that some results of this method were refined with."""
-        phases = [load_phase(p) for p in results.attrs["phases"]]
-        return self._model(Measurement.from_plain(results.attrs["measurement"]), phases)
-
-    def first_model(
-        self, source: Stack, phases: list[Phase], x: FloatArray, y: FloatArray
-    ) -> tuple[Measurement, PatternModel]:
-        """The model before anything is refined, for a first pattern y at x (points,), deg."""
-        measurement = self._measurement(source, x, y)
-        model = self._starting(self._model(measurement, phases), measurement, y)
-        return measurement, self._constrained(model.bounded(self.bounds), phases)
-
-    def _measurement(self, source: Stack, x: FloatArray, y: FloatArray) -> Measurement:
-        instrument = make_instrument(
-            *(self.name, self.instrument, self.radiation, self.wavelength, self.geometry),
-            source.metadata,
-        )
-        # Axial divergence is cut into as many lines as the values need that are started from.
-        known = instrument.values
-        started = {n: v for n, v in self.start.items() if n in known}
-        if started:
-            instrument = instrument.refined_to(started)
-        return Measurement(instrument, (float(x[0]), float(x[-1])), typical_fwhm(x, y))
-
-    def _model(self, measurement: Measurement, phases: list[Phase]) -> PatternModel:
-        """The model of these phases, its parameters starting where they do by themselves."""
-        instrument, limits = measurement.instrument, measurement.limits
-        geometry = geometry_of(self.name, instrument, self.corrections, self.radius)
-        listed = [
-            list_reflections(self.name, p, instrument, limits[1], self.cell_error) for p in phases
-        ]
-        return build_model(
-            geometry,
-            phases,
-            listed,
-            [self._amplitude(p, f, instrument) for p, f in zip(phases, listed, strict=True)],
-            widths=[self._widths_of(p.name) for p in phases],
-            factors=self.factors,
-            shapes=[
-                make_shape(p, f, self.uniaxial.get(p.name))
-                for p, f in zip(phases, listed, strict=True)
-            ],
-            textures=[
-                make_texture(p, f, self.march_dollase.get(p.name), self.harmonics.get(p.name))
-                for p, f in zip(phases, listed, strict=True)
-            ],
-            background=Background(self.background_degree, self.background_inverse, self.humps),
-            limits=limits,
-            cell_range=self.cell_range,
-            fwhm=measurement.fwhm,
-        )
-
-    def _starting(
-        self, model: PatternModel, measurement: Measurement, y: FloatArray
-    ) -> PatternModel:
-        """The model, its parameters starting where they are expected for a pattern y."""
-        if self.start:
-            model.layout.match(tuple(self.start))
-        values = measurement.instrument.values
-        if not self.instrument:
-            values = {**values, "w": (0.7 * measurement.fwhm) ** 2}
-        return model.starting({**values, **_scaled(model, y), **self.start})
-
-    def _constrained(self, model: PatternModel, phases: list[Phase]) -> PatternModel:
-        """The same model with ties and restraints, if there are any."""
-        if not self.ties and not self.restraints:
-            return model
-        return replace(
-            model,
-            ties=PatternTies.of(model.layout, self.ties),
-            restraints=Restraints.of(model.layout, phases, model.phases, self.restraints),
-        )
-
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
         table = pattern_table(model, free)
         return with_standard(table) if self.standard else table
@@ -461,31 +361,6 @@ class WholePattern(PatternSettings):
         if model.ties is None or model.restraints is None:
             return made
         return ConstrainedPattern(**vars(made), ties=model.ties, restraints=model.restraints)
-
-    def _chosen(self, model: PatternModel) -> BoolArray:
-        """Which parameters (P,) are refined."""
-        layout = model.layout
-        names = [
-            *(f"{p.name}.{c.name}" for p in model.phases for c in p.cell_coefficients),
-            *(f"{p.name}.{n}" for p in model.phases for t in p.widths for n in t.names),
-            *(f"{p.name}.{n}" for p in model.phases for t in p.factors for n in t.names),
-            *(a.name for a in model.aberrations),
-            *self.profile,
-            *model.background.names,
-            *(f"{p.name}.{n}" for p in model.phases for n in self._free(p)),
-        ]
-        free = layout.match([*names, *self.refine])
-        if self.hold:
-            free &= ~layout.match(self.hold)
-        if model.ties is not None:
-            free &= ~model.ties.tied
-            free |= model.ties.followers(free)
-        return free
-
-
-def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
-    """Start of the background: level, and nothing else."""
-    return {model.background.names[0]: float(np.nanpercentile(y, 20))}
 
 
 def _verdict(
