@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import spectra
 from spectra.cluster import Workers
-from spectra.engine import find_method, run
+from spectra.correction import Correction
+from spectra.engine import find_correction, find_method, run
 from spectra.errors import ReaderError, SettingError, StoreError
 from spectra.method import Method
 from spectra.nexus import write_file
 from spectra.operando import align, read_cycler
 from spectra.readers import read
 from spectra.results import Record, Results
+from spectra.settings import Settings
 from spectra.stack import Stack
+
+Kind = TypeVar("Kind", bound=Settings)
 
 
 class _Strict(BaseModel):
@@ -72,6 +76,13 @@ class ReportSettings(_Strict):
     figures: str = ""
 
 
+class CorrectionSettings(BaseModel):
+    """A correction of the stack and its settings."""
+
+    model_config = ConfigDict(extra="allow")
+    correction: str
+
+
 class StepSettings(BaseModel):
     """A method and its settings."""
 
@@ -87,6 +98,7 @@ class RecipeSettings(_Strict):
     title: str = ""
     output: str = "results.h5"
     stack: StackSettings
+    correct: list[CorrectionSettings] = Field(default_factory=list)
     electrochemistry: ElectrochemistrySettings | None = None
     step: list[StepSettings]
     report: ReportSettings | None = None
@@ -103,11 +115,14 @@ class Recipe:
         What its paths are relative to.
     methods : dict of str to Method
         By the name of the step.
+    corrections : tuple of Correction
+        What is done to the stack first, in this order.
     """
 
     settings: RecipeSettings
     folder: Path
     methods: dict[str, Method]
+    corrections: tuple[Correction, ...] = ()
 
     def path_of(self, name: str) -> Path:
         """Path of a file that the recipe names."""
@@ -165,17 +180,28 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
                 extra[key] = [_phase(p, folder, place, key) for p in _listed(extra[key])]
         if isinstance(extra.get("instrument"), str) and extra["instrument"]:
             extra["instrument"] = _file(extra["instrument"], folder, place, "instrument")
-        try:
-            methods[step.name] = find_method(step.method).from_settings(extra)
-        except SettingError as error:
-            raise SettingError(f"{place}: {error}") from None
-        except TypeError as error:
-            raise SettingError(f"{place}: a setting has the wrong type ({error})") from None
+        methods[step.name] = _made(find_method, step.method, extra, place)
+    corrections = tuple(
+        _made(find_correction, c.correction, c.model_extra or {}, f"{where}, correction {i + 1}")
+        for i, c in enumerate(settings.correct)
+    )
     if settings.electrochemistry is not None:
         for name in _listed(settings.electrochemistry.file):
             if not (folder / name).is_file():
                 raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
-    return Recipe(settings, folder, methods)
+    return Recipe(settings, folder, methods, corrections)
+
+
+def _made(
+    find: Callable[[str], type[Kind]], name: str, settings: dict[str, Any], place: str
+) -> Kind:
+    """A method or correction with its settings."""
+    try:
+        return find(name).from_settings(settings)
+    except SettingError as error:
+        raise SettingError(f"{place}: {error}") from None
+    except TypeError as error:
+        raise SettingError(f"{place}: a setting has the wrong type ({error})") from None
 
 
 def run_recipe(
@@ -258,7 +284,7 @@ def replay(record: Record, where: str) -> Recipe:
 
 
 def read_stack(recipe: Recipe) -> Stack:
-    """Read the patterns of a recipe and align them with its electrochemistry."""
+    """Read the spectra of a recipe, correct them and align them with its electrochemistry."""
     settings = recipe.settings.stack.model_dump()
     files = settings.pop("files")
     paths = [str(recipe.path_of(f)) for f in _listed(files)]
@@ -266,6 +292,8 @@ def read_stack(recipe: Recipe) -> Stack:
         if settings[key]:
             settings[key] = str(recipe.path_of(settings[key]))
     stack = read(paths, title=recipe.settings.title, **settings)
+    for correction in recipe.corrections:
+        stack = correction(stack)
     chemistry = recipe.settings.electrochemistry
     if chemistry is not None:
         options = chemistry.model_dump(exclude={"file", "columns", "max_gap"})

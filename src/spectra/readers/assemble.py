@@ -18,13 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import DataWarning, ReaderError, SettingError
 from spectra.readers.frame import Frame, Reader, list_readers
+from spectra.readers.grid import common_frame, find_place
 from spectra.stack import Axis, InputFile, Noise, Stack, Variable
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 
 _HEAD = 8192
-_AXIS_UNITS = {"two_theta": "deg", "q": "1/angstrom"}
+_UNITS = {"two_theta": "deg", "q": "1/angstrom", "energy": "eV"}
+_LABELS = {"two_theta": "2θ"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def read(
     anode: str | None = None,
     axis: str | None = None,
     noise: Noise | None = None,
-    regrid: bool = False,
+    regrid: bool | None = None,
     poni: str | Path | None = None,
     mask: str | Path = "",
     n_points: int = 3000,
@@ -70,9 +72,10 @@ def read(
         What the positions are.
     noise : {"counts", "given", "unknown"}, optional
         What the intensities scatter like.
-    regrid : bool
-        Bring frames on another axis to the common one by linear interpolation; without it
-        they are marked bad_input.
+    regrid : bool, optional
+        Bring frames on another axis to the common one by interpolation (`find_place`);
+        without it they are marked bad_input. By default spectra over energy are, of which no
+        two have quite the same axis, and patterns are not.
     poni, mask, n_points, unit
         For detector images: pyFAI calibration, mask image, points and unit of the pattern.
     variables : mapping, optional
@@ -200,7 +203,7 @@ def _integrator(poni: str | Path | None, mask: str | Path, n_points: int, unit: 
 def _read_foreign(
     paths: list[Path],
     name: str | None,
-    regrid: bool,
+    regrid: bool | None,
     integrator: Any,
     progress: Callable[[int, int], None] | None,
     axis: str | None,
@@ -266,38 +269,44 @@ def _fingerprint(path: Path) -> InputFile:
 
 
 def _assemble(
-    items: list[_Item], inputs: tuple[InputFile, ...], regrid: bool, axis: str | None
+    items: list[_Item], inputs: tuple[InputFile, ...], regrid: bool | None, axis: str | None
 ) -> Stack:
     frames = [item.frame for item in items if item.frame is not None]
-    common = _common_axis(frames)
+    common = common_frame(frames)
     n, m = len(items), len(common.x)
     y, e = np.full((n, m), np.nan), np.full((n, m), np.nan)
+    channels = {name: np.full((n, m), np.nan) for f in frames for name in f.channels}
     status = np.zeros(n, np.int8)
     messages = []
     for i, item in enumerate(items):
         message = item.message
-        if item.frame is None:
+        placed = None if item.frame is None else find_place(item.frame, common, regrid)
+        if isinstance(placed, str):
+            status[i], message = Status.BAD_INPUT, placed
+        elif item.frame is None or placed is None:
             status[i] = Status.BAD_INPUT
         else:
-            fitted = _fit_axis(item.frame, common, regrid)
-            if isinstance(fitted, str):
-                status[i], message = Status.BAD_INPUT, fitted
-            else:
-                y[i], e[i], extra = fitted
-                message = "; ".join(t for t in (message, extra) if t)
+            y[i] = placed.values(item.frame.y)
+            if item.frame.errors is not None:
+                e[i] = placed.errors(item.frame.errors)
+            for name, channel in item.frame.channels.items():
+                channels[name][i] = placed.values(channel)
+            message = "; ".join(t for t in (message, placed.note) if t)
         messages.append(message)
     _warn_once(messages, status)
     given = np.isfinite(e).any()
     noises = {f.noise for f in frames}
     noise: Noise = noises.pop() if len(noises) == 1 else ("given" if given else "unknown")
     name = axis or common.axis
-    if name not in _AXIS_UNITS:
-        raise SettingError(f"axis = {name!r}; expected one of {', '.join(_AXIS_UNITS)}")
+    if name not in _UNITS:
+        raise SettingError(f"axis = {name!r}; expected one of {', '.join(_UNITS)}")
     return Stack(
-        axis=Axis(common.x, name, _AXIS_UNITS[name], "2θ" if name == "two_theta" else "q"),
+        axis=Axis(common.x, name, _UNITS[name], _LABELS.get(name, name)),
         signal=y,
         errors=e if given else None,
         noise=noise,
+        quantity=common.quantity,
+        channels=channels,
         variables=_variables(items),
         names=tuple(item.name for item in items),
         status=status,
@@ -305,46 +314,6 @@ def _assemble(
         metadata=_shared_metadata(frames),
         inputs=inputs,
     )
-
-
-def _common_axis(frames: list[Frame]) -> Frame:
-    """The frame whose axis the others are measured against: the commonest, then the longest."""
-    keys = [(len(f.x), round(float(f.x[0]), 6), round(float(f.x[-1]), 6)) for f in frames]
-    counts = Counter(keys)
-    best = max(counts, key=lambda k: (counts[k], k[0]))
-    return frames[keys.index(best)]
-
-
-def _fit_axis(
-    frame: Frame, common: Frame, regrid: bool
-) -> tuple[FloatArray, FloatArray, str] | str:
-    """Intensities and uncertainties of a frame on the common axis, or why it has no place."""
-    x, grid = frame.x, common.x
-    errors = frame.errors if frame.errors is not None else np.full(len(x), np.nan)
-    if frame.axis != common.axis:
-        return f"the axis is {frame.axis}, that of the other frames {common.axis}"
-    step = float(np.median(np.diff(grid)))
-    if len(x) == len(grid) and (np.abs(x - grid) <= 1e-3 * step).all():
-        return frame.y, errors, ""
-    y, e = np.full(len(grid), np.nan), np.full(len(grid), np.nan)
-    nearest = np.clip(np.searchsorted(grid, x - 0.5 * step), 0, len(grid) - 1)
-    on_grid = np.abs(grid[nearest] - x) <= 1e-2 * step
-    if on_grid.all() and len(np.unique(nearest)) == len(x):
-        y[nearest], e[nearest] = frame.y, errors
-        return y, e, f"measured from {x[0]:g} to {x[-1]:g} only"
-    if not regrid:
-        return (
-            f"its axis ({len(x)} points, {x[0]:g} to {x[-1]:g}) does not fit that of the "
-            f"sequence ({len(grid)} points, {grid[0]:g} to {grid[-1]:g}); "
-            "read(..., regrid=True) interpolates"
-        )
-    inside = (grid >= x[0]) & (grid <= x[-1])
-    right = np.clip(np.searchsorted(x, grid[inside]), 1, len(x) - 1)
-    share = (grid[inside] - x[right - 1]) / (x[right] - x[right - 1])
-    y[inside] = (1 - share) * frame.y[right - 1] + share * frame.y[right]
-    variance = ((1 - share) * errors[right - 1]) ** 2 + (share * errors[right]) ** 2
-    e[inside] = np.sqrt(variance)
-    return y, e, "interpolated to the common axis"
 
 
 def _warn_once(messages: list[str], status: NDArray[np.int8]) -> None:

@@ -33,7 +33,14 @@ class Frame:
     metadata : mapping
         What holds for the measurement, e.g. ``{"wavelength": 0.413263}``.
     axis, unit : str
-        ``two_theta``/``deg`` or ``q``/``1/angstrom``.
+        ``two_theta``/``deg``, ``q``/``1/angstrom`` or ``energy``/``eV``.
+    quantity : str
+        What `y` is: ``intensity``, ``mu`` or ``norm``.
+    channels : mapping of name to array (points,)
+        Further signals recorded with `y`, e.g. ``reference``.
+    columns : mapping of name to array (points,)
+        Everything that the file records point by point, in the order of `x`, from which other
+        signals can be calculated.
     name : str
         To tell frames of one file apart.
     note : str
@@ -48,6 +55,9 @@ class Frame:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     axis: str = "two_theta"
     unit: str = "deg"
+    quantity: str = "intensity"
+    channels: Mapping[str, FloatArray] = field(default_factory=dict)
+    columns: Mapping[str, FloatArray] = field(default_factory=dict)
     name: str = ""
     note: str = ""
 
