@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_LAZY: dict[str, str] = {}
+if TYPE_CHECKING:
+    from spectra.xas.valence import Valence as Valence
 
-__all__: list[str] = []
+_LAZY = {
+    "Valence": "spectra.xas.valence",
+}
+
+__all__ = [
+    "Valence",
+]
 
 
 def __getattr__(name: str) -> Any:
