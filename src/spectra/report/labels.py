@@ -32,6 +32,15 @@ _NAMES = {
     "fwhm": "FWHM",
     "two_theta": "2θ",
     "center": "position",
+    "ratio": "P/M",
+    "ratio_subtracted": "P/M, baseline subtracted",
+    "e0": "E₀",
+    "edge_half": "half-step energy",
+    "edge_integral": "edge energy (integral)",
+    "edge_moment": "edge energy (first moment)",
+    "area": "area",
+    "norm": "normalised μ",
+    "mu": "μ",
 }
 
 
