@@ -188,7 +188,7 @@ def _draw(ax: Axes, mark: Mark) -> None:
             label = None
     if mark.labelled:
         for x, y, text in zip(mark.x, mark.y, mark.texts, strict=True):
-            place = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
+            place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
             ax.annotate(_plain(text), (x, y), (-3, 3), fontsize=6.5, **place)
 
 

@@ -38,7 +38,6 @@ _NAMES = {
     "edge_half": "half-step energy",
     "edge_integral": "edge energy (integral)",
     "edge_moment": "edge energy (first moment)",
-    "area": "area",
     "norm": "normalised μ",
     "mu": "μ",
 }
