@@ -21,7 +21,7 @@ from typing import Any
 from spectra.errors import DamagedFileError, SpectraError
 from spectra.integrity import is_own
 from spectra.nexus import open_file
-from spectra.readers.assemble import find_files
+from spectra.readers.files import find_files
 from spectra.recipe import Recipe, check_recipe, run_recipe
 from spectra.report import write_outputs
 from spectra.results import Record
