@@ -26,18 +26,23 @@ _ENERGY = re.compile(
 _BARE_ENERGY = ("e", "en")
 _ANGLE = re.compile(r"(?:mono_?|bragg_?)?(?:angle|theta)(?:_[a-z]+)*|bragg")
 
-_MU = ("mutrans", "mu", "xmu", "xmu_trans", "mu_trans", "trans_mu", "mu_e", "absorption")
-_MU += ("absorbance", "absorption_coefficient", "optical_density", "od", "mue", "xanes", "xafs")
-_MU_FLUORESCENCE = ("mufluor", "mu_fluor", "xmu_fluor", "fluor_mu", "mu_f", "mufl")
-_NORM = ("norm", "normalized", "normalised", "normtrans", "normfluor", "norm_mu", "mu_norm")
-_NORM += ("normalized_mu", "normalized_mu_e", "normalized_absorption", "nmu", "normalized_xmu")
-_I0 = ("i0", "io", "i_0", "izero", "monitor", "mon", "i0_detector", "incident", "incoming_beam")
-_TRANSMITTED = ("itrans", "i1", "it", "i_1", "i_trans", "itr", "transmission", "i1_detector")
-_FLUORESCENCE = ("ifluor", "if", "iff", "i_f", "ifl", "ifluo", "fluor", "fluorescence", "fluo")
-_BEHIND = ("irefer", "i2", "iref", "i_2", "ir", "i_ref", "irf")
-_REFERENCE = ("reference", "ref", "murefer", "mu_ref", "muref", "xmu_ref", "xmur", "mu_reference")
-_ELECTRONS = ("tey", "drain", "drain_current", "sample_current", "electron_yield")
-_PHOTONS = ("tfy", "pfy", "ipfy", "fluorescence_yield")
+_Names = tuple[str, ...]
+_MU: _Names = (
+    *("mutrans", "mu", "xmu", "xmu_trans", "mu_trans", "trans_mu", "mu_e", "mue", "absorption"),
+    *("absorbance", "absorption_coefficient", "optical_density", "od", "xanes", "xafs"),
+)
+_MU_FLUORESCENCE: _Names = ("mufluor", "mu_fluor", "xmu_fluor", "fluor_mu", "mu_f", "mufl")
+_NORM: _Names = (
+    *("norm", "normalized", "normalised", "normtrans", "normfluor", "norm_mu", "mu_norm", "nmu"),
+    *("normalized_mu", "normalized_mu_e", "normalized_absorption", "normalized_xmu"),
+)
+_I0: _Names = ("i0", "io", "i_0", "izero", "monitor", "mon", "i0_detector", "incoming_beam")
+_TRANSMITTED: _Names = ("itrans", "i1", "it", "i_1", "i_trans", "itr", "transmission")
+_FLUORESCENCE: _Names = ("ifluor", "if", "iff", "i_f", "ifl", "ifluo", "fluor", "fluorescence")
+_BEHIND: _Names = ("irefer", "i2", "iref", "i_2", "ir", "i_ref", "irf")
+_REFERENCE: _Names = ("reference", "ref", "murefer", "mu_ref", "muref", "xmu_ref", "xmur")
+_ELECTRONS: _Names = ("tey", "drain", "drain_current", "sample_current", "electron_yield")
+_PHOTONS: _Names = ("tfy", "pfy", "ipfy", "fluorescence_yield")
 
 # Above this, energies are in eV; no edge lies between in both units (Li K: 54.7 eV, U K: 116 keV).
 _MOST_KEV = 45.0
@@ -156,7 +161,7 @@ def find_energy(
         if not np.isfinite(d_spacing):
             raise ReaderError(
                 path,
-                f"column {angles[0]!r} holds angles, and no d-spacing of the monochromator is given",
+                f"column {angles[0]!r} holds angles, and the crystal's d-spacing is not given",
                 where=where,
                 expected="an energy, or Mono.d_spacing",
                 remedy="energy='6199.21/(3.1356*sin(angle*pi/180))' with your crystal's spacing",

@@ -55,10 +55,9 @@ class Recorded:
     frames: dict[str, tuple[FloatArray, str]] = field(default_factory=dict)
 
 
-def is_hdf5(path: Path) -> bool:
-    """Whether a file is HDF5."""
-    with path.open("rb") as file:
-        return _MAGIC in file.read(4096)
+def is_hdf5(head: bytes) -> bool:
+    """Whether a file that begins so is HDF5."""
+    return _MAGIC in head[:4096]
 
 
 def read_recorded(path: Path) -> list[Recorded]:
@@ -108,10 +107,11 @@ def _alone(recorded: Recorded) -> Table:
 
 def _sniff(head: bytes, path: Path) -> bool:
     """Whether a group has an axis of energies."""
-    if _MAGIC not in head[:4096]:
+    if not is_hdf5(head):
         return False
     try:
         with open_hdf5(path) as file:
+            check_links(path, file)
             return any(_energy(group) is not None for group in _groups(file))
     except (ReaderError, *_BROKEN):
         return False

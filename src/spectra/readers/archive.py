@@ -1,4 +1,4 @@
-"""Open XML, zip and gzip files that may have been made to do harm: bombs, entities, foreign paths."""
+"""Open XML, zip and gzip files that may have been made to do harm: bombs, entities, paths."""
 
 from __future__ import annotations
 

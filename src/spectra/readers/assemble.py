@@ -177,12 +177,14 @@ def _assemble(
     y, e = np.full((n, m), np.nan), np.full((n, m), np.nan)
     channels = {name: np.full((n, m), np.nan) for f in frames for name in f.channels}
     status = np.zeros(n, np.int8)
-    messages = []
+    messages: list[str] = []
+    unfit: list[str] = []
     for i, item in enumerate(items):
         message = item.message
         placed = None if item.frame is None else find_place(item.frame, common, regrid)
         if isinstance(placed, str):
             status[i], message = Status.BAD_INPUT, placed
+            unfit.append(f"{item.name}: {placed}")
         elif item.frame is None or placed is None:
             status[i] = Status.BAD_INPUT
         else:
@@ -193,6 +195,13 @@ def _assemble(
                 channels[name][i] = placed.values(channel)
             message = "; ".join(t for t in (message, placed.note) if t)
         messages.append(message)
+    if unfit:
+        warnings.warn(
+            f"{len(unfit)} of {n} frames do not fit the others and are marked bad_input; "
+            f"the first: {unfit[0]}",
+            DataWarning,
+            stacklevel=3,
+        )
     _warn_once(messages, status)
     given = np.isfinite(e).any()
     noises = {f.noise for f in frames}

@@ -17,7 +17,7 @@ from spectra.hdf5 import H5Array
 from spectra.readers.absorption import Choice
 from spectra.readers.absorption_hdf5 import READER, Recorded, is_hdf5, read_recorded
 from spectra.readers.arithmetic import calculate, columns_in
-from spectra.readers.files import fingerprint
+from spectra.readers.files import fingerprint, head_of
 from spectra.readers.ordering import Ordering, order_points
 from spectra.readers.tables import MIN_POINTS, Selection, choose_energy, evaluate
 from spectra.stack import ArraySource, Axis, Stack, Variable
@@ -67,7 +67,7 @@ class DiskFrames:
     def __getitem__(self, key: Any, /) -> FloatArray:
         frames = range(self.shape[0])[key] if isinstance(key, slice) else None
         if not isinstance(frames, range) or frames.step != 1:
-            return self[:][key]
+            return np.asarray(self[:][key])
         out = np.empty((len(frames), self.shape[1]))
         size = self._rows_per_band * self._per_row
         at = frames.start
@@ -127,7 +127,7 @@ class CalculatedFrames:
 
     def __getitem__(self, key: Any, /) -> FloatArray:
         if not isinstance(key, slice):
-            return self[:][key]
+            return np.asarray(self[:][key])
         frames = len(range(self.shape[0])[key])
         columns = {}
         for name, source in self.sources.items():
@@ -181,9 +181,8 @@ def open_frames(paths: list[Path], name: str | None, selection: Selection) -> St
 
 
 def _may_hold(path: Path, selection: Selection) -> bool:
-    if not is_hdf5(path):
-        return False
-    return bool(selection) or READER.sniff(path.open("rb").read(4096), path)
+    head = head_of(path)
+    return is_hdf5(head) and (bool(selection) or READER.sniff(head, path))
 
 
 def _open(path: Path, group: Recorded, selection: Selection) -> Stack:

@@ -15,6 +15,8 @@ from spectra.errors import ReaderError
 from spectra.readers.frame import list_readers
 from spectra.stack import InputFile
 
+_HEAD = 8192
+
 
 def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
     """Files of a path, a folder of one kind, a glob pattern or a list of these.
@@ -74,3 +76,9 @@ def fingerprint(path: Path) -> InputFile:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return InputFile(str(path.resolve()), digest.hexdigest(), path.stat().st_size)
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, by which readers tell formats."""
+    with path.open("rb") as file:
+        return file.read(_HEAD)

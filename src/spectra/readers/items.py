@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from spectra.errors import DataWarning, ReaderError, SettingError
-from spectra.readers.files import fingerprint
+from spectra.readers.files import fingerprint, head_of
 from spectra.readers.frame import Frame, Reader, list_readers
 from spectra.readers.tables import Selection, make_frame, wanted
 from spectra.stack import InputFile
 
-_HEAD = 8192
 # Files whose contents do not say so are of columns if a user says what these are.
 _OF_COLUMNS = {"text": "columns", "nexus": "absorption_hdf5"}
 
@@ -100,8 +99,7 @@ def find_reader(path: Path, name: str | None) -> Reader:
             if reader.name == name:
                 return reader
         raise SettingError(f"no format {name!r}; there are {', '.join(r.name for r in readers)}")
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
+    head = head_of(path)
     return next(r for r in readers if r.sniff(head, path))
 
 

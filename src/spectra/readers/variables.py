@@ -16,7 +16,7 @@ _NAMED = re.compile(r"(.*?)\s*\[([^\]]*)\]\s*")
 
 
 def with_variables(stack: Stack, variables: Mapping[str, ArrayLike | str]) -> Stack:
-    """The stack with variables.
+    r"""The stack with variables.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def with_variables(stack: Stack, variables: Mapping[str, ArrayLike | str]) -> St
     Examples
     --------
     >>> stack = Stack.from_arrays([1.0, 2.0], [[0, 1], [1, 2]], names=("A NNO+3.8", "B NNO-8.1"))
-    >>> with_variables(stack, {"nno": r"NNO([+-][\\d.]+)"}).variables["nno"].values
+    >>> with_variables(stack, {"nno": r"NNO([+-][\d.]+)"}).variables["nno"].values
     array([ 3.8, -8.1])
     """
     made = {}
