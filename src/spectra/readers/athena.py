@@ -38,7 +38,7 @@ _MOST_KEV = 200.0
 class _Group:
     key: str
     args: dict[str, str] = field(default_factory=dict)
-    arrays: dict[str, list[Any]] = field(default_factory=dict)
+    arrays: dict[str, Any] = field(default_factory=dict)
 
 
 def _sniff(head: bytes, path: Path) -> bool:
@@ -113,10 +113,7 @@ def _pairs(values: list[Any]) -> dict[str, str]:
 def _table(group: _Group) -> Table:
     args = group.args
     name = args.get("label", "").strip() or group.key
-    try:
-        x, y = (np.array(group.arrays.get(k, []), dtype=float) for k in ("x", "y"))
-    except (ValueError, TypeError) as error:
-        return Table({}, name=name, place=group.key, note=f"its arrays are damaged ({error})")
+    x, y = (_numbers(group.arrays.get(key)) for key in ("x", "y"))
     kind = f"{args.get('datatype', '')} {args.get('recordtype', '')}".lower()
     if "chi" in kind.split("(")[0] or _flag(args, "is_chi"):
         return Table({}, name=name, place=group.key, note="chi(k), no absorption")
@@ -128,8 +125,9 @@ def _table(group: _Group) -> Table:
     quantity = "norm" if _flag(args, "is_nor") else "mu"
     columns = {"energy": x + shift, quantity: y}
     for key in _ARRAYS:
-        if len(group.arrays.get(key, [])) == len(x):
-            columns[key] = np.array([_number(v, math.nan) for v in group.arrays[key]])
+        values = _numbers(group.arrays.get(key))
+        if len(values) == len(x):
+            columns[key] = values
     return Table(
         columns,
         units={"energy": "eV"},
@@ -177,6 +175,17 @@ def _with_reference(
         return table
     values = other.columns.get("mu", other.columns.get("norm", own))
     return replace(table, columns={**table.columns, "reference": values})
+
+
+def _numbers(values: Any) -> FloatArray:
+    """An array of what the project holds; what is no number is NaN, what is no list empty."""
+    if not isinstance(values, list):
+        return np.empty(0)
+    try:
+        array = np.array(values, dtype=float)
+    except (ValueError, TypeError):
+        array = np.array([_number(v, math.nan) for v in values])
+    return array if array.ndim == 1 else np.empty(0)
 
 
 def _flag(args: Mapping[str, str], key: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ from spectra.readers.tables import Table, table_reader
 
 _UNITS = {"time": "s", "temperature": "K", "voltage": "V", "current": "A"}
 _SAME = {"unix_time": "time", "timestamp": "time", "epoch": "time"}
+
+_DAMAGED = (
+    *(ValueError, KeyError, TypeError, OverflowError, MemoryError),
+    # Headers are literals of Python, which numpy also tries in the dress of Python 2.
+    *(SyntaxError, tokenize.TokenError),
+)
 
 
 def _sniff(head: bytes, path: Path) -> bool:
@@ -97,7 +104,7 @@ def _array(path: Path, name: str, data: bytes) -> NDArray[Any]:
         return values.reshape(shape, order="F" if fortran else "C")
     except ReaderError:
         raise
-    except (*(ValueError, KeyError, TypeError, OverflowError), SyntaxError, MemoryError) as error:
+    except _DAMAGED as error:
         raise ReaderError(
             path, f"not a readable array ({error})", where=name, remedy="copy the file again"
         ) from None

@@ -51,7 +51,7 @@ def read_spec(path: Path) -> list[Table]:
     # Lines of multichannel analysers (@A) go on behind a backslash.
     text = re.sub(r"^@.*(?:\\\r?\n.*)*$", "", text, flags=re.MULTILINE)
     starts = list(_SCAN.finditer(text))
-    ends = [found.start() for found in starts[1:]] + [len(text)]
+    ends = [*(found.start() for found in starts[1:]), len(text)][: len(starts)]
     counts: dict[str, int] = {}
     tables = []
     for found, end in zip(starts, ends, strict=True):
