@@ -35,6 +35,7 @@ def fuzz(suffix: str, inputs: int, seed: int, folder: Path) -> str:
     rng = np.random.default_rng(seed)
     whole = SAMPLES[suffix]()
     path = folder / f"input{suffix}"
+    path.write_bytes(whole)
     reader = next(r for r in list_readers() if r.sniff(whole[:8192], path))
     read, slowest = 0, 0.0
     for number in range(inputs):

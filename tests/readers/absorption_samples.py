@@ -44,7 +44,7 @@ def spec(scans: int = 3) -> bytes:
             f"\n#S {number} ascan energy 5.4 5.5 59 1\n#D Sun Jul 24 04:5{number}:58 2005\n#N 3\n"
             f"#L Energy  I0  I1\n{table}\n@A 1 2 3\\\n 4 5 6\n"
         )
-    parts.append("\n#S 9 ascan theta 0 1 2 1\n#N 2\n#L Theta  I0\n0 1\n0.5 2\n1 3\n")
+    parts.append("\n#S 9 ascan phi 0 1 2 1\n#N 2\n#L Phi  I0\n0 1\n0.5 2\n1 3\n")
     parts.append("\n#S 10 ascan energy 5.4 5.5 59 1\n#N 3\n#L Energy  I0  I1\n")
     return "".join(parts).encode()
 

@@ -43,6 +43,7 @@ _BEHIND: _Names = ("irefer", "i2", "iref", "i_2", "ir", "i_ref", "irf")
 _REFERENCE: _Names = ("reference", "ref", "murefer", "mu_ref", "muref", "xmu_ref", "xmur")
 _ELECTRONS: _Names = ("tey", "drain", "drain_current", "sample_current", "electron_yield")
 _PHOTONS: _Names = ("tfy", "pfy", "ipfy", "fluorescence_yield")
+_COUNTS: _Names = ("intensity", "counts", "signal", "data")
 
 # Above this, energies are in eV; no edge lies between in both units (Li K: 54.7 eV, U K: 116 keV).
 _MOST_KEV = 45.0
@@ -114,8 +115,13 @@ def choose_signal(names: Sequence[str]) -> Choice | None:
 
 
 def quantity_of(signal: str) -> str:
-    """What a signal that a user asked for is: ``norm`` for such a column alone, else ``mu``."""
-    return "norm" if signal.strip().lower() in _NORM else "mu"
+    """What a signal is that the names of columns did not suggest.
+
+    ``norm`` for such a column alone, ``intensity`` for a column of counts alone, else ``mu``.
+    """
+    name = signal.strip().lower()
+    counted = name in (*_I0, *_TRANSMITTED, *_FLUORESCENCE, *_BEHIND, *_COUNTS)
+    return "norm" if name in _NORM else "intensity" if counted else "mu"
 
 
 def find_energy(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,7 +73,7 @@ def read_recorded(path: Path) -> list[Recorded]:
     with open_hdf5(path) as file:
         check_links(path, file)
         try:
-            found = [r for group in _groups(file) if (r := _recorded(path, group))]
+            found = [r for group in _Walk(file).groups() if (r := _recorded(path, group))]
         except _BROKEN as error:
             raise ReaderError(
                 path, f"something in it cannot be read ({error})", remedy="copy the file again"
@@ -105,42 +105,65 @@ def _alone(recorded: Recorded) -> Table:
     )
 
 
+def holds_stacks(path: Path) -> bool:
+    """Whether a group has a dataset of more dimensions than energies; nothing is read."""
+    return _some(path, lambda group: any(_is_stack(node) for _, node in _datasets(group)))
+
+
 def _sniff(head: bytes, path: Path) -> bool:
     """Whether a group has an axis of energies."""
-    if not is_hdf5(head):
-        return False
+    return is_hdf5(head) and _some(path, lambda group: _energy(group) is not None)
+
+
+def _some(path: Path, test: Callable[[Any], bool]) -> bool:
+    """Whether something holds for a group; other files are entered only if they may be."""
     try:
         with open_hdf5(path) as file:
+            inside = _Walk(file, outside=False)
+            if any(map(test, inside.groups())):
+                return True
+            if not inside.skipped:
+                return False
             check_links(path, file)
-            return any(_energy(group) is not None for group in _groups(file))
+            return any(map(test, _Walk(file).groups()))
     except (ReaderError, *_BROKEN):
         return False
 
 
-def _groups(file: Any) -> Iterator[Any]:
-    """Groups that hold spectra, none inside another; those with energies if there are any."""
-    import h5py
+class _Walk:
+    """A walk through the groups of a file that hold spectra, none inside another.
 
-    found: list[Any] = []
-    others: list[Any] = []
+    Where no group has energies, those with two columns of numbers or more.
+    """
 
-    def walk(group: Any, depth: int) -> None:
+    def __init__(self, file: Any, *, outside: bool = True) -> None:
+        self._outside = outside
+        self._found: list[Any] = []
+        self._others: list[Any] = []
+        self.skipped = False
+        self._enter(file, 0)
+
+    def groups(self) -> list[Any]:
+        return self._found or self._others
+
+    def _enter(self, group: Any, depth: int) -> None:
+        import h5py
+
         if _energy(group) is not None:
-            found.append(group)
+            self._found.append(group)
             return
         datasets = 0
         for name in group:
-            if isinstance(group.get(name, getlink=True), h5py.SoftLink):
-                continue
-            node = group.get(name)
-            if isinstance(node, h5py.Group) and depth < _MOST_DEPTH:
-                walk(node, depth + 1)
-            datasets += isinstance(node, h5py.Dataset) and _is_column(node)
+            link = group.get(name, getlink=True)
+            if isinstance(link, h5py.ExternalLink) and not self._outside:
+                self.skipped = True
+            elif not isinstance(link, h5py.SoftLink):
+                node = group.get(name)
+                if isinstance(node, h5py.Group) and depth < _MOST_DEPTH:
+                    self._enter(node, depth + 1)
+                datasets += _is_column(node)
         if datasets > 1:
-            others.append(group)
-
-    walk(file, 0)
-    yield from found or others
+            self._others.append(group)
 
 
 def _energy(group: Any) -> Any:
@@ -171,7 +194,7 @@ def _recorded(path: Path, group: Any) -> Recorded | None:
         if node == energy:
             continue
         if node.shape == (points,):
-            own = _called(name, node)
+            own = _called(group, name, node)
             columns.setdefault(own, np.asarray(node[()], dtype=float))
             units.setdefault(own, _attribute(node, "units"))
         elif "array_labels" in node.attrs:
@@ -180,7 +203,7 @@ def _recorded(path: Path, group: Any) -> Recorded | None:
                     columns.setdefault(label, values)
         elif node.ndim > 1 and points in node.shape:
             dimension = _dimension(group, node, points)
-            recorded.stacks[_called(name, node)] = (node.name, tuple(node.shape), dimension)
+            recorded.stacks[_called(group, name, node)] = (node.name, tuple(node.shape), dimension)
         elif node.ndim == 1 and node.size <= _MOST_VALUES:
             values = np.asarray(node[()], dtype=float)
             recorded.frames[column_name(name)] = (values, _attribute(node, "units"))
@@ -216,14 +239,13 @@ def _datasets(group: Any) -> Iterator[tuple[str, Any]]:
                 yield seen if name == "absorbed_beam" else name, node
 
 
-def _called(name: str, node: Any) -> str:
+def _called(group: Any, name: str, node: Any) -> str:
     """Name of a column; NXxas files say of ``intensity`` by its long name what it is."""
     own = column_name(name)
-    if own in ("intensity", "signal", "data") and _NORMALISED.search(
-        _attribute(node, "long_name").lower()
-    ):
-        return "norm"
-    return "mu" if own == "intensity" else own
+    if own == "intensity" and _text(group, "definition").startswith("NXxas"):
+        long_name = _attribute(node, "long_name").lower()
+        return "norm" if _NORMALISED.search(long_name) else "mu"
+    return own
 
 
 def _labelled(path: Path, node: Any, points: int) -> Iterator[tuple[str, FloatArray]]:
@@ -253,6 +275,10 @@ def _dimension(group: Any, node: Any, points: int) -> int:
 
 def _is_numeric(node: Any) -> bool:
     return node.dtype.kind in "fiu" and node.shape is not None and node.size > 0
+
+
+def _is_stack(node: Any) -> bool:
+    return node.ndim > 1 and "array_labels" not in node.attrs
 
 
 def _is_column(node: Any) -> bool:

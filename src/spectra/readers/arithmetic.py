@@ -14,6 +14,7 @@ from spectra.fit.expressions import Dual, parse_expression
 FloatArray = NDArray[np.float64]
 
 _SUM = re.compile(r"\bsum\(\s*([a-z_]\w*)\*\s*\)")
+_NUMBER = re.compile(r"\bcol\d", re.IGNORECASE)
 _LOGARITHM = re.compile(r"\bln\s*\(")
 
 
@@ -64,10 +65,9 @@ def calculate(text: str, columns: Mapping[str, FloatArray]) -> FloatArray:
     SettingError
         For what is not arithmetic or names no column; it names the columns there are.
     """
-    numbered = {f"col{i}": name for i, name in enumerate(columns, 1)}
-    known = {alias: columns[name] for alias, name in numbered.items()} | dict(columns)
-    expression = parse_expression(_plain(text, columns), set(known), kind="column")
-    used = {name: Dual(np.asarray(known[name], dtype=float), {}) for name in expression.names}
+    called = _called(text, columns)
+    expression = parse_expression(_plain(text, columns), set(called), kind="column")
+    used = {n: Dual(np.asarray(columns[called[n]], dtype=float), {}) for n in expression.names}
     value = expression.evaluate(used).value
     if np.iscomplexobj(value):
         raise SettingError(f"the expression {text!r} gives complex numbers")
@@ -85,10 +85,16 @@ def columns_in(text: str, columns: Mapping[str, object]) -> frozenset[str]:
     SettingError
         As `calculate`.
     """
-    numbered = {f"col{i}": name for i, name in enumerate(columns, 1)}
-    known = {**numbered, **{name: name for name in columns}}
-    used = parse_expression(_plain(text, columns), set(known), kind="column").names
-    return frozenset(known[name] for name in used)
+    called = _called(text, columns)
+    used = parse_expression(_plain(text, columns), set(called), kind="column").names
+    return frozenset(called[name] for name in used)
+
+
+def _called(text: str, columns: Iterable[str]) -> dict[str, str]:
+    """Columns by what an expression calls them: their numbers only where it uses some."""
+    names = list(columns)
+    called = {f"col{i}": name for i, name in enumerate(names, 1)} if _NUMBER.search(text) else {}
+    return called | {name: name for name in names}
 
 
 def _plain(text: str, names: Iterable[str]) -> str:

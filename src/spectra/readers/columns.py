@@ -22,6 +22,8 @@ _HEADER = 1 << 18
 _MARKS = re.compile(r"^[\s#%!;*'/]+")
 _GAPS = (r"\t+", r"\s{2,}|\t", r"\s*[,;]\s*", r"\s+")
 _UNIT = re.compile(r"[(\[]\s*(k?ev|rad(?:ians?)?|deg(?:rees?)?)\s*[)\]]|[\s_/](k?ev)\s*$", re.I)
+# Extranormal (SOLEIL) writes when its sequence began and when in it the spectrum was taken.
+_FROM_START = re.compile(r"time from start \(s\w*\)\s*=\s*(\d+(?:\.\d*)?)", re.IGNORECASE)
 _ELEMENT = re.compile(r"\b(?:element(?:\.symbol)?|atom)\s*[:=]\s*([A-Z][a-z]?)\b", re.IGNORECASE)
 _EDGE = re.compile(r"\bedge\s*[:=]\s*(K|L[123]|L2,3|M[1-5])(?![\w.])", re.IGNORECASE)
 
@@ -40,6 +42,8 @@ def read_columns(path: Path) -> list[Table]:
     labels = find_labels(rows[:first], values.shape[1])
     header = "\n".join(rows[:first])
     variables, _ = header_facts(header)
+    if "time" in variables and (later := _FROM_START.search(header)):
+        variables["time"] = (variables["time"][0] + float(later[1]), "s")
     return [
         Table(
             dict(zip(name_columns(labels), values.T, strict=True)),

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from spectra.errors import ReaderError
 from spectra.hdf5 import H5Array
 from spectra.readers.absorption import Choice
-from spectra.readers.absorption_hdf5 import READER, Recorded, is_hdf5, read_recorded
+from spectra.readers.absorption_hdf5 import (
+    READER,
+    Recorded,
+    holds_stacks,
+    is_hdf5,
+    read_recorded,
+)
 from spectra.readers.arithmetic import calculate, columns_in
 from spectra.readers.files import fingerprint, head_of
 from spectra.readers.ordering import Ordering, order_points
@@ -160,9 +166,13 @@ def open_frames(paths: list[Path], name: str | None, selection: Selection) -> St
     ReaderError
         If it cannot be told which is meant.
     """
-    if len(paths) != 1 or name not in (None, READER.name) or not _may_hold(paths[0], selection):
+    if len(paths) != 1 or name not in (None, READER.name):
         return None
     (path,) = paths
+    if not is_hdf5(head := head_of(path)) or not holds_stacks(path):
+        return None
+    if not selection and not READER.sniff(head, path):
+        return None
     recorded = read_recorded(path)
     if not any(r.stacks for r in recorded):
         return None
@@ -178,11 +188,6 @@ def open_frames(paths: list[Path], name: str | None, selection: Selection) -> St
     if not groups[0].stacks:
         return None
     return _open(path, groups[0], selection)
-
-
-def _may_hold(path: Path, selection: Selection) -> bool:
-    head = head_of(path)
-    return is_hdf5(head) and (bool(selection) or READER.sniff(head, path))
 
 
 def _open(path: Path, group: Recorded, selection: Selection) -> Stack:

@@ -49,7 +49,7 @@ def read_spec(path: Path) -> list[Table]:
     """
     text = decode(path)
     # Lines of multichannel analysers (@A) go on behind a backslash.
-    text = re.sub(r"^@.*(?:\\\r?\n.*)*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^@(?:.*\\\r?\n)*.*$", "", text, flags=re.MULTILINE)
     starts = list(_SCAN.finditer(text))
     ends = [*(found.start() for found in starts[1:]), len(text)][: len(starts)]
     counts: dict[str, int] = {}

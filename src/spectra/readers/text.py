@@ -72,7 +72,10 @@ def header_facts(header: str) -> tuple[dict[str, tuple[float, str]], dict[str, f
 def find_time(header: str) -> float | None:
     """Seconds since 1970 of the first date and time in a header (UTC where no zone is given)."""
     shapes = (
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")),
+        (
+            r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?",
+            tuple(f"%Y-%m-%d{gap}%H:%M:%S{part}" for gap in "T " for part in ("", ".%f")),
+        ),
         (r"[A-Z]{3} \d\d?, \d{4} \d\d:\d\d:\d\d", ("%b %d, %Y %H:%M:%S",)),
         (r"\d\d?-[A-Za-z]{3}-\d\d \d\d:\d\d:\d\d", ("%d-%b-%y %H:%M:%S",)),
         (r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d", ("%m/%d/%Y %H:%M:%S",)),
