@@ -18,7 +18,7 @@ from typing import Any
 
 from spectra.cli.batch import exit_with, process
 from spectra.errors import SettingError
-from spectra.readers.assemble import find_files
+from spectra.readers.files import find_files
 from spectra.recipe import Recipe, check_recipe
 
 

@@ -40,13 +40,18 @@ class StackSettings(_Strict):
     wavelength: float | None = None
     anode: str | None = None
     axis: str | None = None
+    signal: str = ""
+    channels: dict[str, str] = Field(default_factory=dict)
+    energy: str = ""
+    quantity: str = ""
+    entry: str | list[str] = ""
     noise: str | None = None
-    regrid: bool = False
+    regrid: bool | None = None
     poni: str | None = None
     mask: str = ""
     n_points: int = 3000
     unit: str = "2th_deg"
-    variables: dict[str, list[float]] = Field(default_factory=dict)
+    variables: dict[str, list[float] | str] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 

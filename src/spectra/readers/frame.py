@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.stack import Noise
+
+if TYPE_CHECKING:
+    from spectra.readers.tables import Table
 
 FloatArray = NDArray[np.float64]
 
@@ -38,9 +41,6 @@ class Frame:
         What `y` is: ``intensity``, ``mu`` or ``norm``.
     channels : mapping of name to array (points,)
         Further signals recorded with `y`, e.g. ``reference``.
-    columns : mapping of name to array (points,)
-        Everything that the file records point by point, in the order of `x`, from which other
-        signals can be calculated.
     name : str
         To tell frames of one file apart.
     note : str
@@ -57,7 +57,6 @@ class Frame:
     unit: str = "deg"
     quantity: str = "intensity"
     channels: Mapping[str, FloatArray] = field(default_factory=dict)
-    columns: Mapping[str, FloatArray] = field(default_factory=dict)
     name: str = ""
     note: str = ""
 
@@ -75,12 +74,16 @@ class Reader:
         (first bytes, path) to whether the file is of this format.
     read : callable
         Path to frames; raises `ReaderError`.
+    tables : callable, optional
+        Path to the tables of columns that the frames are made of (`spectra.readers.tables`),
+        of which others can be made; raises `ReaderError`.
     """
 
     name: str
     extensions: tuple[str, ...]
     sniff: Callable[[bytes, Path], bool]
     read: Callable[[Path], list[Frame]]
+    tables: Callable[[Path], list[Table]] | None = None
 
 
 # In the order in which they are asked; text takes what nobody else wants.
@@ -91,13 +94,19 @@ _OWN = (
     "spectra.readers.panalytical",
     "spectra.readers.rigaku",
     "spectra.readers.rigaku_zip",
+    "spectra.readers.absorption_hdf5",
     "spectra.readers.nexus_foreign",
+    "spectra.readers.npz",
+    "spectra.readers.athena",
+    "spectra.readers.xdi",
     "spectra.readers.gsas",
     "spectra.readers.gsas2",
     "spectra.readers.fullprof",
     "spectra.readers.images",
     "spectra.readers.fit2d",
     "spectra.readers.pdcif",
+    "spectra.readers.spec",
+    "spectra.readers.columns",
     "spectra.readers.text",
 )
 

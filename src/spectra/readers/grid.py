@@ -102,7 +102,7 @@ def find_place(frame: Frame, common: Frame, regrid: bool | None) -> Place | str:
     if inside.size == 0 or len(x) < _FEWEST:
         return (
             f"its axis ({x[0]:g} to {x[-1]:g}) and that of the sequence "
-            f"({grid[0]:g} to {grid[-1]:g}) have nothing in common"
+            f"({grid[0]:g} to {grid[-1]:g}) have nothing in common; read them apart"
         )
     sources, weights = _interpolation(x, grid[inside], min(_POINTS.get(frame.axis, 2), len(x)))
     return Place(len(grid), inside, sources, weights, _interpolated(x, grid, inside))
