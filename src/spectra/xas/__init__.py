@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_LAZY: dict[str, str] = {}
+if TYPE_CHECKING:
+    from spectra.xas.curves import flattened as flattened
+    from spectra.xas.curves import normalized as normalized
+    from spectra.xas.normalize import Normalize as Normalize
 
-__all__: list[str] = []
+_LAZY = {
+    "Normalize": "spectra.xas.normalize",
+    "flattened": "spectra.xas.curves",
+    "normalized": "spectra.xas.curves",
+}
+
+__all__ = [
+    "Normalize",
+    "flattened",
+    "normalized",
+]
 
 
 def __getattr__(name: str) -> Any:
