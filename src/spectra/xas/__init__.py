@@ -9,15 +9,18 @@ if TYPE_CHECKING:
     from spectra.xas.curves import flattened as flattened
     from spectra.xas.curves import normalized as normalized
     from spectra.xas.normalize import Normalize as Normalize
+    from spectra.xas.preedge import PreEdge as PreEdge
 
 _LAZY = {
     "Normalize": "spectra.xas.normalize",
+    "PreEdge": "spectra.xas.preedge",
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
 }
 
 __all__ = [
     "Normalize",
+    "PreEdge",
     "flattened",
     "normalized",
 ]

@@ -9,11 +9,11 @@ crossing, and the derivative is searched about that crossing only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xas.local import LocalPolynomials, local_polynomials
 from spectra.xas.noise import Noise
 
 FloatArray = NDArray[np.float64]
@@ -26,7 +26,6 @@ _NEAR, _FAR, _BIN = 10.0, 50.0, 2.5
 _BEYOND = 15.0
 # The derivative is searched from below the half step to above it.
 _BELOW, _ABOVE = 6.0, 10.0
-_MOST_NEIGHBOURS = 10
 
 
 @dataclass(frozen=True)
@@ -111,78 +110,6 @@ def _steps(centers: FloatArray) -> tuple[FloatArray, tuple[IntArray, ...]]:
 
 
 @dataclass(frozen=True)
-class LocalCubics:
-    """Weights of neighbouring points in the cubic through each point's surroundings.
-
-    Attributes
-    ----------
-    reach : int
-        Neighbours on either side; those farther than the reach in energy weigh nothing.
-    weights : array (4, 2·reach + 1, points)
-        Coefficients of t⁰ … t³, t being the energy from the point; points nearer to an end of
-        the axis than `reach` have none (NaN).
-    """
-
-    reach: int
-    weights: FloatArray
-
-
-def local_cubics(x: FloatArray, reach: float) -> LocalCubics:
-    """Least-squares cubics over points within `reach` (eV), at least two on either side."""
-    return _local_cubics(x.tobytes(), reach)
-
-
-@lru_cache(maxsize=64)
-def _local_cubics(axis: bytes, reach: float) -> LocalCubics:
-    x = np.frombuffer(axis)
-    n = len(x)
-    densest = np.searchsorted(x, x + reach, side="right") - np.arange(n) - 1
-    m = int(np.clip(densest.max(initial=2), 2, max(2, min(_MOST_NEIGHBOURS, (n - 1) // 2))))
-    out = np.full((4, 2 * m + 1, n), np.nan)
-    if n < 2 * m + 1:
-        return LocalCubics(m, out)
-    index = np.arange(m, n - m)[:, None] + np.arange(-m, m + 1)
-    t = x[index] - x[m : n - m, None]
-    # A share of the reach for rounding: steps of 0.25 eV are not exactly so.
-    use = (np.abs(t) <= 1.02 * reach) | (np.abs(np.arange(-m, m + 1)) <= 2)
-    span = np.where(use, np.abs(t), 0.0).max(axis=1)
-    design = np.where(use[..., None], (t / span[:, None])[..., None] ** np.arange(4), 0.0)
-    weights = np.linalg.pinv(design) / span[:, None, None] ** np.arange(4)[:, None]
-    out[:, :, m : n - m] = weights.transpose(1, 2, 0)
-    return LocalCubics(m, out)
-
-
-def cubics_at(
-    y: FloatArray, cubics: LocalCubics, k: IntArray
-) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Cubics about point `k` of each frame.
-
-    Returns
-    -------
-    coefficients : array (frames, 4)
-    weights : array (frames, 4, 2·reach + 1)
-    index : int array (frames, 2·reach + 1)
-        The points that they are sums over.
-    """
-    m = cubics.reach
-    k = np.clip(k, m, y.shape[1] - m - 1)
-    index = k[:, None] + np.arange(-m, m + 1)
-    weights = cubics.weights[:, :, k].transpose(2, 0, 1)
-    near = np.take_along_axis(y, index, axis=1)
-    return (weights * near[:, None, :]).sum(axis=2), weights, index
-
-
-def derivatives(y: FloatArray, cubics: LocalCubics, order: int, begin: int, end: int) -> FloatArray:
-    """Coefficients of t^order at points `begin` to `end`: (frames, points)."""
-    m = cubics.reach
-    weights = cubics.weights[order, :, begin:end]
-    total = weights[0] * y[:, begin - m : end - m]
-    for j in range(1, 2 * m + 1):
-        total += weights[j] * y[:, begin - m + j : end - m + j]
-    return total
-
-
-@dataclass(frozen=True)
 class Found:
     """Energies (frames,) with their variances, and the point nearest below or at each."""
 
@@ -194,7 +121,7 @@ class Found:
 def steepest_point(
     x: FloatArray,
     y: FloatArray,
-    cubics: LocalCubics,
+    cubics: LocalPolynomials,
     noise: Noise,
     low: FloatArray,
     high: FloatArray,
@@ -209,12 +136,12 @@ def steepest_point(
     m, n = cubics.reach, len(x)
     begin = int(np.clip(np.searchsorted(x, low.min()), m, n - m - 1))
     end = int(np.clip(np.searchsorted(x, high.max(), side="right"), begin + 1, n - m))
-    slope = derivatives(y, cubics, 1, begin, end)
+    slope = cubics.coefficients(y, 1, begin, end)
     part = x[begin:end]
     outside = (part < low[:, None]) | (part > high[:, None])
     slope[outside] = -np.inf
     k = begin + slope.argmax(axis=1)
-    coefficients, weights, index = cubics_at(y, cubics, k)
+    coefficients, weights, index = cubics.at(y, cubics.clip(k))
     c2, c3 = coefficients[:, 2], coefficients[:, 3]
     step = 0.5 * (x[k + 1] - x[k - 1])
     shift = np.where(c3 < 0, -c2 / np.where(c3 < 0, 3.0 * c3, 1.0), np.inf)
@@ -223,7 +150,7 @@ def steepest_point(
     by_c2 = np.where(inside, -1.0 / np.where(inside, 3.0 * c3, 1.0), 0.0)
     by_c3 = np.where(inside, c2 / np.where(inside, 3.0 * c3**2, 1.0), 0.0)
     gradient = by_c2[:, None] * weights[:, 2] + by_c3[:, None] * weights[:, 3]
-    variance = (gradient**2 * noise.at(index, np.full(index.shape, 0.5))).sum(axis=1)
+    variance = (gradient**2 * noise.near(index, 0.5)).sum(axis=1)
     energy = x[k] + np.where(inside, shift, 0.0)
     return Found(energy, np.where(inside, variance, step**2 / 12.0), k)
 
@@ -231,7 +158,7 @@ def steepest_point(
 def inflection_point(
     x: FloatArray,
     y: FloatArray,
-    cubics: LocalCubics,
+    cubics: LocalPolynomials,
     noise: Noise,
     low: FloatArray,
     high: FloatArray,
@@ -241,7 +168,7 @@ def inflection_point(
     near = steepest_point(x, y, cubics, noise, low, high)
     begin = int(np.clip(np.searchsorted(x, low.min()), m, n - m - 2))
     end = int(np.clip(np.searchsorted(x, high.max(), side="right"), begin + 2, n - m))
-    bend = derivatives(y, cubics, 2, begin, end)
+    bend = cubics.coefficients(y, 2, begin, end)
     falls = (bend[:, :-1] > 0) & (bend[:, 1:] <= 0)
     part = x[begin : end - 1]
     falls &= (part >= low[:, None]) & (part <= high[:, None])
@@ -254,19 +181,24 @@ def inflection_point(
     share = np.where(found, left / drop, 0.0)
     k = k + begin
     width = x[k + 1] - x[k]
-    _, at_left, index_left = cubics_at(y, cubics, k)
-    _, at_right, _ = cubics_at(y, cubics, k + 1)
+    _, at_left, index_left = cubics.at(y, cubics.clip(k))
+    _, at_right, _ = cubics.at(y, cubics.clip(k + 1))
     size = index_left.shape[1]
     gradient = np.zeros((len(y), size + 1))
     gradient[:, :-1] += (width * (1.0 - share) / drop)[:, None] * at_left[:, 2]
     gradient[:, 1:] += (width * share / drop)[:, None] * at_right[:, 2]
     index = np.concatenate([index_left, index_left[:, -1:] + 1], axis=1)
-    variance = (gradient**2 * noise.at(index, np.full(index.shape, 0.5))).sum(axis=1)
+    variance = (gradient**2 * noise.near(index, 0.5)).sum(axis=1)
     return Found(
         np.where(found, x[k] + share * width, near.energy),
         np.where(found, variance, near.variance),
         np.where(found, k, near.index),
     )
+
+
+def local_cubics(x: FloatArray, reach: float) -> LocalPolynomials:
+    """Cubics over points within `reach` (eV), at least two on either side."""
+    return local_polynomials(x, reach, 3, 2)
 
 
 def search_limits(edge: MainEdge) -> tuple[FloatArray, FloatArray]:

@@ -36,7 +36,7 @@ class Verdicts:
     @property
     def good(self) -> BoolArray:
         """Frames of which nothing bad is known."""
-        return self.status == Status.OK
+        return np.asarray(self.status == Status.OK)
 
     def mark(self, rows: IntArray, status: Status, message: Any) -> None:
         """Give frames a status; `message` is a text, or makes one from its place in `rows`."""

@@ -48,15 +48,15 @@ class Noise:
         """Sums of variances of points from `first` on, by weights (sums, points): (rows, sums)."""
         if self.points is None:
             level = self.after if after else self.before
-            return level[:, None] * weights.sum(axis=1)
+            return np.asarray(level[:, None] * weights.sum(axis=1))
         return weighted_sums(self.points[:, first : first + weights.shape[1]], weights)
 
-    def at(self, index: IntArray, share: FloatArray) -> FloatArray:
-        """Variances at points (rows, k); `share` (rows, k) says how far up the edge they are."""
+    def near(self, index: IntArray, up: float) -> FloatArray:
+        """Variances at points (rows, k), which are `up` (0 to 1) of the edge."""
         if self.points is not None:
-            return np.take_along_axis(self.points, index, axis=1)
-        up = np.clip(share, 0.0, 1.0)
-        return self.before[:, None] * (1.0 - up) + self.after[:, None] * up
+            return self.points[np.arange(len(index))[:, None], index]
+        level = (1.0 - up) * self.before + up * self.after
+        return np.broadcast_to(level[:, None], index.shape)
 
 
 def find_noise(

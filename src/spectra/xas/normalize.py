@@ -15,7 +15,6 @@ from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.edge import (
     Found,
-    LocalCubics,
     MainEdge,
     find_main_edge,
     inflection_point,
@@ -24,7 +23,8 @@ from spectra.xas.edge import (
     steepest_point,
 )
 from spectra.xas.frames import Verdicts, alike_points, require_energies, screen
-from spectra.xas.lines import Lines, edge_step, fit_lines
+from spectra.xas.lines import edge_step, fit_lines
+from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.polynomials import Scale
 from spectra.xas.positions import edge_shape, first_moment, half_step, integral_edge
@@ -207,7 +207,7 @@ class Normalize(Method):
         half, half_variance, point = half_step(scale, y, noise, lines, shape, cubics)
         integral, integral_variance = integral_edge(shape, point)
         moment, moment_variance = first_moment(y, noise, shape, cubics, point)
-        values = {
+        values: dict[str, NDArray[Any]] = {
             "e0": found.energy,
             "edge_step": step,
             "edge_half": half,
@@ -242,7 +242,7 @@ class Normalize(Method):
         y: FloatArray,
         noise: Noise,
         main: MainEdge,
-        cubics: LocalCubics,
+        cubics: LocalPolynomials,
         plan: NormalizePlan,
     ) -> Found:
         """E0 by the definition asked for, kept within the axis."""
@@ -318,7 +318,7 @@ class Normalize(Method):
                 f"{error[none][i]:.2g}"
             ),
         )
-        return ~(other | short | none)
+        return np.asarray(~(other | short | none))
 
 
 def _level(noise: Noise, ranges: Ranges, *, after: bool) -> FloatArray:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.xas.edge import LocalCubics, cubics_at
 from spectra.xas.lines import Lines, edge_step, line_at, step_with_line
+from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise
 from spectra.xas.polynomials import Scale
 
@@ -81,7 +81,7 @@ def edge_shape(
 
 
 def half_step(
-    scale: Scale, y: FloatArray, noise: Noise, lines: Lines, shape: Shape, cubics: LocalCubics
+    scale: Scale, y: FloatArray, noise: Noise, lines: Lines, shape: Shape, cubics: LocalPolynomials
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Last energy of the edge at which half of the step is crossed.
 
@@ -100,7 +100,7 @@ def half_step(
     rows = np.arange(len(y))
     upper = np.abs(norm[rows, point] - 0.5) < np.abs(norm[rows, point - 1] - 0.5)
     k = shape.begin + np.where(upper, point, point - 1)
-    coefficients, weights, index = cubics_at(y, cubics, k)
+    coefficients, weights, index = cubics.at(y, cubics.clip(k))
     k = index[:, cubics.reach]
     powers = scale.powers(scale.x[k], 2)
     line = (powers * lines.pre).sum(axis=1) / _power(scale, lines, scale.x[k])
@@ -117,7 +117,7 @@ def half_step(
     found &= (slope > 0) & (np.abs(t) <= far)
     powers_t = t[:, None] ** np.arange(4)
     own = (weights * powers_t[:, :, None]).sum(axis=1) ** 2
-    own = (own * noise.at(index, np.full(index.shape, 0.5))).sum(axis=1) / shape.step**2
+    own = (own * noise.near(index, 0.5)).sum(axis=1) / shape.step**2
     one = np.ones(len(y))
     variance = (own + shape.of_lines(one, 0.5 * one)) / np.where(found, slope, 1.0) ** 2
     energy = np.where(found, scale.x[k] + t, np.nan)
@@ -174,7 +174,7 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
 
 
 def first_moment(
-    y: FloatArray, noise: Noise, shape: Shape, cubics: LocalCubics, point: IntArray
+    y: FloatArray, noise: Noise, shape: Shape, cubics: LocalPolynomials, point: IntArray
 ) -> tuple[FloatArray, FloatArray]:
     """First moment of the edge, and its variance (frames,).
 
@@ -196,8 +196,8 @@ def first_moment(
     start = np.searchsorted(x, shape.e0 - _BEFORE)
     running = _running(x, norm)
     area = running[rows, k] - running[rows, np.minimum(start, norm.shape[1] - 1)]
-    _, weights, near = cubics_at(y, cubics, shape.begin + k)
-    top_variance = (weights[:, 0] ** 2 * noise.at(near, np.ones(near.shape))).sum(axis=1)
+    _, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
+    top_variance = (weights[:, 0] ** 2 * noise.near(near, 1.0)).sum(axis=1)
     top_variance = top_variance / shape.step**2
     top = np.where(found, norm[rows, k], 1.0)
     energy = x[k] - area / top

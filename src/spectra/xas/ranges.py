@@ -111,9 +111,19 @@ def find_ranges(
     post_degree = np.where(
         points < 2, 0, np.where(points < 5, np.minimum(1, post_degree), post_degree)
     )
-    whole = (edge, pre_first, pre_last, pre_degree, post_first, post_last, post_degree)
-    indices = [np.asarray(v, dtype=np.intp) for v in whole]
-    return Ranges(*indices, low, high, bottom, top)
+    return Ranges(
+        edge=edge,
+        pre_first=pre_first,
+        pre_last=pre_last,
+        pre_degree=pre_degree,
+        post_first=np.asarray(post_first, dtype=np.intp),
+        post_last=post_last,
+        post_degree=post_degree,
+        pre_low=low,
+        pre_high=high,
+        post_low=bottom,
+        post_high=top,
+    )
 
 
 def index_below_shifted(x: FloatArray, e0: FloatArray, at: FloatArray) -> IntArray:
