@@ -1,8 +1,8 @@
 """Maxima of spectra between their points, with uncertainty; none where there is none.
 
-The highest point is a biased and noisy measure of a maximum. A parabola through the points
-within some distance of it (of the fourth degree where there are enough of them, so that the parabola's
-bias at sharp peaks goes too) tells height and position with less noise, and how uncertain they
+The highest point is a biased and noisy measure of a maximum. A parabola through the points within
+some distance of it (of the fourth degree where there are enough of them, so that the bias of a
+parabola at sharp peaks goes too) tells height and position with less noise, and how uncertain they
 are.
 """
 
@@ -23,6 +23,8 @@ BoolArray = NDArray[np.bool_]
 _CURVED = 2.0
 _TURNS = 2
 _NEWTON = 4
+# Coefficients of the reciprocals that are fitted, steps of that, and how far above the noise.
+_RECIPROCAL, _STEPS, _ABOVE = 5, 2, 5.0
 
 
 @dataclass(frozen=True)
@@ -89,23 +91,77 @@ def find_maxima(
         inside = (bend < 0) & (shift > left) & (shift < right)
         near = k + (shift > 0.5 * right / around.reach) - (shift < 0.5 * left / around.reach)
         here, k = k, np.where(inside, np.clip(near, first, last - 1), k)
+    variances = noise.near(index, up)
+    sharp = inside & _well_above_zero(c, x[index] - x[here, None], variances)
+    if around.powers == _RECIPROCAL and sharp.any():
+        values = y[np.arange(len(y))[:, None], index]
+        c, weights = _reciprocal(x[index] - x[here, None], values, c, weights, sharp)
+        shift, bend = _summit(c, left, right)
+        inside = (bend < 0) & (shift > left) & (shift < right)
     powers = shift[:, None] ** np.arange(around.powers)
     by_height = (powers[:, :, None] * weights).sum(axis=1)
     by_slope = _derived(powers[:, :-1, None] * weights[:, 1:], 1)
     by_bend = _derived(powers[:, :-2, None] * weights[:, 2:], 2)
-    variances = noise.near(index, up)
+    height = (powers * c).sum(axis=1)
+    turned = np.where(sharp, height, 1.0)
+    height = np.where(sharp, -1.0 / turned, height)
+    height_variance = (by_height**2 * variances).sum(axis=1) / turned**4
     energy = x[here] + shift
     found &= inside & (bend**2 > _CURVED**2 * (by_bend**2 * variances).sum(axis=1))
     found &= (energy >= window[0]) & (energy <= window[1])
     slope_variance = (by_slope**2 * variances).sum(axis=1)
-    return Maxima(
-        found,
-        energy,
-        (powers * c).sum(axis=1),
-        slope_variance / np.where(found, bend, 1.0) ** 2,
-        (by_height**2 * variances).sum(axis=1),
-        highest,
-    )
+    energy_variance = slope_variance / np.where(found, bend, 1.0) ** 2
+    return Maxima(found, energy, height, energy_variance, height_variance, highest)
+
+
+def _well_above_zero(c: FloatArray, t: FloatArray, variances: FloatArray) -> BoolArray:
+    """Whether the polynomials are far above the noise at all their points (frames,)."""
+    values = _polynomials(c, t)
+    return np.asarray((values**2 > _ABOVE**2 * variances).all(axis=1) & (values > 0).all(axis=1))
+
+
+def _polynomials(c: FloatArray, t: FloatArray) -> FloatArray:
+    total = np.repeat(c[:, -1:], t.shape[1], axis=1)
+    for column in c.T[-2::-1]:
+        total = total * t + column[:, None]
+    return total
+
+
+def _reciprocal(
+    t: FloatArray, y: FloatArray, c: FloatArray, weights: FloatArray, which: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """Fit reciprocals of polynomials, y = −1/c(t), where asked for; c(t) has its maximum with y.
+
+    The reciprocal of a Lorentzian is a parabola, and that of its square a polynomial of the
+    fourth degree: a peak as sharp as the pre-edge's is told without bias from points that a
+    polynomial of the same degree does not follow. From the reciprocals of the smoothed values,
+    Gauss-Newton steps go to the least squares of the values themselves.
+
+    Returns
+    -------
+    c : array (frames, powers)
+    weights : array (frames, powers, points)
+        Derivatives of c by the values.
+    """
+    rows = np.flatnonzero(which)
+    use = (weights[rows] != 0).any(axis=1)
+    part, own = t[rows], weights[rows]
+    span = np.abs(part).max(axis=1)
+    power = np.arange(c.shape[1])
+    q = np.einsum("fjw,fw->fj", own, use / np.where(use, _polynomials(c[rows], part), 1.0))
+    q *= span[:, None] ** power
+    scaled = part / span[:, None]
+    columns = scaled[:, None, :] ** power[:, None]
+    for _ in range(_STEPS):
+        model = 1.0 / np.where(use, _polynomials(q, scaled), np.inf)
+        jacobian = -columns * (model**2)[:, None, :]
+        normal = np.einsum("fjw,fkw->fjk", jacobian, jacobian)
+        solved = np.linalg.solve(normal, jacobian)
+        q = q + np.einsum("fjw,fw->fj", solved, np.where(use, y[rows] - model, 0.0))
+    c, weights = c.copy(), weights.copy()
+    c[rows] = -q / span[:, None] ** power
+    weights[rows] = -solved / (span[:, None] ** power)[:, :, None]
+    return c, weights
 
 
 def _derived(terms: FloatArray, order: int) -> FloatArray:
