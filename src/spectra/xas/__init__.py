@@ -6,14 +6,26 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spectra.xas.curves import flattened as flattened
+    from spectra.xas.curves import normalized as normalized
+    from spectra.xas.normalize import Normalize as Normalize
+    from spectra.xas.preedge import PreEdge as PreEdge
     from spectra.xas.valence import Valence as Valence
 
 _LAZY = {
+    "Normalize": "spectra.xas.normalize",
+    "PreEdge": "spectra.xas.preedge",
     "Valence": "spectra.xas.valence",
+    "flattened": "spectra.xas.curves",
+    "normalized": "spectra.xas.curves",
 }
 
 __all__ = [
+    "Normalize",
+    "PreEdge",
     "Valence",
+    "flattened",
+    "normalized",
 ]
 
 
