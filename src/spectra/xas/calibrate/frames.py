@@ -121,6 +121,8 @@ def edge_energy(stack: Stack, element: str, edge: str, name: str) -> float:
     return float(edges[shell].energy)
 
 
-def nearest(values: FloatArray, target: float) -> int:
-    """Index of the value nearest to the target."""
-    return int(np.argmin(np.abs(values - target)))
+def median_of_finite(values: FloatArray, axis: int) -> FloatArray:
+    """Median along an axis of those values that are finite; NaN where none is."""
+    if np.isfinite(values).all():
+        return np.asarray(np.median(values, axis=axis))
+    return np.asarray(np.ma.median(np.ma.masked_invalid(values), axis=axis).filled(np.nan))

@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from scipy.stats import chi2
 
+from spectra.xas.calibrate.frames import median_of_finite
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 _DEGREE = 3
 _AROUND = 41
+_MARGIN = 2
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,15 @@ class Patterns:
         Orthonormal forms of what is left, k degrees of freedom.
     triangle : array (places, columns, columns)
         From coefficients of the pattern to its forms.
+    enclosed : bool array (places,)
+        Whether enough points stand on either side of the pattern.
     """
 
     sources: IntArray
     explains: FloatArray
     rest: FloatArray
     triangle: FloatArray
+    enclosed: BoolArray
 
     def judge(self, spectra: FloatArray) -> Judged:
         """Judge the pattern at each place of each spectrum (frames, points).
@@ -96,12 +102,15 @@ class Judged:
     typical: FloatArray
 
     def stands_out(self, threshold: float, contrast: float) -> BoolArray:
-        """Where the pattern exceeds the noise around, and clears the curve when taken out."""
+        """Where the pattern exceeds the noise around, and clears the curve when taken out.
+
+        Places too near to the ends are left alone: there spikes, steps and curves look the same.
+        """
         with np.errstate(invalid="ignore"):
             out: BoolArray = (self.strength > threshold * self.typical) & (
                 self.strength > contrast * self.noise
             )
-        return out
+        return out & self.patterns.enclosed
 
 
 def spike_patterns(x: FloatArray, width: int, points: int) -> Patterns:
@@ -110,7 +119,8 @@ def spike_patterns(x: FloatArray, width: int, points: int) -> Patterns:
     places = np.arange(n - width + 1)
     sources = _around(places + (width - 1) / 2, n, points)
     columns = sources[:, :, None] == (places[:, None] + np.arange(width))[:, None, :]
-    return _decomposed(x, sources, columns.astype(float))
+    enclosed = (places >= _MARGIN) & (places + width + _MARGIN <= n)
+    return _decomposed(x, sources, columns.astype(float), enclosed)
 
 
 def step_patterns(x: FloatArray, points: int) -> Patterns:
@@ -118,7 +128,9 @@ def step_patterns(x: FloatArray, points: int) -> Patterns:
     n = len(x)
     places = np.arange(n - 1)
     sources = _around(places + 0.5, n, points)
-    return _decomposed(x, sources, (sources > places[:, None])[:, :, None].astype(float))
+    after = (sources > places[:, None])[:, :, None].astype(float)
+    enclosed = (places + 1 >= points // 2) & (places + 1 + points // 2 <= n)
+    return _decomposed(x, sources, after, enclosed)
 
 
 def _around(centres: FloatArray, n: int, points: int) -> IntArray:
@@ -126,13 +138,17 @@ def _around(centres: FloatArray, n: int, points: int) -> IntArray:
     return first[:, None] + np.arange(points)
 
 
-def _decomposed(x: FloatArray, sources: IntArray, pattern: FloatArray) -> Patterns:
+def _decomposed(
+    x: FloatArray, sources: IntArray, pattern: FloatArray, enclosed: BoolArray
+) -> Patterns:
     near = x[sources]
     middle, half = near.mean(axis=1, keepdims=True), np.ptp(near, axis=1)[:, None] / 2
     powers = ((near - middle) / half)[:, :, None] ** np.arange(_DEGREE + 1)
     q, r = np.linalg.qr(np.concatenate([powers, pattern], axis=2), mode="complete")
     low, high = powers.shape[2], powers.shape[2] + pattern.shape[2]
-    return Patterns(sources, q[:, :, low:high], q[:, :, high:], r[:, low:high, low:high])
+    return Patterns(
+        sources, q[:, :, low:high], q[:, :, high:], r[:, low:high, low:high], enclosed
+    )
 
 
 def _apply(spectra: FloatArray, sources: IntArray, forms: FloatArray) -> FloatArray:
@@ -146,7 +162,8 @@ def _apply(spectra: FloatArray, sources: IntArray, forms: FloatArray) -> FloatAr
 def _typical(noise: FloatArray, freedom: int) -> FloatArray:
     """Running median along each spectrum, as the standard deviation of normal noise."""
     known = np.isfinite(noise)
-    middle = np.ma.median(np.ma.masked_invalid(noise), axis=1).filled(np.inf)
+    # Places next to a hole have no noise of their own; a spectrum without any is never judged.
+    middle = np.nan_to_num(median_of_finite(noise, 1), nan=np.inf)
     filled = np.where(known, noise, middle[:, None])
     smooth: FloatArray = median_filter(filled, size=(1, min(_AROUND, noise.shape[1])))
     return smooth / float(np.sqrt(chi2.median(freedom) / freedom))
