@@ -75,7 +75,9 @@ def interpolate_errors(
     return _rowwise(x, errors, at, points, _in_quadrature)
 
 
-def _rowwise(x: FloatArray, rows: FloatArray, at: FloatArray, points: int, join: Join) -> FloatArray:
+def _rowwise(
+    x: FloatArray, rows: FloatArray, at: FloatArray, points: int, join: Join
+) -> FloatArray:
     out = np.full(at.shape, np.nan)
     few = min(points, len(x))
     step = max(1, _AT_ONCE // max(1, at.shape[1] * few))

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_LAZY: dict[str, str] = {}
+if TYPE_CHECKING:
+    from spectra.xas.calibrate.align import Align as Align
+    from spectra.xas.calibrate.axis import Calibrate as Calibrate
+    from spectra.xas.calibrate.deadtime import DeadTime as DeadTime
+    from spectra.xas.calibrate.glitches import Deglitch as Deglitch
+    from spectra.xas.calibrate.merge import Merge as Merge
+    from spectra.xas.calibrate.overabsorption import OverAbsorption as OverAbsorption
+    from spectra.xas.calibrate.rebin import Rebin as Rebin
+    from spectra.xas.calibrate.steps import RemoveSteps as RemoveSteps
 
-__all__: list[str] = []
+_LAZY = {
+    "Align": "spectra.xas.calibrate.align",
+    "Calibrate": "spectra.xas.calibrate.axis",
+    "Deglitch": "spectra.xas.calibrate.glitches",
+    "RemoveSteps": "spectra.xas.calibrate.steps",
+    "DeadTime": "spectra.xas.calibrate.deadtime",
+    "Rebin": "spectra.xas.calibrate.rebin",
+    "Merge": "spectra.xas.calibrate.merge",
+    "OverAbsorption": "spectra.xas.calibrate.overabsorption",
+}
+
+__all__ = [
+    "Align",
+    "Calibrate",
+    "DeadTime",
+    "Deglitch",
+    "Merge",
+    "OverAbsorption",
+    "Rebin",
+    "RemoveSteps",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -82,9 +82,7 @@ class Align(Correction):
     def __post_init__(self) -> None:
         object.__setattr__(self, "standard", as_standard(self.standard))
         if self.to not in ("mean", "first", "standard", "tabulated"):
-            raise SettingError(
-                f"to = {self.to!r}; expected mean, first, standard or tabulated"
-            )
+            raise SettingError(f"to = {self.to!r}; expected mean, first, standard or tabulated")
         if (self.standard is None) == (self.to == "standard"):
             raise SettingError(
                 'xas.Align: standard=... and to="standard" go together; give both or neither'

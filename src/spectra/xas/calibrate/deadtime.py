@@ -64,9 +64,7 @@ class DeadTime(Correction):
                 f"dead_time = {self.dead_time!r}; expected seconds above 0, such as 1e-6"
             )
         if self.model not in ("nonparalyzable", "paralyzable"):
-            raise SettingError(
-                f"model = {self.model!r}; expected nonparalyzable or paralyzable"
-            )
+            raise SettingError(f"model = {self.model!r}; expected nonparalyzable or paralyzable")
         if not self.count_time > 0:
             raise SettingError(f"count_time = {self.count_time!r}; expected seconds above 0")
 
@@ -98,7 +96,9 @@ class DeadTime(Correction):
             # The rate of the whole detector is known far better than the counts of one line.
             return errors * raised
         if stack.noise == "counts":
-            fewer = 1 - busy if self.model == "nonparalyzable" else np.sqrt(np.maximum(1 - 2 * busy, 0))
+            fewer = (
+                1 - busy if self.model == "nonparalyzable" else np.sqrt(np.maximum(1 - 2 * busy, 0))
+            )
             errors = errors * fewer
         return errors * slope
 

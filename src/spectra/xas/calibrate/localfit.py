@@ -146,9 +146,7 @@ def _decomposed(
     powers = ((near - middle) / half)[:, :, None] ** np.arange(_DEGREE + 1)
     q, r = np.linalg.qr(np.concatenate([powers, pattern], axis=2), mode="complete")
     low, high = powers.shape[2], powers.shape[2] + pattern.shape[2]
-    return Patterns(
-        sources, q[:, :, low:high], q[:, :, high:], r[:, low:high, low:high], enclosed
-    )
+    return Patterns(sources, q[:, :, low:high], q[:, :, high:], r[:, low:high, low:high], enclosed)
 
 
 def _apply(spectra: FloatArray, sources: IntArray, forms: FloatArray) -> FloatArray:

@@ -90,9 +90,7 @@ class Repeats:
         return np.where((count > 0) & (given > 0), given, np.nan), chi2
 
 
-def merge_repeats(
-    values: FloatArray, keep: BoolArray, weights: FloatArray | None
-) -> FloatArray:
+def merge_repeats(values: FloatArray, keep: BoolArray, weights: FloatArray | None) -> FloatArray:
     """Weighted means over the points kept (groups, points); NaN where none is."""
     keep = keep & np.isfinite(values)
     share = _shares(values, keep, weights)

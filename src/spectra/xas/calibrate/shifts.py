@@ -157,9 +157,7 @@ def _conclude(
     )
 
 
-def correlated_variance(
-    forms: FloatArray, residuals: FloatArray, parameters: int
-) -> FloatArray:
+def correlated_variance(forms: FloatArray, residuals: FloatArray, parameters: int) -> FloatArray:
     """Variance of linear forms of spectra whose noise shows in residuals.
 
     Neighbouring points may be correlated (interpolated scans, slow drifts), so the

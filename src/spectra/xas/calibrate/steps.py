@@ -53,9 +53,7 @@ class RemoveSteps(Correction):
         "what a jump of the monitor does: it adds to ln(I0/I1) in transmission, and multiplies "
         "a yield over I0",
     )
-    threshold: float = setting(
-        10.0, "times the noise that a step must exceed", within="3 or more"
-    )
+    threshold: float = setting(10.0, "times the noise that a step must exceed", within="3 or more")
     contrast: float = setting(
         6.0, "times what is left of the curve around beside it", within="2 or more"
     )
