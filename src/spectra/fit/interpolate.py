@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-Join = Callable[[FloatArray, FloatArray], FloatArray]
+Join = Callable[[list[FloatArray], FloatArray], FloatArray]
 
 _AT_ONCE = 1 << 21
 
@@ -52,14 +52,15 @@ def interpolate_rows(
     ----------
     x : array (n,)
         Increasing positions common to the rows.
-    rows : array (frames, n)
+    rows : array (..., frames, n)
+        Several signals of the same frames may be given at once.
     at : array (frames, m)
     points : int
         As `find_weights` takes it.
 
     Returns
     -------
-    array (frames, m)
+    array (..., frames, m)
         NaN outside of `x`, and where a point that has a weight is NaN.
     """
     return _rowwise(x, rows, at, points, _weighted)
@@ -78,24 +79,27 @@ def interpolate_errors(
 def _rowwise(
     x: FloatArray, rows: FloatArray, at: FloatArray, points: int, join: Join
 ) -> FloatArray:
-    out = np.full(at.shape, np.nan)
+    out = np.full((*rows.shape[:-1], at.shape[1]), np.nan)
     few = min(points, len(x))
     step = max(1, _AT_ONCE // max(1, at.shape[1] * few))
-    for start in range(0, len(rows), step):
+    for start in range(0, len(at), step):
         part = slice(start, start + step)
         inside = (at[part] >= x[0]) & (at[part] <= x[-1])
         sources, weights = find_weights(x, np.where(inside, at[part], x[0]), few)
-        near = np.take_along_axis(rows[part, None, :], sources, axis=2)
-        out[part] = np.where(inside, join(near, weights), np.nan)
+        frames = np.arange(len(at))[part, None]
+        near = [rows[..., frames, sources[..., i]] for i in range(few)]
+        out[..., part, :] = np.where(inside, join(near, weights), np.nan)
     return out
 
 
-def _weighted(near: FloatArray, weights: FloatArray) -> FloatArray:
-    # A point without weight must not spread its NaN.
-    out: FloatArray = np.where(weights == 0.0, 0.0, near * weights).sum(axis=-1)
+def _weighted(near: list[FloatArray], weights: FloatArray) -> FloatArray:
+    out = np.zeros(near[0].shape)
+    for i, values in enumerate(near):
+        # A point without weight must not spread its NaN.
+        out += np.where(weights[..., i] == 0.0, 0.0, values * weights[..., i])
     return out
 
 
-def _in_quadrature(near: FloatArray, weights: FloatArray) -> FloatArray:
-    out: FloatArray = np.sqrt(_weighted(near**2, weights**2))
+def _in_quadrature(near: list[FloatArray], weights: FloatArray) -> FloatArray:
+    out: FloatArray = np.sqrt(_weighted([values**2 for values in near], weights**2))
     return out

@@ -66,7 +66,7 @@ class Align(Correction):
         "what to align to: the mean of the sequence, its first frame, the standard given, or the "
         "tabulated energy of the edge, at which the reference then rises most steeply",
     )
-    standard: Standard | None = setting(
+    standard: Standard | None = setting(  # noqa: RUF009 - a standard is frozen
         None, "spectrum to align to: a file, a Stack, or two lists of energies and absorption"
     )
     element: str = setting("", "element of the foil; empty takes that of the stack's metadata")
@@ -121,12 +121,12 @@ class Align(Correction):
         """Energy of the reference's edge, around which the window stands."""
         if self.element or self.to == "tabulated":
             return edge_energy(stack, self.element, self.edge, self.name)
-        x, mean = typical_spectrum(stack, spectra)
+        x, typical = typical_spectrum(stack, spectra)
         if x.size == 0:
             raise StackError(
                 f"{self.name}: {self._what} holds numbers in no usable frame; check the channel"
             )
-        found = steepest_points(x, mean[None], low=x[0], high=x[-1], half_width=2.0)[0][0]
+        found = steepest_points(x, typical[None], low=x[0], high=x[-1], half_width=2.0)[0][0]
         if not np.isfinite(found):
             raise StackError(
                 f"{self.name}: {self._what} has no edge from {x[0]:g} to {x[-1]:g} eV; "
@@ -142,10 +142,10 @@ class Align(Correction):
         stderr = shift.copy()
         low, high = at_edge + self.window[0], at_edge + self.window[1]
         part = self._part(stack.x, low, high)
-        whole = np.isfinite(spectra[:, part]).all(axis=1)
+        whole = np.asarray(np.isfinite(spectra[:, part]).all(axis=1))
         level = np.where(whole[:, None], spectra[:, part], 0.0)
-        flat = whole & (np.ptp(level, axis=1) == 0)
-        good = usable(stack) & whole & ~flat
+        flat = np.asarray(whole & (np.ptp(level, axis=1) == 0))
+        good = np.asarray(usable(stack) & whole & ~flat)
         remarks = {
             i: f"{self._what} "
             + ("is constant" if flat[i] else f"lacks points from {low:g} to {high:g} eV")
@@ -208,16 +208,18 @@ class _Task:
     def to_mean(self) -> tuple[FloatArray, FloatArray]:
         """Against the mean of the frames, which gets sharper as they are aligned."""
         n = len(self.spectra)
+        start: FloatArray | None = None
         shift, template, keep = np.zeros(n), self.spectra.mean(axis=0), np.ones(n, bool)
         found: Shifts | None = None
         for _ in range(_ROUNDS):
-            found = self._fit(self.x, template, self._noise_against_mean())
+            found = self._fit(self.x, template, self._noise_against_mean(), start)
             keep = np.isfinite(found.shift)
             if not keep.any():
                 break
             odd = found.misfit > _ODD * np.median(found.misfit[keep])
             keep &= ~odd
             before, shift = shift, found.shift - found.shift[keep].mean()
+            start = shift
             if np.nanmax(np.abs(shift - before)) < _CLOSE:
                 break
             template = self._mean(shift[keep], found, keep)
@@ -245,9 +247,15 @@ class _Task:
         if self.errors is None:
             return None
         n, square = len(self.errors), self.errors[:, self.part] ** 2
-        return np.sqrt(square * (1 - 2 / n) + square.mean(axis=0) / n)
+        return np.asarray(np.sqrt(square * (1 - 2 / n) + square.mean(axis=0) / n))
 
-    def _fit(self, energy: FloatArray, template: FloatArray, noise: FloatArray | None) -> Shifts:
+    def _fit(
+        self,
+        energy: FloatArray,
+        template: FloatArray,
+        noise: FloatArray | None,
+        start: FloatArray | None = None,
+    ) -> Shifts:
         bound = self.settings.max_shift
         known = np.isfinite(template)
         spline = CubicSpline(energy[known], template[known])
@@ -266,6 +274,7 @@ class _Task:
             degree=self.settings.background,
             bound=bound,
             errors=None if noise is None else noise[:, inside],
+            start=start,
         )
 
     def _mean(self, shift: FloatArray, found: Shifts, keep: BoolArray) -> FloatArray:
@@ -281,18 +290,14 @@ def _moved(stack: Stack, shift: FloatArray) -> Stack:
     """The stack with the signals of each frame shifted by so much; no shift keeps every bit."""
     frames = np.flatnonzero(shift != 0)
     at = stack.x - shift[frames, None]
-
-    def move(rows: Any, how: Any = interpolate_rows) -> FloatArray:
-        out = np.array(rows, dtype=float)
-        out[frames] = how(stack.x, out[frames], at)
-        return out
-
     errors = errors_of(stack)
-    moved = replace(
-        stack,
-        signal=move(stack.signal),
-        channels={name: move(rows) for name, rows in stack.channels.items()},
+    signals = np.stack(
+        [np.asarray(s, dtype=float) for s in (stack.signal, *stack.channels.values())]
     )
-    if errors is None:
-        return replace(moved, errors=None, noise="unknown")
-    return with_errors(moved, move(errors, interpolate_errors))
+    signals[:, frames] = interpolate_rows(stack.x, signals[:, frames], at)
+    channels = dict(zip(stack.channels, signals[1:], strict=True))
+    moved = replace(stack, signal=signals[0], errors=None, noise="unknown", channels=channels)
+    if errors is not None:
+        errors = errors.copy()
+        errors[frames] = interpolate_errors(stack.x, errors[frames], at)
+    return with_errors(moved, errors)

@@ -25,7 +25,7 @@ from spectra.xas.calibrate.inflection import steepest_points
 class Calibrate(Correction):
     """Shift the energy axis by one constant, so that a foil's edge lies where it should.
 
-    The edge of the mean of all frames, where it rises most steeply, is brought to the energy
+    The edge of the median of all frames, where it rises most steeply, is brought to the energy
     given or tabulated; align the frames among themselves first (`xas.Align`). No number but the
     axis changes. The standard uncertainty, of the foil's edge by the scatter of the points
     around it, is recorded. Which inflection of an edge a table means is a convention: for iron
@@ -59,10 +59,10 @@ class Calibrate(Correction):
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)
         target = self.energy or edge_energy(full, self.element, self.edge, self.name)
-        x, mean = typical_spectrum(full, signal_of(full, self.channel))
+        x, typical = typical_spectrum(full, signal_of(full, self.channel))
         found, stderr = steepest_points(
             x,
-            mean[None],
+            typical[None],
             low=target + self.search[0],
             high=target + self.search[1],
             half_width=self.half_width,

@@ -96,10 +96,9 @@ class DeadTime(Correction):
             # The rate of the whole detector is known far better than the counts of one line.
             return errors * raised
         if stack.noise == "counts":
-            fewer = (
-                1 - busy if self.model == "nonparalyzable" else np.sqrt(np.maximum(1 - 2 * busy, 0))
-            )
-            errors = errors * fewer
+            prolonged = self.model == "paralyzable"
+            idle = np.sqrt(np.maximum(1 - 2 * busy, 0)) if prolonged else 1 - busy
+            errors = errors * idle
         return errors * slope
 
     def _told(self, stack: Stack, lost: NDArray[np.bool_]) -> Stack:
@@ -132,8 +131,8 @@ def true_over_recorded(busy: FloatArray, model: str) -> tuple[FloatArray, FloatA
     mt = np.where(np.isfinite(busy) & (busy < limit), busy, np.nan)
     if model == "nonparalyzable":
         return 1 / (1 - mt), 1 / (1 - mt) ** 2
-    known = np.nan_to_num(mt)
-    nt = -lambertw(-known).real
+    known: FloatArray = np.asarray(np.nan_to_num(mt), dtype=np.float64)
+    nt: FloatArray = np.asarray(-lambertw(-known, 0).real, dtype=np.float64)
     ratio = np.exp(nt)
     slope = ratio / (1 - nt)
     return np.where(np.isnan(mt), np.nan, ratio), np.where(np.isnan(mt), np.nan, slope)

@@ -52,7 +52,8 @@ def errors_of(stack: Stack, channel: str = "") -> FloatArray | None:
         return None
     if stack.noise == "counts":
         # The floor keeps a point without counts from weighing infinitely much.
-        return np.sqrt(np.maximum(np.asarray(stack.signal, dtype=float), 1.0))
+        counts = np.asarray(stack.signal, dtype=float)
+        return np.asarray(np.sqrt(np.maximum(counts, 1.0)))
     if stack.noise == "given" and stack.errors is not None:
         return np.asarray(stack.errors, dtype=float)
     return None
@@ -82,13 +83,12 @@ def remark(stack: Stack, remarks: dict[int, str], *, bad: bool = False) -> Stack
 
 
 def typical_spectrum(stack: Stack, spectra: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean of the usable frames, and its energies: where at least half of them hold numbers."""
+    """Median of the usable frames, and its energies: where at least half of them hold numbers."""
     rows = spectra[usable(stack)]
     known = np.isfinite(rows)
     count = known.sum(axis=0)
     points = (count > 0) & (2 * count >= known.any(axis=1).sum())
-    mean = np.where(known, rows, 0.0).sum(axis=0)[points] / count[points]
-    return stack.x[points], mean
+    return stack.x[points], median_of_finite(rows[:, points], 0)
 
 
 def edge_energy(stack: Stack, element: str, edge: str, name: str) -> float:
@@ -123,6 +123,10 @@ def edge_energy(stack: Stack, element: str, edge: str, name: str) -> float:
 
 def median_of_finite(values: FloatArray, axis: int) -> FloatArray:
     """Median along an axis of those values that are finite; NaN where none is."""
-    if np.isfinite(values).all():
-        return np.asarray(np.median(values, axis=axis))
-    return np.asarray(np.ma.median(np.ma.masked_invalid(values), axis=axis).filled(np.nan))
+    known = np.isfinite(values)
+    ordered = np.sort(np.where(known, values, np.nan), axis=axis)
+    count = known.sum(axis=axis, keepdims=True)
+    low = np.take_along_axis(ordered, np.maximum(count - 1, 0) // 2, axis=axis)
+    high = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[axis] - 1), axis=axis)
+    middle = np.where(count > 0, (low + high) / 2, np.nan)
+    return np.asarray(np.squeeze(middle, axis=axis))

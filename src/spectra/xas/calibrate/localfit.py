@@ -117,7 +117,7 @@ def spike_patterns(x: FloatArray, width: int, points: int) -> Patterns:
     """Spikes at `width` neighbouring points, each of its own height; one place per first point."""
     n = len(x)
     places = np.arange(n - width + 1)
-    sources = _around(places + (width - 1) / 2, n, points)
+    sources = _around((places + (width - 1) / 2).astype(float), n, points)
     columns = sources[:, :, None] == (places[:, None] + np.arange(width))[:, None, :]
     enclosed = (places >= _MARGIN) & (places + width + _MARGIN <= n)
     return _decomposed(x, sources, columns.astype(float), enclosed)
@@ -127,15 +127,15 @@ def step_patterns(x: FloatArray, points: int) -> Patterns:
     """Steps between neighbouring points: place i lies between the points i and i + 1."""
     n = len(x)
     places = np.arange(n - 1)
-    sources = _around(places + 0.5, n, points)
+    sources = _around((places + 0.5).astype(float), n, points)
     after = (sources > places[:, None])[:, :, None].astype(float)
     enclosed = (places + 1 >= points // 2) & (places + 1 + points // 2 <= n)
     return _decomposed(x, sources, after, enclosed)
 
 
-def _around(centres: FloatArray, n: int, points: int) -> IntArray:
-    first = np.clip(np.round(centres - (points - 1) / 2).astype(int), 0, n - points)
-    return first[:, None] + np.arange(points)
+def _around(middle: FloatArray, n: int, points: int) -> IntArray:
+    first = np.clip(np.round(middle - (points - 1) / 2).astype(int), 0, n - points)
+    return np.asarray(first[:, None] + np.arange(points))
 
 
 def _decomposed(

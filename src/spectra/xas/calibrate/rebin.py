@@ -108,7 +108,8 @@ class Rebin(Correction):
         k = first + self.k_step * np.arange(1, int((last - first) / self.k_step + 1e-9) + 1)
         every = np.concatenate([before, around, e0 + _EV_PER_K2 * k**2])
         tiny = 1e-9 * abs(e0)
-        return np.clip(every[(every >= low - tiny) & (every <= high + tiny)], low, high)
+        inside = every[(every >= low - tiny) & (every <= high + tiny)]
+        return np.asarray(np.clip(inside, low, high))
 
 
 def bin_weights(x: FloatArray, limits: FloatArray) -> FloatArray:

@@ -12,7 +12,8 @@ FloatArray = NDArray[np.float64]
 
 _STEPS = 50
 _TRIAL = 0.5
-_SMALL = 1e-9
+_SMALL = 1e-7
+_ALIKE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def fit_shifts(
     degree: int,
     bound: float,
     errors: FloatArray | None = None,
+    start: FloatArray | None = None,
 ) -> Shifts:
     """Fit the shifts of spectra against a template.
 
@@ -68,16 +70,20 @@ def fit_shifts(
     errors : array (frames, points), optional
         Standard uncertainties of spectrum and template together. Without them the noise is
         estimated from the residuals, with its correlation between neighbouring points.
+    start : array (frames,), optional
+        Shifts to start from instead of trials; NaN is none.
     """
     w = np.ones(spectra.shape) if errors is None else 1.0 / errors
     x = (energy - energy.mean()) / np.ptp(energy)
     powers = x[:, None] ** np.arange(degree + 1)
-    shift = _best_trial(energy, spectra, template, powers, bound)
-    rows = np.arange(len(spectra))
-    active = rows
+    shift = np.full(len(spectra), np.nan) if start is None else start.copy()
+    new = ~np.isfinite(shift)
+    if new.any():
+        shift[new] = _best_trial(energy, spectra[new], template, powers, bound)
+    active = np.arange(len(spectra))
     for _ in range(_STEPS):
         columns = _columns(energy, template, powers, shift[active])
-        c = _solve(columns, spectra[active], w[active])[0]
+        c = _coefficients(columns, spectra[active], w[active])
         with np.errstate(divide="ignore", invalid="ignore"):
             step = np.clip(np.nan_to_num(c[:, 1] / c[:, 0]), -_TRIAL, _TRIAL)
         shift[active] = np.clip(shift[active] + step, -bound, bound)
@@ -116,17 +122,25 @@ def _columns(
     return np.concatenate([both, np.broadcast_to(powers, (len(shift), *powers.shape))], axis=2)
 
 
-def _solve(
-    columns: FloatArray, spectra: FloatArray, w: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Coefficients (frames, columns), and the linear forms that give them from the spectra."""
-    a = columns * w[:, :, None]
-    q, r = np.linalg.qr(a)
-    spoilt = np.abs(np.diagonal(r, axis1=1, axis2=2)).min(axis=1) < 1e-12
-    r[spoilt] = np.eye(r.shape[1])
-    forms = np.linalg.solve(r, np.swapaxes(q, 1, 2)) * w[:, None, :]
-    forms[spoilt] = np.nan
-    return np.einsum("fcp,fp->fc", forms, spectra), forms
+def _coefficients(columns: FloatArray, spectra: FloatArray, w: FloatArray) -> FloatArray:
+    """Coefficients of the columns by least squares (frames, columns)."""
+    weighted, normal = _normal(columns, w)
+    out: FloatArray = np.linalg.solve(normal, weighted @ spectra[:, :, None])[:, :, 0]
+    return out
+
+
+def _normal(columns: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Weighted columns (frames, columns, points), and the matrix of the normal equations.
+
+    Frames on which the columns are not independent get a matrix of NaN.
+    """
+    weighted = np.swapaxes(columns * w[:, :, None] ** 2, 1, 2)
+    normal = weighted @ columns
+    size = np.sqrt(np.diagonal(normal, axis1=1, axis2=2))
+    size = np.where(size > 0, size, 1.0)
+    alike = np.linalg.det(normal / size[:, :, None] / size[:, None, :]) < _ALIKE
+    normal[alike] = np.nan
+    return weighted, normal
 
 
 def _conclude(
@@ -137,7 +151,9 @@ def _conclude(
     bound: float,
     errors: FloatArray | None,
 ) -> Shifts:
-    c, forms = _solve(columns, spectra, w)
+    weighted, normal = _normal(columns, w)
+    forms = np.linalg.solve(normal, weighted)
+    c = (forms @ spectra[:, :, None])[:, :, 0]
     background = np.einsum("fpc,fc->fp", columns[:, :, 2:], c[:, 2:])
     residuals = spectra - columns[:, :, 0] * c[:, :1] - background
     with np.errstate(divide="ignore", invalid="ignore"):

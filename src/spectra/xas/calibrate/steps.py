@@ -26,6 +26,8 @@ from spectra.xas.calibrate.localfit import Patterns, step_patterns
 from spectra.xas.calibrate.neighbours import expected_by_neighbours
 
 FloatArray = NDArray[np.float64]
+# Frame, point before the step, height and its standard uncertainty.
+_Step = tuple[int, int, float, float]
 
 _POINTS = 12
 _AT_ONCE = 1 << 19
@@ -83,18 +85,17 @@ class RemoveSteps(Correction):
         good = usable(full)
         rest = spectra - expected_by_neighbours(spectra, good, self.neighbours)
         pattern = step_patterns(full.x, _POINTS)
-        level, changed = np.zeros(spectra.shape), []
+        level = np.zeros(spectra.shape)
+        changed: list[_Step] = []
         size = max(1, _AT_ONCE // full.n_points)
         for start in range(0, full.n_frames, size):
             rows = np.arange(start, min(start + size, full.n_frames))
             rows = rows[good[rows]]
             level[rows], found = self._levels(rest[rows], pattern)
-            changed += [(int(rows[i]), *what) for i, *what in found]
+            changed += [(int(rows[i]), place, height, error) for i, place, height, error in found]
         return self._levelled(full, measured, level, sorted(changed))
 
-    def _levels(
-        self, spectra: FloatArray, pattern: Patterns
-    ) -> tuple[FloatArray, list[tuple[int, int, float, float]]]:
+    def _levels(self, spectra: FloatArray, pattern: Patterns) -> tuple[FloatArray, list[_Step]]:
         """Sum of the steps up to each point, and (frame, place, height, stderr) of each."""
         level, found = np.zeros(spectra.shape), []
         active = np.arange(len(spectra))
@@ -126,7 +127,7 @@ class RemoveSteps(Correction):
         stack: Stack,
         measured: FloatArray,
         level: FloatArray,
-        changed: list[tuple[int, ...]],
+        changed: list[_Step],
     ) -> tuple[Stack, Mapping[str, Any]]:
         factor = self.acts == "factor"
         new = measured / np.exp(level) if factor else measured - level
