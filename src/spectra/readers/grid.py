@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.interpolate import find_weights
 from spectra.readers.frame import Frame
 
 FloatArray = NDArray[np.float64]
@@ -104,7 +105,7 @@ def find_place(frame: Frame, common: Frame, regrid: bool | None) -> Place | str:
             f"its axis ({x[0]:g} to {x[-1]:g}) and that of the sequence "
             f"({grid[0]:g} to {grid[-1]:g}) have nothing in common; read them apart"
         )
-    sources, weights = _interpolation(x, grid[inside], min(_POINTS.get(frame.axis, 2), len(x)))
+    sources, weights = find_weights(x, grid[inside], min(_POINTS.get(frame.axis, 2), len(x)))
     return Place(len(grid), inside, sources, weights, _interpolated(x, grid, inside))
 
 
@@ -118,19 +119,6 @@ def _nearest(grid: FloatArray, x: FloatArray) -> IntArray:
     """Index of the point of `grid` that is nearest to each of `x`."""
     right = np.clip(np.searchsorted(grid, x), 1, len(grid) - 1)
     return right - (x - grid[right - 1] < grid[right] - x)
-
-
-def _interpolation(x: FloatArray, at: FloatArray, points: int) -> tuple[IntArray, FloatArray]:
-    """Points around each place, and the weights of Lagrange's polynomial through them."""
-    first = np.clip(np.searchsorted(x, at) - points // 2, 0, len(x) - points)
-    sources = first[:, None] + np.arange(points)
-    near = x[sources]
-    weights = np.ones(near.shape)
-    for i in range(points):
-        for j in range(points):
-            if i != j:
-                weights[:, i] *= (at - near[:, j]) / (near[:, i] - near[:, j])
-    return sources, weights
 
 
 def _interpolated(x: FloatArray, grid: FloatArray, inside: IntArray) -> str:
