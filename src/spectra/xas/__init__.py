@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_LAZY: dict[str, str] = {}
+if TYPE_CHECKING:
+    from spectra.xas.mixture.combination import LinearCombination as LinearCombination
 
-__all__: list[str] = []
+_LAZY: dict[str, str] = {
+    "LinearCombination": "spectra.xas.mixture.combination",
+}
+
+__all__ = [
+    "LinearCombination",
+]
 
 
 def __getattr__(name: str) -> Any:
