@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixtures import LABELS, mixed, reaction
 
 from conformance import MethodConformance
-from spectra.xas import LinearCombination
+from spectra.xas import LinearCombination, PrincipalComponents
 
 
 class TestLinearCombination(MethodConformance):
@@ -42,3 +42,13 @@ class TestRankedCombination(TestLinearCombination):
 
     def make_source(self):
         return mixed(reaction(17), 0.01, seed=8, given=False)
+
+
+class TestPrincipalComponents(MethodConformance):
+    without_uncertainty = frozenset({"residual", "r_factor", "chi2_reduced"})
+
+    def make_method(self):
+        return PrincipalComponents(window=(8325.0, 8410.0), targets=("oxide",), components=3)
+
+    def make_source(self):
+        return mixed(reaction(17), 0.01, seed=8)

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
+    from spectra.xas.mixture.components import PrincipalComponents as PrincipalComponents
+    from spectra.xas.mixture.components import component_spectra as component_spectra
 
 _LAZY: dict[str, str] = {
     "LinearCombination": "spectra.xas.mixture.combination",
+    "PrincipalComponents": "spectra.xas.mixture.components",
+    "component_spectra": "spectra.xas.mixture.components",
 }
 
 __all__ = [
     "LinearCombination",
+    "PrincipalComponents",
+    "component_spectra",
 ]
 
 
