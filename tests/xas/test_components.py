@@ -77,8 +77,7 @@ def test_targets_are_told_from_strangers(tmp_path):
     assert [species["label"], species["verdict"]] == ["oxide", "acceptable"]
     assert [stranger["label"], stranger["verdict"]] == ["stranger", "unacceptable"]
     assert stranger["spoil"] > 20
-    # What the components leave of the target is its own noise.
-    assert species["aet"] == pytest.approx(0.0005, rel=0.2)
+    assert species["aet"] ** 2 == pytest.approx(species["rep"] ** 2 + species["ret"] ** 2)
 
 
 def test_spectra_come_back_as_a_stack():
