@@ -5,7 +5,7 @@ from __future__ import annotations
 from mixtures import LABELS, mixed, reaction
 
 from conformance import MethodConformance
-from spectra.xas import LinearCombination, PrincipalComponents
+from spectra.xas import CurveResolution, LinearCombination, PrincipalComponents
 
 
 class TestLinearCombination(MethodConformance):
@@ -49,6 +49,16 @@ class TestPrincipalComponents(MethodConformance):
 
     def make_method(self):
         return PrincipalComponents(window=(8325.0, 8410.0), targets=("oxide",), components=3)
+
+    def make_source(self):
+        return mixed(reaction(17), 0.01, seed=8)
+
+
+class TestCurveResolution(MethodConformance):
+    without_uncertainty = frozenset({"r_factor", "chi2_reduced"})
+
+    def make_method(self):
+        return CurveResolution(components=2, bootstrap=10, absent=((2, 0, 1),), rounds=100)
 
     def make_source(self):
         return mixed(reaction(17), 0.01, seed=8)

@@ -11,6 +11,9 @@ from scipy.optimize import isotonic_regression
 from spectra.xas.mixture.bounded import Normal, solve, solve_bounded
 from spectra.xas.mixture.frames import row_products
 
+# A lack of fit of rounding alone.
+_EXACT = 1e-12
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -54,8 +57,8 @@ def project(
     spectra: FloatArray,
     allowed: BoolArray,
     constraints: Constraints,
-) -> tuple[FloatArray, FloatArray]:
-    """Concentrations (frames, k) of given spectra, each frame by itself, and χ² (frames,).
+) -> FloatArray:
+    """Concentrations (frames, k) of given spectra, each frame by itself.
 
     Parameters
     ----------
@@ -65,14 +68,18 @@ def project(
         Which components a frame may hold.
     constraints : Constraints
     """
-    normal = normal_of(y, weight, spectra, constraints)
-    found, chi2 = np.zeros_like(normal.moment), np.zeros(len(y))
+    return _shared_out(normal_of(y, weight, spectra, constraints), allowed, constraints)
+
+
+def _shared_out(normal: Normal, allowed: BoolArray, constraints: Constraints) -> FloatArray:
+    """Concentrations (frames, k) from normal equations."""
+    found = np.zeros_like(normal.moment)
     way = solve_bounded if constraints.concentrations else solve
     for pattern in np.unique(allowed, axis=0):
         rows = np.flatnonzero((allowed == pattern).all(axis=1))
         members = tuple(np.flatnonzero(pattern).tolist())
-        found[rows], chi2[rows] = way(normal[rows], members)
-    return found, chi2
+        found[rows] = way(normal[rows], members)[0]
+    return found
 
 
 def normal_of(
@@ -117,17 +124,17 @@ def resolve(
         Relative change of the lack of fit at which it is found.
     """
     total = float((data**2).sum())
-    ones = np.ones_like(data)
     lack: list[float] = []
     concentration = np.zeros((len(data), len(spectra)))
     for _ in range(rounds):
-        concentration = project(data, ones, spectra, allowed, constraints)[0]
+        concentration = _concentrations_of(data, spectra, allowed, constraints)
         if constraints.unimodal:
             concentration = one_maximum(concentration, closed=constraints.closed)
         spectra = _spectra_of(data, concentration, spectra, constraints)
         residual = data - concentration @ spectra
         lack.append(float(np.sqrt((residual**2).sum() / total)))
-        if len(lack) > 1 and abs(lack[-2] - lack[-1]) <= tolerance * lack[-1]:
+        still = len(lack) > 1 and abs(lack[-2] - lack[-1]) <= tolerance * lack[-1]
+        if still or lack[-1] < _EXACT:
             return Resolved(concentration, spectra, tuple(lack), True)
     return Resolved(concentration, spectra, tuple(lack), False)
 
@@ -177,13 +184,23 @@ def one_maximum(concentration: FloatArray, *, closed: bool) -> FloatArray:
     return shaped
 
 
+def _concentrations_of(
+    data: FloatArray, spectra: FloatArray, allowed: BoolArray, constraints: Constraints
+) -> FloatArray:
+    """Concentrations (frames, k) of given spectra, all frames with the same weights."""
+    gram = (spectra @ spectra.T)[None]
+    square = (data**2).sum(axis=1)
+    normal = Normal(gram, data @ spectra.T, square, len(spectra), constraints.closed)
+    return _shared_out(normal, allowed, constraints)
+
+
 def _spectra_of(
     data: FloatArray, concentration: FloatArray, before: FloatArray, constraints: Constraints
 ) -> FloatArray:
     """Spectra (k, points) of given concentrations; a component that is nowhere keeps its own."""
-    k, points = len(before), data.shape[1]
+    k = len(before)
     present = (concentration != 0).any(axis=0)
-    gram = np.broadcast_to(concentration.T @ concentration, (points, k, k))
+    gram = (concentration.T @ concentration)[None]
     moment = data.T @ concentration
     normal = Normal(gram, moment, (data**2).sum(axis=0), k, closed=False)
     members = tuple(np.flatnonzero(present).tolist())

@@ -73,7 +73,10 @@ def rotational_bands(results: Results, *, tolerance: float = 0.01) -> Bands:
             f"rotational_bands works on the results of xas.CurveResolution, not on a table "
             f"{results.table.name!r}"
         )
-    concentration = np.asarray(results["concentration"])[results.ok()]
+    everywhere = np.asarray(results["concentration"])
+    concentration = everywhere[np.isfinite(everywhere).all(axis=1)]
+    if len(concentration) == 0:
+        raise ResultsError("rotational_bands: no frame has concentrations")
     spectra = np.asarray(results.attrs["spectra"])
     closed = bool(results.attrs["closed"])
     turning = _Turning(concentration, spectra, closed, tolerance)
@@ -81,7 +84,6 @@ def rotational_bands(results: Results, *, tolerance: float = 0.01) -> Bands:
     identity = np.eye(k)
     low = [turning.extreme(j, 1.0) for j in range(k)]
     high = [turning.extreme(j, -1.0) for j in range(k)]
-    everywhere = np.asarray(results["concentration"])
     return Bands(
         share=np.array([turning.share(identity, j) for j in range(k)]),
         share_low=np.array([turning.share(t, j) for j, t in enumerate(low)]),

@@ -21,8 +21,9 @@ class Normal:
 
     Parameters
     ----------
-    gram : array (rows, m, m)
-        Aᵀ·W·A. The first `bounded` unknowns are weights, the others are free.
+    gram : array (rows or 1, m, m)
+        Aᵀ·W·A; a single one is that of every row. The first `bounded` unknowns are weights,
+        the others are free.
     moment : array (rows, m)
         Aᵀ·W·y.
     square : array (rows,)
@@ -40,9 +41,8 @@ class Normal:
     closed: bool
 
     def __getitem__(self, rows: NDArray[np.intp]) -> Normal:
-        return Normal(
-            self.gram[rows], self.moment[rows], self.square[rows], self.bounded, self.closed
-        )
+        gram = self.gram[rows] if len(self.gram) > 1 else self.gram
+        return Normal(gram, self.moment[rows], self.square[rows], self.bounded, self.closed)
 
     @property
     def free(self) -> tuple[int, ...]:
@@ -128,7 +128,7 @@ def combinations_of(members: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 
 def covariances(normal: Normal, members: Sequence[int]) -> FloatArray:
-    """Covariances (rows, m, m) of `solve`, for unit weight; zero for what has no part."""
+    """Covariances (rows or 1, m, m) of `solve`, for unit weight; zero for what has no part."""
     taken = np.array([*members, *normal.free], dtype=int)
     gram = normal.gram[:, taken[:, None], taken]
     _, ways = _ways(len(members), len(taken), normal.closed)
@@ -161,7 +161,10 @@ def _solved(matrix: FloatArray, right: FloatArray) -> FloatArray:
     scale = np.where(alive, np.sqrt(np.where(alive, diagonal, 1.0)), 1.0)
     scaled = matrix / scale[:, :, None] / scale[:, None, :]
     np.einsum("rii->ri", scaled)[...] = 1.0
-    target = np.where(alive, right / scale, 0.0)[:, :, None]
+    target = np.where(alive, right / scale, 0.0)
+    if len(matrix) == 1 < len(right):
+        return np.asarray(target @ np.linalg.pinv(scaled[0], hermitian=True) / scale)
+    target = target[:, :, None]
     try:
         found = np.linalg.solve(scaled, target)
     except np.linalg.LinAlgError:

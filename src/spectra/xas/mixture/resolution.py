@@ -114,7 +114,7 @@ class CurveResolution(Method):
     unimodal: bool = setting(False, "whether each concentration has one maximum")
     absent: tuple[Absence, ...] = setting((), "component, first and last frame without it")
     rounds: int = setting(500, "most rounds", within="≥ 1")
-    tolerance: float = setting(1e-6, "change at which the rounds end", within="> 0")
+    tolerance: float = setting(1e-5, "change at which the rounds end", within="> 0")
     bootstrap: int = setting(0, "series with residuals drawn anew", within="0 or ≥ 10")
     seed: int = setting(0, "seed of the bootstrap", within="≥ 0")
 
@@ -213,7 +213,7 @@ class CurveResolution(Method):
         """Concentrations of every frame of a block."""
         frames = frames_of(block, plan.points, complete=False)
         y, weight, rule = frames.y, frames.weight, self.constraints
-        found, _ = project(y, weight, plan.spectra, plan.allowed, rule)
+        found = project(y, weight, plan.spectra, plan.allowed, rule)
         residual = y - np.matmul(found[:, None, :], plan.spectra)[:, 0, :]
         used = weight > 0
         chi2 = (weight * residual**2).sum(axis=1)
@@ -221,7 +221,7 @@ class CurveResolution(Method):
         variance = _variances(frames, plan, rule)
         variance *= misfit_scale(chi2, dof, absolute=frames.known)[:, None]
         if len(plan.scattered):
-            again = [project(y, weight, s, plan.allowed, rule)[0] for s in plan.scattered]
+            again = [project(y, weight, s, plan.allowed, rule) for s in plan.scattered]
             variance += np.var(np.stack(again), axis=0, ddof=1)
         norm = np.maximum(np.where(used, y**2, 0.0).sum(axis=1), np.finfo(float).tiny)
         columns = {
