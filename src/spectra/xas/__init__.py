@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from spectra.xas.calibrate.steps import RemoveSteps as RemoveSteps
     from spectra.xas.curves import flattened as flattened
     from spectra.xas.curves import normalized as normalized
+    from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
+    from spectra.xas.mixture.combination import LinearCombination as LinearCombination
+    from spectra.xas.mixture.components import PrincipalComponents as PrincipalComponents
+    from spectra.xas.mixture.components import component_spectra as component_spectra
+    from spectra.xas.mixture.resolution import CurveResolution as CurveResolution
     from spectra.xas.normalize import Normalize as Normalize
     from spectra.xas.preedge import PreEdge as PreEdge
     from spectra.xas.valence import Valence as Valence
@@ -23,33 +28,43 @@ if TYPE_CHECKING:
 _LAZY = {
     "Align": "spectra.xas.calibrate.align",
     "Calibrate": "spectra.xas.calibrate.axis",
+    "CurveResolution": "spectra.xas.mixture.resolution",
     "DeadTime": "spectra.xas.calibrate.deadtime",
     "Deglitch": "spectra.xas.calibrate.glitches",
+    "LinearCombination": "spectra.xas.mixture.combination",
     "Merge": "spectra.xas.calibrate.merge",
     "Normalize": "spectra.xas.normalize",
     "OverAbsorption": "spectra.xas.calibrate.overabsorption",
     "PreEdge": "spectra.xas.preedge",
+    "PrincipalComponents": "spectra.xas.mixture.components",
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
     "Valence": "spectra.xas.valence",
+    "component_spectra": "spectra.xas.mixture.components",
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
+    "rotational_bands": "spectra.xas.mixture.ambiguity",
 }
 
 __all__ = [
     "Align",
     "Calibrate",
+    "CurveResolution",
     "DeadTime",
     "Deglitch",
+    "LinearCombination",
     "Merge",
     "Normalize",
     "OverAbsorption",
     "PreEdge",
+    "PrincipalComponents",
     "Rebin",
     "RemoveSteps",
     "Valence",
+    "component_spectra",
     "flattened",
     "normalized",
+    "rotational_bands",
 ]
 
 
