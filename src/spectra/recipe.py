@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,7 @@ from spectra.nexus import write_file
 from spectra.operando import align, read_cycler
 from spectra.readers import read
 from spectra.results import Record, Results
-from spectra.settings import Settings
+from spectra.settings import ANY_FILE, Settings
 from spectra.stack import Stack
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -180,15 +180,10 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
             known = ", ".join(["stack", *methods])
             raise SettingError(f"{place}: input {step.input!r} is none of the steps above: {known}")
         extra = dict(step.model_extra or {})
-        for key in ("phases", "standards"):
-            if key in extra:
-                extra[key] = [_phase(p, folder, place, key) for p in _listed(extra[key])]
-        if isinstance(extra.get("instrument"), str) and extra["instrument"]:
-            extra["instrument"] = _file(extra["instrument"], folder, place, "instrument")
-        methods[step.name] = _made(find_method, step.method, extra, place)
+        methods[step.name] = _made(find_method, step.method, extra, folder, place)
     corrections = tuple(
-        _made(find_correction, c.correction, c.model_extra or {}, f"{where}, correction {i + 1}")
-        for i, c in enumerate(settings.correct)
+        _made(find_correction, c.correction, dict(c.model_extra or {}), folder, place)
+        for place, c in ((f"{where}, correction {i}", c) for i, c in enumerate(settings.correct, 1))
     )
     if settings.electrochemistry is not None:
         for name in _listed(settings.electrochemistry.file):
@@ -198,11 +193,20 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
 
 
 def _made(
-    find: Callable[[str], type[Kind]], name: str, settings: dict[str, Any], place: str
+    find: Callable[[str], type[Kind]],
+    name: str,
+    settings: dict[str, Any],
+    folder: Path,
+    place: str,
 ) -> Kind:
-    """A method or correction with its settings."""
+    """A method or correction with its settings, whose files are relative to the recipe."""
     try:
-        return find(name).from_settings(settings)
+        kind = find(name)
+        for field in fields(kind):
+            if field.name in settings and (suffixes := field.metadata.get("files")):
+                where = f"{place}: {field.name}"
+                settings[field.name] = _located(settings[field.name], suffixes, folder, where)
+        return kind.from_settings(settings)
     except SettingError as error:
         raise SettingError(f"{place}: {error}") from None
     except TypeError as error:
@@ -312,18 +316,19 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _phase(spec: Any, folder: Path, place: str, key: str) -> Any:
-    """Take a phase's file relative to the recipe."""
-    if isinstance(spec, str) and Path(spec).suffix.lower() in (".cif", ".toml"):
-        return _file(spec, folder, place, key)
-    return spec
-
-
-def _file(name: str, folder: Path, place: str, key: str) -> str:
-    """Path of a file that must be there, relative to the recipe."""
-    path = folder / name
+def _located(value: Any, suffixes: tuple[str, ...], folder: Path, place: str) -> Any:
+    """Texts that name files as paths, relative to the recipe; other values as they are."""
+    if isinstance(value, list):
+        return [_located(v, suffixes, folder, place) for v in value]
+    if not isinstance(value, str) or not value:
+        return value
+    path = folder / value
+    if suffixes == ANY_FILE:
+        return str(path) if path.is_file() else value
+    if path.suffix.lower() not in suffixes:
+        return value
     if not path.is_file():
-        raise SettingError(f"{place}: {key} names {path}, which does not exist; check the path")
+        raise SettingError(f"{place} names {path}, which does not exist; check the path")
     return str(path)
 
 

@@ -15,6 +15,8 @@ from spectra.errors import ReaderError, SettingError
 from spectra.phase import Atom as Atom
 from spectra.phase import Phase as Phase
 
+PHASE_FILES = (".cif", ".toml")
+
 
 @dataclass(frozen=True)
 class Radiation:
@@ -155,7 +157,7 @@ def load_phase(spec: str | Path | Mapping[str, Any] | Phase) -> Phase:
     if str(spec).lower() in names:
         return _from_toml(reference_folder() / "phases" / f"{names[str(spec).lower()]}.toml")
     path = Path(spec)
-    if path.suffix.lower() not in (".cif", ".toml"):
+    if path.suffix.lower() not in PHASE_FILES:
         near = difflib.get_close_matches(str(spec).lower(), names, 3)
         hint = f"; did you mean {' or '.join(names[n] for n in near)}?" if near else ""
         raise SettingError(

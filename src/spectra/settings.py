@@ -7,13 +7,21 @@ from typing import Any, ClassVar, Self
 
 from spectra.errors import SettingError
 
+# Of a setting whose texts are names of files, if there are such files.
+ANY_FILE = ("",)
 
-def setting(default: Any, meaning: str, *, unit: str = "", within: str = "") -> Any:
+
+def setting(
+    default: Any, meaning: str, *, unit: str = "", within: str = "", files: tuple[str, ...] = ()
+) -> Any:
     """Declare a setting with its meaning, unit and allowed range.
 
-    The declaration is what the documentation and error messages read.
+    The declaration is what the documentation, error messages and recipes read. Texts that end in
+    one of `files` (suffixes with their dots, or `ANY_FILE`) are paths; those of a recipe are
+    relative to it.
     """
-    return field(default=default, metadata={"meaning": meaning, "unit": unit, "range": within})
+    metadata = {"meaning": meaning, "unit": unit, "range": within, "files": files}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,9 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from spectra.errors import SettingError, StackError
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Column, Results, Table
+from spectra.settings import ANY_FILE, setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.mixture.bounded import covariances, solve, subsets
@@ -101,7 +102,9 @@ class LinearCombination(Method):
     name: ClassVar[str] = "xas.LinearCombination"
     block_size: ClassVar[int] = 512
 
-    standards: tuple[str, ...] = setting((), "frames, files or references to combine")
+    standards: tuple[str, ...] = setting(
+        (), "frames, files or references to combine", files=ANY_FILE
+    )
     window: Window | None = setting(None, "energies that are fitted", unit="eV")  # noqa: RUF009
     sum_to_one: bool = setting(True, "whether weights add up to one")
     shift: str = setting("none", "shifts of the standards", within=", ".join(SHIFTS))
