@@ -34,7 +34,7 @@ _NAMES = {
     "center": "position",
     "ratio": "P/M",
     "ratio_subtracted": "P/M, baseline subtracted",
-    "e0": "E₀",
+    "e0": "E0",
     "edge_half": "half-step energy",
     "edge_integral": "edge energy (integral)",
     "edge_moment": "edge energy (first moment)",
