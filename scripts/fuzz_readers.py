@@ -3,7 +3,7 @@
     python scripts/fuzz_readers.py [--reader .xrdml] [--inputs 200000] [--seed 1]
 
 Each input is one of the sample files of the tests with a few bits flipped, bytes cut, inserted or
-spliced, or numbers replaced; zip files are also damaged inside and packed again. Reports inputs,
+spliced, or numbers replaced; packed files are also damaged inside and packed again. Reports inputs,
 how many were read and refused, the slowest and the peak of memory; anything but frames or a
 ReaderError, or more than 2 s, ends the run with the input kept.
 """
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "readers"))
-from samples import SAMPLES, ZIPS, damage, inside_zip
+from samples import PACKED, SAMPLES, damage
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import list_readers
@@ -35,11 +35,12 @@ def fuzz(suffix: str, inputs: int, seed: int, folder: Path) -> str:
     rng = np.random.default_rng(seed)
     whole = SAMPLES[suffix]()
     path = folder / f"input{suffix}"
+    path.write_bytes(whole)
     reader = next(r for r in list_readers() if r.sniff(whole[:8192], path))
     read, slowest = 0, 0.0
     for number in range(inputs):
-        if suffix in ZIPS and number % 2:
-            data = inside_zip(whole, lambda member: damage(member, rng))
+        if suffix in PACKED and number % 2:
+            data = PACKED[suffix](whole, lambda member: damage(member, rng))
         else:
             data = damage(whole, rng)
         path.write_bytes(data)

@@ -13,19 +13,13 @@ are those of the command line: 0 all well, 1 wrong use, 2 some frames failed, 3 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from spectra.errors import DamagedFileError, SpectraError
-from spectra.integrity import is_own
-from spectra.nexus import open_file
-from spectra.readers.assemble import find_files
-from spectra.recipe import Recipe, check_recipe, run_recipe
-from spectra.report import write_outputs
-from spectra.results import Record
-from spectra.status import Status, count_statuses
+from spectra.cli.batch import exit_with, process
+from spectra.readers.files import find_files
+from spectra.recipe import Recipe, check_recipe
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -88,46 +82,11 @@ def _absolute(phase: str) -> str:
     return str(path.resolve()) if path.suffix.lower() in (".cif", ".toml") else phase
 
 
-def is_done(recipe: Recipe) -> bool:
-    """Whether the results of this very recipe are there already."""
-    if not recipe.output.is_file() or not is_own(recipe.output):
-        return False
-    content = open_file(recipe.output)
-    wanted = json.loads(json.dumps(recipe.to_plain()))
-    return isinstance(content, Record) and dict(content.recipe) == wanted
-
-
-def process(options: argparse.Namespace) -> int:
-    """Run what is to be run; return the exit code."""
-    options.output.mkdir(parents=True, exist_ok=True)
-    recipe = make_recipe(options)
-    if is_done(recipe):
-        print(f"{recipe.output} is up to date")
-        return 0
-    record = run_recipe(recipe, workers=options.workers, progress=True, resume=True)
-    for path in write_outputs(record, recipe):
-        print(path)
-    failed = False
-    for name, results in record.steps.items():
-        print(f"{name}: {count_statuses(results.status)}")
-        failed |= bool((results.status != Status.OK).any())
-        for verdict in results.attrs.get("verdict", {}).values():
-            print(verdict["sentence"])
-    return 2 if failed else 0
-
-
-def main() -> None:
+def main() -> int:
     """Run the script."""
-    try:
-        code = process(parse(sys.argv[1:]))
-    except DamagedFileError as error:
-        sys.stderr.write(f"{error}\n")
-        code = 3
-    except SpectraError as error:
-        sys.stderr.write(f"{error}\n")
-        code = 1
-    sys.exit(code)
+    options = parse(sys.argv[1:])
+    return process(make_recipe(options), options.workers)
 
 
 if __name__ == "__main__":
-    main()
+    exit_with(main)

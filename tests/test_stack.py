@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+import spectra
 from spectra import Results, Stack, Variable
 from spectra.errors import ResultsError, StackError
 from spectra.results import Column, Table
@@ -57,3 +59,21 @@ def test_results_must_match_their_declaration():
         Results(table, {**good, "a": np.zeros(3)}, np.zeros(2, np.int8))
     with pytest.raises(ResultsError, match="has no column 'c'; it has a"):
         results["c"]
+
+
+def test_channels_go_where_the_signal_goes(tmp_path):
+    y = np.arange(12.0).reshape(3, 4)
+    stack = Stack.from_arrays(
+        [1.0, 2, 3, 4], y, axis_name="energy", axis_unit="eV", quantity="mu", channels={"i0": -y}
+    )
+    for part in (stack[1:], stack[[2, 0]], stack.crop(2, 3), pickle.loads(pickle.dumps(stack))):
+        assert np.array_equal(part.channel("i0"), -np.asarray(part.signal))
+    spectra.write(tmp_path / "a.h5", stack)
+    again = spectra.open(tmp_path / "a.h5").load()
+    assert again.quantity == "mu"
+    assert np.array_equal(again.channel("i0"), -y)
+    assert np.array_equal(stack.to_xarray()["i0"], -y)
+    with pytest.raises(StackError, match="no channel 'i1'; it has i0"):
+        stack.channel("i1")
+    with pytest.raises(StackError, match="channel 'i1' has shape"):
+        replace(stack, channels={"i1": y[:2]})

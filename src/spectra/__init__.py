@@ -25,7 +25,7 @@ _LAZY = {
     "run": ("spectra.engine", "run"),
 }
 _PACKAGES = frozenset(
-    ("errors", "fit", "operando", "readers", "reference", "report", "units", "xrd")
+    ("errors", "fit", "operando", "readers", "reference", "report", "units", "xas", "xrd")
 )
 
 __all__ = [  # noqa: RUF022 - in the order in which a user meets them
@@ -47,6 +47,7 @@ __all__ = [  # noqa: RUF022 - in the order in which a user meets them
     "reference",
     "report",
     "units",
+    "xas",
     "xrd",
 ]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from spectra.blocks import Finished, Job, Source, one_thread, work_here, work_in_processes
 from spectra.cluster import Workers, check_workers, describe_workers, work_on_cluster
+from spectra.correction import Correction
 from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError, StoreError
 from spectra.integrity import check_target
 from spectra.method import Method
@@ -21,7 +22,7 @@ from spectra.provenance import describe_run, digest_plain, digest_table, run_ide
 from spectra.results import Record, Results
 from spectra.store import Store, remove_remains
 
-_TECHNIQUES = ("xrd",)
+_TECHNIQUES = ("xrd", "xas")
 
 
 def run(
@@ -92,12 +93,20 @@ def find_method(name: str) -> type[Method]:
     SettingError
         If there is none, naming those there are.
     """
-    technique, _, attribute = name.partition(".")
-    known = _known_methods()
-    if name not in known:
-        raise SettingError(f"no method {name!r}; there are {', '.join(known)}")
-    method: type[Method] = getattr(importlib.import_module(f"spectra.{technique}"), attribute)
+    method: type[Method] = _find(name, Method, "method")
     return method
+
+
+def find_correction(name: str) -> type[Correction]:
+    """Return the class of a correction such as ``xas.Align``.
+
+    Raises
+    ------
+    SettingError
+        If there is none, naming those there are.
+    """
+    correction: type[Correction] = _find(name, Correction, "correction")
+    return correction
 
 
 def method_from_provenance(provenance: dict[str, Any]) -> Method:
@@ -214,16 +223,18 @@ def _finished(output: Path, run: str) -> Results | None:
     return content if isinstance(content, Results) and same else None
 
 
-def _known_methods() -> list[str]:
-    """Names of all methods, as recipes call them."""
-    known = []
+def _find(name: str, kind: type[Any], what: str) -> type[Any]:
+    """The class of a name such as ``xrd.Peaks`` among all techniques."""
+    known: dict[str, type[Any]] = {}
     for technique in _TECHNIQUES:
         package = importlib.import_module(f"spectra.{technique}")
         for attribute in package.__all__:
             value = getattr(package, attribute)
-            if isinstance(value, type) and issubclass(value, Method):
-                known.append(f"{technique}.{attribute}")
-    return known
+            if isinstance(value, type) and issubclass(value, kind):
+                known[f"{technique}.{attribute}"] = value
+    if name not in known:
+        raise SettingError(f"no {what} {name!r}; there are {', '.join(known) or 'none'}")
+    return known[name]
 
 
 def _load_source(source: Source | str | Path) -> Source:

@@ -40,9 +40,16 @@ def write_stack(entry: Any, name: str, stack: Stack, check: Any) -> None:
     group.attrs["signal"] = "intensity"
     group.create_dataset("frame", data=np.arange(stack.n_frames))
     _write_frames(group, "intensity", stack.signal, check)
-    _label(group["intensity"], "counts" if stack.noise == "counts" else "", "intensity")
+    _label(group["intensity"], "counts" if stack.noise == "counts" else "", stack.quantity)
     if stack.errors is not None:
         _write_frames(group, "intensity_errors", stack.errors, check)
+    channels = {}
+    for channel, source in stack.channels.items():
+        channels[channel] = free_name(group, channel)
+        _write_frames(group, channels[channel], source, check)
+        _label(group[channels[channel]], "", channel)
+    if channels:
+        group.attrs["auxiliary_signals"] = list(channels.values())
     _write_rows(group, stack)
     axis = free_name(group, stack.axis.name)
     group.create_dataset(axis, data=stack.x)
@@ -53,6 +60,8 @@ def write_stack(entry: Any, name: str, stack: Stack, check: Any) -> None:
         "axis": {**plain_axis, "long_name": stack.axis.long_name},
         "axis_dataset": axis,
         "noise": stack.noise,
+        "quantity": stack.quantity,
+        "channels": channels,
         "variables": _write_variables(group, stack.variables),
         "metadata": dict(stack.metadata),
         "inputs": [asdict(i) for i in stack.inputs],
@@ -80,6 +89,8 @@ def read_stack(path: Path, group: Any) -> Stack:
         signal=source("intensity"),
         errors=source("intensity_errors") if "intensity_errors" in group else None,
         noise=facts["noise"],
+        quantity=facts.get("quantity", "intensity"),
+        channels={k: source(dataset) for k, dataset in facts.get("channels", {}).items()},
         variables=_read_variables(group, facts["variables"]),
         names=read_texts(group, "names"),
         status=group["status"][()],

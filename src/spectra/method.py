@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from spectra.errors import SettingError
+from spectra.settings import Settings
+from spectra.settings import setting as setting
 
 if TYPE_CHECKING:
     from spectra.results import Results, Table
     from spectra.stack import Stack
 
 
-def setting(default: Any, meaning: str, *, unit: str = "", within: str = "") -> Any:
-    """Declare a field of a method with its meaning, unit and allowed range.
-
-    The declaration is what the documentation and error messages read.
-    """
-    return field(default=default, metadata={"meaning": meaning, "unit": unit, "range": within})
-
-
 @dataclass(frozen=True, kw_only=True)
-class Method(ABC):
+class Method(Settings, ABC):
     """Base of all methods: settings in, one row of results per frame out.
 
     A method is pure: same settings and frames, same numbers, on any machine. It works in
@@ -38,8 +31,6 @@ class Method(ABC):
     Calling the method does all three in this process.
     """
 
-    name: ClassVar[str]
-    """How a recipe calls it, e.g. ``xrd.Peaks``."""
     block_size: ClassVar[int] = 64
     """Frames worked through at once; results do not depend on it."""
 
@@ -80,34 +71,3 @@ class Method(ABC):
             for start, block in source.blocks(self.block_size)
         ]
         return self.conclude(_Results.concatenate(parts))
-
-    def settings(self) -> dict[str, Any]:
-        """The settings as plain data, from which `from_settings` makes the method again."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
-
-    @classmethod
-    def from_settings(cls, settings: dict[str, Any]) -> Method:
-        """Make the method from plain data, as a recipe gives it.
-
-        Raises
-        ------
-        SettingError
-            For an unknown setting, naming the known ones.
-        """
-        known = {f.name for f in fields(cls)}
-        if unknown := settings.keys() - known:
-            raise SettingError(
-                f"{cls.name} has no setting {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(sorted(known))}"
-            )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
-
-
-def _plain(value: Any) -> Any:
-    """Turn a setting into what JSON and TOML can hold."""
-    if isinstance(value, tuple | list):
-        return [_plain(v) for v in value]
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    to_plain = getattr(value, "to_plain", None)
-    return to_plain() if callable(to_plain) else value

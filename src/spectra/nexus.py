@@ -177,5 +177,6 @@ def _size_of(record: Record) -> int:
 
     columns = sum(c.nbytes for r in record.steps.values() for c in r.columns.values())
     stack = record.stack
-    patterns = 0 if stack is None else size(stack.signal) + size(stack.errors)
+    arrays = [] if stack is None else [stack.signal, stack.errors, *stack.channels.values()]
+    patterns = sum(map(size, arrays))
     return columns + patterns + (1 << 20)

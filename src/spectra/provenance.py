@@ -102,7 +102,8 @@ def digest_source(data: Source) -> str:
     }
     if isinstance(data, Stack):
         facts |= {"axis": asdict(data.axis), "noise": data.noise, "metadata": dict(data.metadata)}
-        for source in (data.signal, data.errors):
+        facts |= {"quantity": data.quantity, "channels": list(data.channels)}
+        for source in (data.signal, data.errors, *data.channels.values()):
             digest.update(b"none" if source is None else b"array")
             for start in range(0, 0 if source is None else data.n_frames, _FRAMES_AT_ONCE):
                 assert source is not None

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import spectra
 from spectra.cluster import Workers
-from spectra.engine import find_method, run
+from spectra.correction import Correction
+from spectra.engine import find_correction, find_method, run
 from spectra.errors import ReaderError, SettingError, StoreError
 from spectra.method import Method
 from spectra.nexus import write_file
 from spectra.operando import align, read_cycler
 from spectra.readers import read
 from spectra.results import Record, Results
+from spectra.settings import ANY_FILE, Settings
 from spectra.stack import Stack
+
+Kind = TypeVar("Kind", bound=Settings)
 
 
 class _Strict(BaseModel):
@@ -36,13 +40,18 @@ class StackSettings(_Strict):
     wavelength: float | None = None
     anode: str | None = None
     axis: str | None = None
+    signal: str = ""
+    channels: dict[str, str] = Field(default_factory=dict)
+    energy: str = ""
+    quantity: str = ""
+    entry: str | list[str] = ""
     noise: str | None = None
-    regrid: bool = False
+    regrid: bool | None = None
     poni: str | None = None
     mask: str = ""
     n_points: int = 3000
     unit: str = "2th_deg"
-    variables: dict[str, list[float]] = Field(default_factory=dict)
+    variables: dict[str, list[float] | str] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -72,6 +81,13 @@ class ReportSettings(_Strict):
     figures: str = ""
 
 
+class CorrectionSettings(BaseModel):
+    """A correction of the stack and its settings."""
+
+    model_config = ConfigDict(extra="allow")
+    correction: str
+
+
 class StepSettings(BaseModel):
     """A method and its settings."""
 
@@ -87,6 +103,7 @@ class RecipeSettings(_Strict):
     title: str = ""
     output: str = "results.h5"
     stack: StackSettings
+    correct: list[CorrectionSettings] = Field(default_factory=list)
     electrochemistry: ElectrochemistrySettings | None = None
     step: list[StepSettings]
     report: ReportSettings | None = None
@@ -103,11 +120,14 @@ class Recipe:
         What its paths are relative to.
     methods : dict of str to Method
         By the name of the step.
+    corrections : tuple of Correction
+        What is done to the stack first, in this order.
     """
 
     settings: RecipeSettings
     folder: Path
     methods: dict[str, Method]
+    corrections: tuple[Correction, ...] = ()
 
     def path_of(self, name: str) -> Path:
         """Path of a file that the recipe names."""
@@ -160,22 +180,37 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
             known = ", ".join(["stack", *methods])
             raise SettingError(f"{place}: input {step.input!r} is none of the steps above: {known}")
         extra = dict(step.model_extra or {})
-        for key in ("phases", "standards"):
-            if key in extra:
-                extra[key] = [_phase(p, folder, place, key) for p in _listed(extra[key])]
-        if isinstance(extra.get("instrument"), str) and extra["instrument"]:
-            extra["instrument"] = _file(extra["instrument"], folder, place, "instrument")
-        try:
-            methods[step.name] = find_method(step.method).from_settings(extra)
-        except SettingError as error:
-            raise SettingError(f"{place}: {error}") from None
-        except TypeError as error:
-            raise SettingError(f"{place}: a setting has the wrong type ({error})") from None
+        methods[step.name] = _made(find_method, step.method, extra, folder, place)
+    corrections = tuple(
+        _made(find_correction, c.correction, dict(c.model_extra or {}), folder, place)
+        for place, c in ((f"{where}, correction {i}", c) for i, c in enumerate(settings.correct, 1))
+    )
     if settings.electrochemistry is not None:
         for name in _listed(settings.electrochemistry.file):
             if not (folder / name).is_file():
                 raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
-    return Recipe(settings, folder, methods)
+    return Recipe(settings, folder, methods, corrections)
+
+
+def _made(
+    find: Callable[[str], type[Kind]],
+    name: str,
+    settings: dict[str, Any],
+    folder: Path,
+    place: str,
+) -> Kind:
+    """A method or correction with its settings, whose files are relative to the recipe."""
+    try:
+        kind = find(name)
+        for field in fields(kind):
+            if field.name in settings and (suffixes := field.metadata.get("files")):
+                where = f"{place}: {field.name}"
+                settings[field.name] = _located(settings[field.name], suffixes, folder, where)
+        return kind.from_settings(settings)
+    except SettingError as error:
+        raise SettingError(f"{place}: {error}") from None
+    except TypeError as error:
+        raise SettingError(f"{place}: a setting has the wrong type ({error})") from None
 
 
 def run_recipe(
@@ -258,7 +293,7 @@ def replay(record: Record, where: str) -> Recipe:
 
 
 def read_stack(recipe: Recipe) -> Stack:
-    """Read the patterns of a recipe and align them with its electrochemistry."""
+    """Read the spectra of a recipe, correct them and align them with its electrochemistry."""
     settings = recipe.settings.stack.model_dump()
     files = settings.pop("files")
     paths = [str(recipe.path_of(f)) for f in _listed(files)]
@@ -266,6 +301,8 @@ def read_stack(recipe: Recipe) -> Stack:
         if settings[key]:
             settings[key] = str(recipe.path_of(settings[key]))
     stack = read(paths, title=recipe.settings.title, **settings)
+    for correction in recipe.corrections:
+        stack = correction(stack)
     chemistry = recipe.settings.electrochemistry
     if chemistry is not None:
         options = chemistry.model_dump(exclude={"file", "columns", "max_gap"})
@@ -279,18 +316,19 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _phase(spec: Any, folder: Path, place: str, key: str) -> Any:
-    """Take a phase's file relative to the recipe."""
-    if isinstance(spec, str) and Path(spec).suffix.lower() in (".cif", ".toml"):
-        return _file(spec, folder, place, key)
-    return spec
-
-
-def _file(name: str, folder: Path, place: str, key: str) -> str:
-    """Path of a file that must be there, relative to the recipe."""
-    path = folder / name
+def _located(value: Any, suffixes: tuple[str, ...], folder: Path, place: str) -> Any:
+    """Texts that name files as paths, relative to the recipe; other values as they are."""
+    if isinstance(value, list):
+        return [_located(v, suffixes, folder, place) for v in value]
+    if not isinstance(value, str) or not value:
+        return value
+    path = folder / value
+    if suffixes == ANY_FILE:
+        return str(path) if path.is_file() else value
+    if path.suffix.lower() not in suffixes:
+        return value
     if not path.is_file():
-        raise SettingError(f"{place}: {key} names {path}, which does not exist; check the path")
+        raise SettingError(f"{place} names {path}, which does not exist; check the path")
     return str(path)
 
 

@@ -19,6 +19,7 @@ from spectra.phase import Phase as Phase
 
 # eV·angstrom
 _HC = speed_of_light * Planck / elementary_charge * 1e10
+PHASE_FILES = (".cif", ".toml")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,70 @@ def emission_spectrum(anode: str) -> tuple[tuple[float, float, float], ...]:
     )
 
 
+@dataclass(frozen=True)
+class EdgeSet:
+    """Standards of one element's edge, measured and evaluated alike.
+
+    Parameters
+    ----------
+    name, element, edge, source : str
+        ``source`` says where the spectra and numbers come from, ``evaluation`` how the
+        indicators were read off the spectra.
+    evaluation : str
+    entries : tuple of mapping
+        ``name``, ``valence`` and an indicator's ``[value, stderr]`` each.
+    """
+
+    name: str
+    element: str
+    edge: str
+    source: str
+    evaluation: str
+    entries: tuple[Mapping[str, Any], ...]
+
+    def standards(self, indicator: str) -> list[dict[str, Any]]:
+        """Standards that an indicator is known of: name, valence, value and stderr.
+
+        Raises
+        ------
+        SettingError
+            If fewer than two are, naming the indicators that the set holds.
+        """
+        known = [e for e in self.entries if indicator in e]
+        if len(known) < 2:
+            held = {k for e in self.entries for k, v in e.items() if isinstance(v, list)}
+            raise SettingError(
+                f"the set {self.name!r} holds no {indicator!r}; it has {', '.join(sorted(held))}"
+            )
+        keep = ("name", "valence", "valence_stderr")
+        return [
+            {k: e[k] for k in keep if k in e}
+            | {"value": float(e[indicator][0]), "stderr": float(e[indicator][1])}
+            for e in known
+        ]
+
+
+def list_edge_sets() -> tuple[str, ...]:
+    """Names of the sets of standards in `reference_patterns/xanes`."""
+    return tuple(sorted(p.stem for p in (reference_folder() / "xanes").glob("*.toml")))
+
+
+def edge_set(name: str) -> EdgeSet:
+    """Return a set of standards of an edge, e.g. ``"V_oxides"``.
+
+    Raises
+    ------
+    SettingError
+        For an unknown name, naming those there are.
+    """
+    if name not in list_edge_sets():
+        raise SettingError(f"no set of standards {name!r}; there are {', '.join(list_edge_sets())}")
+    path = reference_folder() / "xanes" / f"{name}.toml"
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    entries = tuple(data.pop("standard"))
+    return EdgeSet(name=name, entries=entries, **data)
+
+
 def neutron_isotopes() -> dict[str, complex]:
     """Bound coherent scattering lengths (fm) of enriched isotopes, e.g. of ``"7Li"``.
 
@@ -117,7 +182,7 @@ def load_phase(spec: str | Path | Mapping[str, Any] | Phase) -> Phase:
     if str(spec).lower() in names:
         return _from_toml(reference_folder() / "phases" / f"{names[str(spec).lower()]}.toml")
     path = Path(spec)
-    if path.suffix.lower() not in (".cif", ".toml"):
+    if path.suffix.lower() not in PHASE_FILES:
         near = difflib.get_close_matches(str(spec).lower(), names, 3)
         hint = f"; did you mean {' or '.join(names[n] for n in near)}?" if near else ""
         raise SettingError(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Noise = Literal["counts", "given", "unknown"]
 FloatArray = NDArray[np.float64]
 
+_MAPPINGS = ("channels", "variables", "metadata")
+
 
 class ArraySource(Protocol):
     """What a Stack asks of its data: a shape and slices of whole frames."""
@@ -106,6 +108,12 @@ class Stack:
     noise : {"counts", "given", "unknown"}
         What `signal` scatters like: Poisson counts (uncertainties follow from the counts),
         the uncertainties given in `errors`, or not known (estimated from residuals).
+    quantity : str
+        What `signal` is: ``intensity``, ``mu`` (absorption on any scale) or ``norm``
+        (absorption over its edge step).
+    channels : mapping of str to array (frames, points)
+        Further signals recorded point by point with the first, such as the absorption of a
+        reference foil (``reference``) or the yield of fluorescence beside that of electrons.
     variables : mapping of str to Variable
         One number per frame each.
     names : tuple of str
@@ -139,6 +147,8 @@ class Stack:
     signal: ArraySource
     errors: ArraySource | None = None
     noise: Noise = "unknown"
+    quantity: str = "intensity"
+    channels: Mapping[str, ArraySource] = field(default_factory=dict)
     variables: Mapping[str, Variable] = field(default_factory=dict)
     names: tuple[str, ...] = ()
     status: NDArray[np.int8] = field(default_factory=lambda: np.zeros(0, np.int8))
@@ -165,12 +175,21 @@ class Stack:
             raise StackError(f"errors have shape {self.errors.shape}, signal {shape}")
         if self.noise == "given" and self.errors is None:
             raise StackError('noise="given" needs errors')
+        for name, channel in self.channels.items():
+            if tuple(channel.shape) != shape:
+                raise StackError(f"channel {name!r} has shape {channel.shape}, signal {shape}")
         for name, variable in self.variables.items():
             if variable.values.shape != (n_frames,):
                 raise StackError(
                     f"variable {name!r} has shape {variable.values.shape}; expected ({n_frames},)"
                 )
-        texts = [("title", self.title), ("axis", self.axis.name), ("unit", self.axis.unit)]
+        texts = [
+            ("title", self.title),
+            ("quantity", self.quantity),
+            ("axis", self.axis.name),
+            ("unit", self.axis.unit),
+        ]
+        texts += [("channel", name) for name in self.channels]
         texts += [("variable", name) for name in self.variables]
         texts += [("unit", variable.unit) for variable in self.variables.values()]
         for what, text in texts:
@@ -185,18 +204,16 @@ class Stack:
                 f"{n_frames} frames, but {len(self.names)} names, {len(self.messages)} "
                 f"messages and {len(self.status)} statuses"
             )
-        set_(self, "variables", MappingProxyType(dict(self.variables)))
-        set_(self, "metadata", MappingProxyType(dict(self.metadata)))
+        for part in _MAPPINGS:
+            set_(self, part, MappingProxyType(dict(getattr(self, part))))
 
     def __getstate__(self) -> dict[str, Any]:
         # Mapping proxies keep a Stack from being changed but cannot be pickled.
-        state = dict(self.__dict__)
-        state["variables"], state["metadata"] = dict(self.variables), dict(self.metadata)
-        return state
+        return {k: dict(v) if k in _MAPPINGS else v for k, v in self.__dict__.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state["variables"] = MappingProxyType(state["variables"])
-        state["metadata"] = MappingProxyType(state["metadata"])
+        for part in _MAPPINGS:
+            state[part] = MappingProxyType(state[part])
         self.__dict__.update(state)
 
     @classmethod
@@ -277,6 +294,7 @@ class Stack:
             self,
             signal=pick(self.signal),
             errors=pick(self.errors),
+            channels={k: pick(v) for k, v in self.channels.items()},
             variables={k: v[rows] for k, v in self.variables.items()},
             names=tuple(self.names[i] for i in rows.tolist()),
             status=self.status[rows],
@@ -285,8 +303,25 @@ class Stack:
 
     def load(self) -> Stack:
         """The same Stack with its data in memory as float64 arrays."""
-        errors = None if self.errors is None else np.asarray(self.errors[:], dtype=float)
-        return replace(self, signal=np.asarray(self.signal[:], dtype=float), errors=errors)
+        return replace(
+            self,
+            signal=np.asarray(self.signal[:], dtype=float),
+            errors=None if self.errors is None else np.asarray(self.errors[:], dtype=float),
+            channels={k: np.asarray(v[:], dtype=float) for k, v in self.channels.items()},
+        )
+
+    def channel(self, name: str) -> ArraySource:
+        """A further signal (frames, points) by its name.
+
+        Raises
+        ------
+        StackError
+            If there is none, naming those there are.
+        """
+        if name not in self.channels:
+            known = ", ".join(self.channels) or "none"
+            raise StackError(f"the stack has no channel {name!r}; it has {known}")
+        return self.channels[name]
 
     def blocks(self, size: int = 64) -> Iterator[tuple[int, Stack]]:
         """Yield ``(start, frames start:start+size)`` in order."""
@@ -310,6 +345,9 @@ class Stack:
             axis=replace(self.axis, values=self.x[part].copy()),
             signal=np.ascontiguousarray(full.signal[:, part]),
             errors=None if full.errors is None else np.ascontiguousarray(full.errors[:, part]),
+            channels={
+                k: np.ascontiguousarray(np.asarray(v)[:, part]) for k, v in full.channels.items()
+            },
         )
 
     def with_variables(self, **variables: Variable) -> Stack:
@@ -329,6 +367,7 @@ class Stack:
         data: dict[str, Any] = {"signal": (dims, full.signal)}
         if full.errors is not None:
             data["signal_stderr"] = (dims, full.errors)
+        data |= {name: (dims, values) for name, values in full.channels.items()}
         data["status"] = ("frame", self.status)
         coords: dict[str, Any] = {
             self.axis.name: (self.axis.name, self.x, {"units": self.axis.unit}),
@@ -345,7 +384,7 @@ class Stack:
         full = self.load()
         if self.n_frames == 1:
             ax.plot(self.x, full.signal[0], lw=0.8)
-            ax.set_ylabel("intensity")
+            ax.set_ylabel(self.quantity)
         else:
             ax.pcolormesh(
                 self.x, np.arange(self.n_frames), np.asarray(full.signal), shading="nearest"
@@ -359,9 +398,10 @@ class Stack:
         x = self.x
         span = f"{x[0]:g}…{x[-1]:g} {self.axis.unit}" if x.size else "empty"
         variables = ", ".join(self.variables) or "none"
+        channels = f"channels: {', '.join(self.channels)}; " if self.channels else ""
         return (
             f"<Stack {self.n_frames} frames × {self.n_points} points; "
-            f"{self.axis.name} {span}; noise {self.noise}; variables: {variables}; "
+            f"{self.axis.name} {span}; noise {self.noise}; {channels}variables: {variables}; "
             f"status: {count_statuses(self.status)}>"
         )
 
@@ -372,6 +412,7 @@ class Stack:
             "frames × points": f"{self.n_frames} × {self.n_points}",
             self.axis.label: f"{self.x[0]:g} … {self.x[-1]:g}" if self.n_points else "empty",
             "noise": self.noise,
+            "channels": ", ".join(self.channels),
             "variables": ", ".join(f"{k} ({v.unit})" for k, v in self.variables.items()),
             "metadata": ", ".join(f"{k} = {v}" for k, v in self.metadata.items()),
             "status": ", ".join(f"{n} {s}" for s, n in count_statuses(self.status).items()),

@@ -7,6 +7,7 @@ import struct
 import zipfile
 
 import numpy as np
+from absorption_samples import ABSORPTION, inside_gzip
 
 TWO_THETA = 20.0 + 0.02 * np.arange(60)
 COUNTS = (100 + 50 * np.exp(-((TWO_THETA - 20.6) ** 2) / 0.01)).round()
@@ -241,9 +242,16 @@ SAMPLES = {
     ".chi": chi,
     ".csv": gsas2_csv,
     ".cif": pdcif,
+    **ABSORPTION,
 }
 
-ZIPS = (".rasx", ".brml")
+PACKED = {
+    ".rasx": inside_zip,
+    ".brml": inside_zip,
+    ".npz": inside_zip,
+    ".prj": inside_gzip,
+    ".json": inside_gzip,
+}
 
 
 def damage(data: bytes, rng: np.random.Generator) -> bytes:

@@ -148,9 +148,10 @@ def test_brml_in_parts_and_in_other_units(tmp_path):
         for start, steps in ((0, 30), (30, 30), (60, 0))
     )
     data = edited(brml(n_scans=1), "<DataViews>", f"<SubScans>{halves}</SubScans><DataViews>")
-    with pytest.warns(DataWarning, match="interpolated"):
+    with pytest.warns(DataWarning, match="nothing in common"):
         stack = spectra.read(write(tmp_path, "a.brml", data), regrid=True)
     assert stack.names == ("a.brml scan 1 part 1", "a.brml scan 1 part 2")
+    assert stack.status.tolist() == [spectra.Status.OK, spectra.Status.BAD_INPUT]
     assert "time" not in stack.variables
     data = edited(brml(), '"Å" Value="1.5406"', '"nm" Value="0.15406"')
     data = edited(data, 'Base="Counts"', 'Base="Cps"')

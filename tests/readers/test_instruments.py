@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 from samples import (
     COUNTS,
+    PACKED,
     SAMPLES,
     TWO_THETA,
-    ZIPS,
     damage,
-    inside_zip,
     ras,
     rasx,
     xrdml,
@@ -140,8 +139,8 @@ def test_damaged_files_give_frames_or_reader_errors_only(tmp_path, suffix):
     path = tmp_path / f"damaged{suffix}"
     reader = next(r for r in list_readers() if r.sniff(whole[:8192], path))
     for number in range(400):
-        if suffix in ZIPS and number % 2:
-            data = inside_zip(whole, lambda member: damage(member, rng))
+        if suffix in PACKED and number % 2:
+            data = PACKED[suffix](whole, lambda member: damage(member, rng))
         else:
             data = damage(whole, rng)
         path.write_bytes(data)

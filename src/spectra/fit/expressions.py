@@ -175,7 +175,9 @@ class Expression:
             return _evaluate(self.tree, parameters)
 
 
-def parse_expression(text: str, known: set[str] | frozenset[str], owner: str = "") -> Expression:
+def parse_expression(
+    text: str, known: set[str] | frozenset[str], owner: str = "", *, kind: str = "parameter"
+) -> Expression:
     """Parse an expression in the parameters `known`.
 
     Parameters
@@ -184,6 +186,8 @@ def parse_expression(text: str, known: set[str] | frozenset[str], owner: str = "
     known : set of str
     owner : str
         The parameter that the expression is for, to be named in errors.
+    kind : str
+        What the names are, for errors.
 
     Raises
     ------
@@ -196,7 +200,7 @@ def parse_expression(text: str, known: set[str] | frozenset[str], owner: str = "
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         names: set[str] = set()
-        _check(tree, known, names, 0)
+        _check(tree, known, names, 0, kind)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SettingError(f"{where} cannot be read: {error}") from None
     except _RefusedError as refusal:
@@ -208,7 +212,9 @@ class _RefusedError(Exception):
     pass
 
 
-def _check(node: ast.expr, known: set[str] | frozenset[str], names: set[str], depth: int) -> None:
+def _check(
+    node: ast.expr, known: set[str] | frozenset[str], names: set[str], depth: int, kind: str
+) -> None:
     """Refuse everything that is not in the whitelist; collect the names of parameters."""
     if depth > _DEEPEST:
         raise _RefusedError(f"nested deeper than {_DEEPEST} levels")
@@ -217,7 +223,7 @@ def _check(node: ast.expr, known: set[str] | frozenset[str], names: set[str], de
         case ast.Constant(value=bool()) | ast.Constant(value=int() | float() | complex()):
             inner = []
         case ast.Name(id=name):
-            _check_name(name, known)
+            _check_name(name, known, kind)
             if name in known:
                 names.add(name)
             inner = []
@@ -244,15 +250,15 @@ def _check(node: ast.expr, known: set[str] | frozenset[str], names: set[str], de
                 f"'a if x > y else b', and the functions {', '.join(FUNCTIONS)}"
             )
     for child in inner:
-        _check(child, known, names, depth + 1)
+        _check(child, known, names, depth + 1, kind)
 
 
-def _check_name(name: str, known: set[str] | frozenset[str]) -> None:
+def _check_name(name: str, known: set[str] | frozenset[str], kind: str) -> None:
     if name in known or name in CONSTANTS:
         return
     near = difflib.get_close_matches(name, known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(known))}"
-    raise _RefusedError(f"there is no parameter {name!r}{hint}")
+    raise _RefusedError(f"there is no {kind} {name!r}{hint}")
 
 
 def _evaluate(node: ast.expr, parameters: Mapping[str, Dual]) -> Dual:

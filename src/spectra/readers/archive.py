@@ -1,4 +1,4 @@
-"""Open XML and zip files that may have been made to do harm: bombs, entities, foreign paths."""
+"""Open XML, zip and gzip files that may have been made to do harm: bombs, entities, paths."""
 
 from __future__ import annotations
 
@@ -66,6 +66,38 @@ def parse_xml(path: Path, data: bytes, where: str = "") -> ElementTree.Element:
         raise ReaderError(
             path, f"not well-formed XML ({error})", where=where, remedy="copy or export it again"
         ) from None
+
+
+def unpack_gzip(path: Path, data: bytes) -> bytes:
+    """Unpack the bytes of a gzip file, at most as much as a member of a zip file may hold.
+
+    Raises
+    ------
+    ReaderError
+        If it is damaged or cut short, or holds more.
+    """
+    out = bytearray()
+    try:
+        while data:
+            unpacker = zlib.decompressobj(wbits=31)
+            out += unpacker.decompress(data, _MOST_MEMBER_BYTES + 1 - len(out))
+            if len(out) > _MOST_MEMBER_BYTES:
+                break
+            if not unpacker.eof:
+                raise zlib.error("it ends too early")
+            # Several may follow each other; zeros may fill up the last.
+            data = unpacker.unused_data.lstrip(b"\0")
+    except zlib.error as error:
+        raise ReaderError(
+            path, f"it cannot be unpacked ({error})", remedy="the file is damaged: copy it again"
+        ) from None
+    if len(out) > _MOST_MEMBER_BYTES:
+        raise ReaderError(
+            path,
+            f"it unpacks to more than {_MOST_MEMBER_BYTES >> 20} MiB",
+            remedy="it may be a bomb; unpack it by hand if you trust it",
+        )
+    return bytes(out)
 
 
 class Archive:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-import glob
-import hashlib
-import re
 import warnings
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import DataWarning, ReaderError, SettingError
-from spectra.readers.frame import Frame, Reader, list_readers
+from spectra.readers.disk_frames import open_frames
+from spectra.readers.files import find_files
+from spectra.readers.frame import Frame
+from spectra.readers.grid import common_frame, find_place
+from spectra.readers.items import Item, read_items
+from spectra.readers.tables import Selection
+from spectra.readers.variables import with_variables
 from spectra.stack import Axis, InputFile, Noise, Stack, Variable
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 
-_HEAD = 8192
-_AXIS_UNITS = {"two_theta": "deg", "q": "1/angstrom"}
-
-
-@dataclass(frozen=True)
-class _Item:
-    """A frame, or why there is none."""
-
-    name: str
-    frame: Frame | None
-    message: str = ""
+_UNITS = {"two_theta": "deg", "q": "1/angstrom", "energy": "eV"}
+_LABELS = {"two_theta": "2θ"}
 
 
 def read(
@@ -43,18 +35,23 @@ def read(
     wavelength: float | None = None,
     anode: str | None = None,
     axis: str | None = None,
+    signal: str = "",
+    channels: Mapping[str, str] | None = None,
+    energy: str = "",
+    quantity: str = "",
+    entry: str | Sequence[str] = (),
     noise: Noise | None = None,
-    regrid: bool = False,
+    regrid: bool | None = None,
     poni: str | Path | None = None,
     mask: str | Path = "",
     n_points: int = 3000,
     unit: str = "2th_deg",
-    variables: Mapping[str, ArrayLike] | None = None,
+    variables: Mapping[str, ArrayLike | str] | None = None,
     metadata: Mapping[str, Any] | None = None,
     title: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> Stack:
-    """Read files into a Stack.
+    r"""Read files into a Stack.
 
     Parameters
     ----------
@@ -68,15 +65,33 @@ def read(
         Sets the Kα doublet of a laboratory tube, e.g. ``"Cu"``.
     axis : {"two_theta", "q"}, optional
         What the positions are.
+    signal : str, optional
+        For files of columns: what to make of them, e.g. ``"ln(i0/i1)"`` or
+        ``"sum(roi_*)/i0"``; by default what the names of the columns suggest. Columns are
+        called as their labels (lower case, ``_`` for all but letters and digits), or ``col1``,
+        ``col2`` … by their number.
+    channels : mapping of str to str, optional
+        Further signals to be kept, e.g. ``{"reference": "ln(i1/i2)"}``.
+    energy : str, optional
+        The same for the photon energy (eV, or keV where that is evident).
+    quantity : {"mu", "norm", "intensity"}, optional
+        What the signal is.
+    entry : str or list of str, optional
+        Of files that hold several spectra those of these names, or of names that match these
+        patterns, e.g. ``"*NNO+3*"``: labels in Athena's projects, scans such as ``"3.1"`` in
+        SPEC's files, groups or labels in HDF5.
     noise : {"counts", "given", "unknown"}, optional
         What the intensities scatter like.
-    regrid : bool
-        Bring frames on another axis to the common one by linear interpolation; without it
-        they are marked bad_input.
+    regrid : bool, optional
+        Bring frames on another axis to the common one by interpolation (`find_place`);
+        without it they are marked bad_input. By default spectra over energy are, of which no
+        two have quite the same axis, and patterns are not.
     poni, mask, n_points, unit
         For detector images: pyFAI calibration, mask image, points and unit of the pattern.
     variables : mapping, optional
-        Values per frame, e.g. ``{"temperature": [300, 310]}``.
+        Values per frame, e.g. ``{"temperature": [300, 310]}``, or a regular expression with
+        one group that finds them in the frames' names: ``{"nno": r"NNO([+-][\d.]+)"}``. A unit
+        may follow, as in ``"time [h]"``.
     metadata : mapping, optional
         Added to that of the files.
     title : str
@@ -86,7 +101,9 @@ def read(
     Returns
     -------
     Stack
-        In a sequence, files that cannot be read are frames of NaN with status bad_input.
+        In a sequence, files that cannot be read are frames of NaN with status bad_input. An
+        imaging stack in one HDF5 file stays there: each pixel is a frame, the variables
+        ``row`` and ``column`` say which, and ``metadata["shape"]`` is that of the image.
 
     Raises
     ------
@@ -94,13 +111,15 @@ def read(
         If nothing can be read; it names the file, the place and the remedy.
     """
     paths = find_files(source)
-    own = _own_file(paths)
-    if own is not None:
-        stack = own
-    else:
-        stack = _read_foreign(
-            paths, format, regrid, _integrator(poni, mask, n_points, unit), progress, axis
-        )
+    entries = (entry,) if isinstance(entry, str) else tuple(entry)
+    wanted = Selection(signal, channels or {}, energy, quantity, tuple(filter(None, entries)))
+    stack = _own_file(paths, wanted)
+    if stack is None:
+        stack = open_frames(paths, format, wanted)
+    if stack is None:
+        integrator = _integrator(poni, mask, n_points, unit)
+        items, inputs = read_items(paths, format, wanted, integrator, progress)
+        stack = _assemble(items, inputs, regrid, axis)
     facts = dict(metadata or {})
     if anode is not None:
         from spectra.reference import radiation
@@ -118,69 +137,21 @@ def read(
         parts["noise"] = noise
     if title:
         parts["title"] = title
-    from dataclasses import replace
-
-    return replace(_with_variables(stack, variables or {}), **parts)
+    return replace(with_variables(stack, variables or {}), **parts)
 
 
-def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
-    """Files of a path, a folder of one kind, a glob pattern or a list of these.
-
-    Raises
-    ------
-    ReaderError
-        If something does not exist or a pattern matches nothing.
-    """
-    if not isinstance(source, str | Path):
-        items = list(source)
-        if not items:
-            raise ReaderError("files", "the list of files is empty")
-        return [path for item in items for path in find_files(item)]
-    path = Path(source)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        return _folder(path)
-    if any(c in str(source) for c in "*?["):
-        matches = sorted((Path(m) for m in glob.glob(str(source), recursive=True)), key=_natural)
-        files = [m for m in matches if m.is_file()]
-        if files:
-            return files
-        raise ReaderError(source, "no file matches", remedy="check the folder and the pattern")
-    folder = path.parent
-    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, 3)
-    hint = f"did you mean {', '.join(near)}?" if near else "check the path"
-    raise ReaderError(path, "no such file", remedy=hint)
-
-
-def _folder(path: Path) -> list[Path]:
-    files = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
-    known = {e for reader in list_readers() for e in reader.extensions}
-    kinds = Counter(p.suffix.lower() for p in files if p.suffix.lower() in known)
-    if len(kinds) != 1:
-        seen = ", ".join(f"{n} {k}" for k, n in kinds.items()) or "no patterns"
-        raise ReaderError(
-            path,
-            f"the folder holds {seen}",
-            expected="patterns of one kind",
-            remedy="give a pattern such as '*.xye'",
-        )
-    (kind,) = kinds
-    return sorted((p for p in files if p.suffix.lower() == kind), key=_natural)
-
-
-def _natural(path: Path) -> list[Any]:
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", str(path))]
-
-
-def _own_file(paths: list[Path]) -> Stack | None:
+def _own_file(paths: list[Path], selection: Selection) -> Stack | None:
     """A single file written by `spectra` is opened as it is."""
     from spectra.nexus import is_own, open_file
     from spectra.results import Record
 
     if len(paths) != 1 or not is_own(paths[0]):
         return None
+    if selection:
+        raise SettingError(
+            f"{paths[0]} is a stack already: signal=, channels=, energy=, quantity= and entry= "
+            "are for the files it was read from"
+        )
     content = open_file(paths[0])
     if isinstance(content, Record) and content.stack is not None:
         return content.stack
@@ -197,107 +168,54 @@ def _integrator(poni: str | Path | None, mask: str | Path, n_points: int, unit: 
     return Integrator(poni, n_points=n_points, unit=unit, mask=mask)
 
 
-def _read_foreign(
-    paths: list[Path],
-    name: str | None,
-    regrid: bool,
-    integrator: Any,
-    progress: Callable[[int, int], None] | None,
-    axis: str | None,
-) -> Stack:
-    items: list[_Item] = []
-    inputs: list[InputFile] = []
-    errors: list[ReaderError] = []
-    for i, path in enumerate(paths):
-        try:
-            frames = integrator.read(path) if integrator else _reader(path, name).read(path)
-            several = len(frames) > 1
-            items += [
-                _Item(f"{path.name} {f.name}".strip() if several else path.name, f, f.note)
-                for f in frames
-            ]
-            inputs.append(_fingerprint(path))
-        except ReaderError as error:
-            errors.append(error)
-            items.append(_Item(path.name, None, str(error)))
-        except OSError as error:
-            errors.append(ReaderError(path, f"cannot be read ({error.strerror})"))
-            items.append(_Item(path.name, None, str(errors[-1])))
-        if progress:
-            progress(i + 1, len(paths))
-    if len(errors) == len(paths):
-        if len(errors) == 1:
-            raise errors[0]
-        raise ReaderError(
-            errors[0].path,
-            f"none of {len(paths)} files can be read; the first: {errors[0].problem}",
-            where=errors[0].where,
-            expected=errors[0].expected,
-            remedy=errors[0].remedy,
-        )
-    if errors:
-        warnings.warn(
-            f"{len(errors)} of {len(paths)} files cannot be read and are marked bad_input; "
-            f"the first: {errors[0]}",
-            DataWarning,
-            stacklevel=4,
-        )
-    return _assemble(items, tuple(inputs), regrid, axis)
-
-
-def _reader(path: Path, name: str | None) -> Reader:
-    readers = list_readers()
-    if name is not None:
-        for reader in readers:
-            if reader.name == name:
-                return reader
-        raise SettingError(f"no format {name!r}; there are {', '.join(r.name for r in readers)}")
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    return next(r for r in readers if r.sniff(head, path))
-
-
-def _fingerprint(path: Path) -> InputFile:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return InputFile(str(path.resolve()), digest.hexdigest(), path.stat().st_size)
-
-
 def _assemble(
-    items: list[_Item], inputs: tuple[InputFile, ...], regrid: bool, axis: str | None
+    items: list[Item], inputs: tuple[InputFile, ...], regrid: bool | None, axis: str | None
 ) -> Stack:
     frames = [item.frame for item in items if item.frame is not None]
-    common = _common_axis(frames)
+    common = common_frame(frames)
     n, m = len(items), len(common.x)
     y, e = np.full((n, m), np.nan), np.full((n, m), np.nan)
+    channels = {name: np.full((n, m), np.nan) for f in frames for name in f.channels}
     status = np.zeros(n, np.int8)
-    messages = []
+    messages: list[str] = []
+    unfit: list[str] = []
     for i, item in enumerate(items):
         message = item.message
-        if item.frame is None:
+        placed = None if item.frame is None else find_place(item.frame, common, regrid)
+        if isinstance(placed, str):
+            status[i], message = Status.BAD_INPUT, placed
+            unfit.append(f"{item.name}: {placed}")
+        elif item.frame is None or placed is None:
             status[i] = Status.BAD_INPUT
         else:
-            fitted = _fit_axis(item.frame, common, regrid)
-            if isinstance(fitted, str):
-                status[i], message = Status.BAD_INPUT, fitted
-            else:
-                y[i], e[i], extra = fitted
-                message = "; ".join(t for t in (message, extra) if t)
+            y[i] = placed.values(item.frame.y)
+            if item.frame.errors is not None:
+                e[i] = placed.errors(item.frame.errors)
+            for name, channel in item.frame.channels.items():
+                channels[name][i] = placed.values(channel)
+            message = "; ".join(t for t in (message, placed.note) if t)
         messages.append(message)
+    if unfit:
+        warnings.warn(
+            f"{len(unfit)} of {n} frames do not fit the others and are marked bad_input; "
+            f"the first: {unfit[0]}",
+            DataWarning,
+            stacklevel=3,
+        )
     _warn_once(messages, status)
     given = np.isfinite(e).any()
     noises = {f.noise for f in frames}
     noise: Noise = noises.pop() if len(noises) == 1 else ("given" if given else "unknown")
     name = axis or common.axis
-    if name not in _AXIS_UNITS:
-        raise SettingError(f"axis = {name!r}; expected one of {', '.join(_AXIS_UNITS)}")
+    if name not in _UNITS:
+        raise SettingError(f"axis = {name!r}; expected one of {', '.join(_UNITS)}")
     return Stack(
-        axis=Axis(common.x, name, _AXIS_UNITS[name], "2θ" if name == "two_theta" else "q"),
+        axis=Axis(common.x, name, _UNITS[name], _LABELS.get(name, name)),
         signal=y,
         errors=e if given else None,
         noise=noise,
+        quantity=common.quantity,
+        channels=channels,
         variables=_variables(items),
         names=tuple(item.name for item in items),
         status=status,
@@ -307,57 +225,17 @@ def _assemble(
     )
 
 
-def _common_axis(frames: list[Frame]) -> Frame:
-    """The frame whose axis the others are measured against: the commonest, then the longest."""
-    keys = [(len(f.x), round(float(f.x[0]), 6), round(float(f.x[-1]), 6)) for f in frames]
-    counts = Counter(keys)
-    best = max(counts, key=lambda k: (counts[k], k[0]))
-    return frames[keys.index(best)]
-
-
-def _fit_axis(
-    frame: Frame, common: Frame, regrid: bool
-) -> tuple[FloatArray, FloatArray, str] | str:
-    """Intensities and uncertainties of a frame on the common axis, or why it has no place."""
-    x, grid = frame.x, common.x
-    errors = frame.errors if frame.errors is not None else np.full(len(x), np.nan)
-    if frame.axis != common.axis:
-        return f"the axis is {frame.axis}, that of the other frames {common.axis}"
-    step = float(np.median(np.diff(grid)))
-    if len(x) == len(grid) and (np.abs(x - grid) <= 1e-3 * step).all():
-        return frame.y, errors, ""
-    y, e = np.full(len(grid), np.nan), np.full(len(grid), np.nan)
-    nearest = np.clip(np.searchsorted(grid, x - 0.5 * step), 0, len(grid) - 1)
-    on_grid = np.abs(grid[nearest] - x) <= 1e-2 * step
-    if on_grid.all() and len(np.unique(nearest)) == len(x):
-        y[nearest], e[nearest] = frame.y, errors
-        return y, e, f"measured from {x[0]:g} to {x[-1]:g} only"
-    if not regrid:
-        return (
-            f"its axis ({len(x)} points, {x[0]:g} to {x[-1]:g}) does not fit that of the "
-            f"sequence ({len(grid)} points, {grid[0]:g} to {grid[-1]:g}); "
-            "read(..., regrid=True) interpolates"
-        )
-    inside = (grid >= x[0]) & (grid <= x[-1])
-    right = np.clip(np.searchsorted(x, grid[inside]), 1, len(x) - 1)
-    share = (grid[inside] - x[right - 1]) / (x[right] - x[right - 1])
-    y[inside] = (1 - share) * frame.y[right - 1] + share * frame.y[right]
-    variance = ((1 - share) * errors[right - 1]) ** 2 + (share * errors[right]) ** 2
-    e[inside] = np.sqrt(variance)
-    return y, e, "interpolated to the common axis"
-
-
 def _warn_once(messages: list[str], status: NDArray[np.int8]) -> None:
     odd = [m for m, s in zip(messages, status.tolist(), strict=True) if m and s == Status.OK]
     if odd:
         warnings.warn(
             f"{len(odd)} frames are usable with a reservation; the first: {odd[0]}",
             DataWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 
-def _variables(items: list[_Item]) -> dict[str, Variable]:
+def _variables(items: list[Item]) -> dict[str, Variable]:
     names = {n: u for i in items if i.frame for n, (_, u) in i.frame.variables.items()}
     out = {}
     for name, unit in names.items():
@@ -378,19 +256,6 @@ def _shared_metadata(frames: list[Frame]) -> dict[str, Any]:
             warnings.warn(
                 f"{name} differs between files ({', '.join(known[:3])}…); the first is used",
                 DataWarning,
-                stacklevel=6,
+                stacklevel=5,
             )
     return shared
-
-
-def _with_variables(stack: Stack, variables: Mapping[str, ArrayLike]) -> Stack:
-    made = {}
-    for name, values in variables.items():
-        array = np.array(values, dtype=float)
-        if array.shape != (stack.n_frames,):
-            raise SettingError(
-                f"variable {name!r} has {array.size} values for {stack.n_frames} frames"
-            )
-        unit = {"temperature": "K", "time": "s", "voltage": "V"}.get(name, "")
-        made[name] = Variable(array, unit, name)
-    return stack.with_variables(**made) if made else stack

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.stack import Noise
+
+if TYPE_CHECKING:
+    from spectra.readers.tables import Table
 
 FloatArray = NDArray[np.float64]
 
@@ -33,7 +36,11 @@ class Frame:
     metadata : mapping
         What holds for the measurement, e.g. ``{"wavelength": 0.413263}``.
     axis, unit : str
-        ``two_theta``/``deg`` or ``q``/``1/angstrom``.
+        ``two_theta``/``deg``, ``q``/``1/angstrom`` or ``energy``/``eV``.
+    quantity : str
+        What `y` is: ``intensity``, ``mu`` or ``norm``.
+    channels : mapping of name to array (points,)
+        Further signals recorded with `y`, e.g. ``reference``.
     name : str
         To tell frames of one file apart.
     note : str
@@ -48,6 +55,8 @@ class Frame:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     axis: str = "two_theta"
     unit: str = "deg"
+    quantity: str = "intensity"
+    channels: Mapping[str, FloatArray] = field(default_factory=dict)
     name: str = ""
     note: str = ""
 
@@ -65,12 +74,16 @@ class Reader:
         (first bytes, path) to whether the file is of this format.
     read : callable
         Path to frames; raises `ReaderError`.
+    tables : callable, optional
+        Path to the tables of columns that the frames are made of (`spectra.readers.tables`),
+        of which others can be made; raises `ReaderError`.
     """
 
     name: str
     extensions: tuple[str, ...]
     sniff: Callable[[bytes, Path], bool]
     read: Callable[[Path], list[Frame]]
+    tables: Callable[[Path], list[Table]] | None = None
 
 
 # In the order in which they are asked; text takes what nobody else wants.
@@ -81,13 +94,19 @@ _OWN = (
     "spectra.readers.panalytical",
     "spectra.readers.rigaku",
     "spectra.readers.rigaku_zip",
+    "spectra.readers.absorption_hdf5",
     "spectra.readers.nexus_foreign",
+    "spectra.readers.npz",
+    "spectra.readers.athena",
+    "spectra.readers.xdi",
     "spectra.readers.gsas",
     "spectra.readers.gsas2",
     "spectra.readers.fullprof",
     "spectra.readers.images",
     "spectra.readers.fit2d",
     "spectra.readers.pdcif",
+    "spectra.readers.spec",
+    "spectra.readers.columns",
     "spectra.readers.text",
 )
 

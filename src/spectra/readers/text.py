@@ -72,10 +72,14 @@ def header_facts(header: str) -> tuple[dict[str, tuple[float, str]], dict[str, f
 def find_time(header: str) -> float | None:
     """Seconds since 1970 of the first date and time in a header (UTC where no zone is given)."""
     shapes = (
-        (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")),
+        (
+            r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?",
+            tuple(f"%Y-%m-%d{gap}%H:%M:%S{part}" for gap in "T " for part in ("", ".%f")),
+        ),
         (r"[A-Z]{3} \d\d?, \d{4} \d\d:\d\d:\d\d", ("%b %d, %Y %H:%M:%S",)),
         (r"\d\d?-[A-Za-z]{3}-\d\d \d\d:\d\d:\d\d", ("%d-%b-%y %H:%M:%S",)),
         (r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d", ("%m/%d/%Y %H:%M:%S",)),
+        (r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d\d? \d\d:\d\d:\d\d \d{4}", ("%a %b %d %H:%M:%S %Y",)),
     )
     for pattern, formats in shapes:
         for found in re.findall(pattern, header):
@@ -97,7 +101,7 @@ def read_text(path: Path) -> list[Frame]:
         )
     lines = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.DOTALL)
     rows = lines.splitlines()
-    first = _first_row(path, rows)
+    first = first_row(path, rows)
     above = text.splitlines()[: max(first, 5)]
     header = text if first == 0 else "\n".join(above)
     table, numbers = parse_columns(path, rows, first)
@@ -158,8 +162,14 @@ def _scale(path: Path, lines: list[str]) -> Scale:
     return Scale("q", "1/angstrom") if path.suffix.lower() in (".qye", ".qxye") else Scale()
 
 
-def _first_row(path: Path, rows: list[str]) -> int:
-    """Index of the first line of the table: the first of two rows of numbers in a row."""
+def first_row(path: Path, rows: list[str]) -> int:
+    """Index of the first line of the table: the first of two rows of numbers in a row.
+
+    Raises
+    ------
+    ReaderError
+        If there is none.
+    """
     previous = -1
     for i, row in enumerate(rows):
         if row.lstrip().startswith(_COMMENT) or not row.strip():
@@ -179,8 +189,10 @@ def _first_row(path: Path, rows: list[str]) -> int:
     )
 
 
-def parse_columns(path: Path, rows: list[str], first: int) -> tuple[FloatArray, list[int]]:
-    """Numbers of the table (points, 2 or 3) and their line numbers.
+def parse_columns(
+    path: Path, rows: list[str], first: int, most: int = 3
+) -> tuple[FloatArray, list[int]]:
+    """Numbers of the table (points, 2 to `most`) and their line numbers.
 
     Parameters
     ----------
@@ -189,6 +201,8 @@ def parse_columns(path: Path, rows: list[str], first: int) -> tuple[FloatArray, 
         All lines of the file; comments are left out.
     first : int
         Index of the first row of the table.
+    most : int
+        Columns that are read, if there are as many.
     """
     body = [(i + 1, r) for i, r in enumerate(rows[first:], first) if r.strip()]
     body = [(i, r) for i, r in body if not r.lstrip().startswith(_COMMENT)]
@@ -210,7 +224,7 @@ def parse_columns(path: Path, rows: list[str], first: int) -> tuple[FloatArray, 
     else:
         body = [(i, r.replace(",", " ")) for i, r in body]
     body = [(i, r.replace(";", " ")) for i, r in body]
-    width = min(max(len(body[0][1].split()), 2), 3)
+    width = min(max(len(body[0][1].split()), 2), most)
     try:
         table = np.array([r.split()[:width] for _, r in body], dtype=float)
     except ValueError:

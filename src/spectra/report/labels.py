@@ -34,6 +34,14 @@ _NAMES = {
     "fwhm": "FWHM",
     "two_theta": "2θ",
     "center": "position",
+    "ratio": "P/M",
+    "ratio_subtracted": "P/M, baseline subtracted",
+    "e0": "E0",
+    "edge_half": "half-step energy",
+    "edge_integral": "edge energy (integral)",
+    "edge_moment": "edge energy (first moment)",
+    "norm": "normalised μ",
+    "mu": "μ",
 }
 
 

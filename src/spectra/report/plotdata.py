@@ -12,6 +12,7 @@ MOST_POINTS = 1500
 
 # Okabe and Ito's colours, which the colour-blind tell apart.
 BLUE, RED, CYAN, GREY = "#0072B2", "#D55E00", "#7FDBFF", "#555555"
+SERIES = (BLUE, RED, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 FAINT = "rgba(0,114,178,0.4)"
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.report.absorption import absorption_sections
+from spectra.report.drawing import plotly_plots
 from spectra.report.labels import axis_label, frame_ticks, slug
 from spectra.report.mapplot import pattern_plot
 from spectra.report.patternplot import refined_plots
@@ -49,6 +51,7 @@ class Plots:
     peaks: dict[str, Any] | None = None
     fits: list[dict[str, Any]] = field(default_factory=list)
     refined: list[dict[str, Any]] = field(default_factory=list)
+    sections: list[dict[str, Any]] = field(default_factory=list)
     abscissae: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     step: int = 1
 
@@ -58,11 +61,14 @@ class Plots:
         peaks = self.peaks["plots"] if self.peaks else []
         first = [] if self.map is None else [self.map]
         return {
-            "plots": [*first, *drawn, *peaks, *self.fits, *self._matrices()],
+            "plots": [*first, *self._told(), *drawn, *peaks, *self.fits, *self._matrices()],
             "abscissae": self.abscissae,
             "panels": self.peaks["panels"] if self.peaks else [],
             "refined": [r["curves"] for r in self.refined if r["curves"]],
         }
+
+    def _told(self) -> list[dict[str, Any]]:
+        return [p for s in self.sections for d in s["drawings"] for p in d["plots"]]
 
     def _matrices(self) -> list[dict[str, Any]]:
         return [r["matrix"]["plot"] for r in self.refined if r["matrix"]]
@@ -83,6 +89,9 @@ def make_plots(record: Record) -> Plots:
     plots.peaks = _peaks(plots, record)
     plots.fits = fit_plots(record)
     plots.refined = refined_plots(record)
+    for section in absorption_sections(record):
+        drawings = [{"plots": plotly_plots(d), "note": d.note} for d in section.drawings]
+        plots.sections.append({**vars(section), "drawings": drawings})
     return plots
 
 

@@ -196,7 +196,7 @@ class PatternMap:
 
 
 def pattern_map(record: Record, most_frames: int, most_points: int) -> PatternMap | None:
-    """Reduce the patterns for a picture; None without any.
+    """Reduce the patterns for a picture; None without any, and for spectra of absorption.
 
     The picture's columns are evenly spaced along the axis, also where its points are not,
     so that a picture stretched between the ends puts every line in its place. What was not
@@ -204,6 +204,8 @@ def pattern_map(record: Record, most_frames: int, most_points: int) -> PatternMa
     """
     stack = record.stack
     if stack is None or stack.n_frames == 0 or stack.n_points == 0:
+        return None
+    if stack.quantity != "intensity":
         return None
     # Groups of one size (the last may be smaller): a picture has equal pixels.
     size = -(-stack.n_frames // most_frames)

@@ -44,7 +44,8 @@ def facts(record: Record) -> list[tuple[str, str]]:
     rows = []
     stack = record.stack
     if stack is not None:
-        rows.append(("patterns", f"{stack.n_frames} frames × {stack.n_points} points"))
+        what = "patterns" if stack.quantity == "intensity" else "spectra"
+        rows.append((what, f"{stack.n_frames} frames × {stack.n_points} points"))
         if stack.n_points:
             rows.append((axis_label(stack.axis), f"{stack.x[0]:.6g} … {stack.x[-1]:.6g}"))
         if "wavelength" in stack.metadata:

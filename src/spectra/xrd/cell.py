@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ResultsError, SettingError
 from spectra.method import Method, setting
-from spectra.reference import Phase, load_phase
+from spectra.reference import PHASE_FILES, Phase, load_phase
 from spectra.results import Results, Table
 from spectra.status import Status
 from spectra.xrd.aberrations import get_aberrations
@@ -82,8 +82,8 @@ class Cell(Method):
     name: ClassVar[str] = "xrd.Cell"
     block_size: ClassVar[int] = 64
 
-    phases: tuple[PhaseSpec, ...] = setting((), "phases whose cells are refined")
-    standards: tuple[PhaseSpec, ...] = setting((), "phases with known cells")
+    phases: tuple[PhaseSpec, ...] = setting((), "phases whose cells are refined", files=PHASE_FILES)
+    standards: tuple[PhaseSpec, ...] = setting((), "phases with known cells", files=PHASE_FILES)
     corrections: tuple[str, ...] = setting((), "corrections of positions that are refined")
     geometry: str = setting("bragg_brentano", "diffraction geometry")
     wavelength: float | None = setting(None, "wavelength", unit="angstrom", within="> 0")

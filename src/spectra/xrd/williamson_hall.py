@@ -15,12 +15,12 @@ from spectra.fit.breadths import breadth_and_gradient
 from spectra.fit.lineshapes import get_profile, tch_parts
 from spectra.fit.uncertainty import misfit_scale
 from spectra.method import Method, setting
-from spectra.reference import Phase, load_phase
+from spectra.reference import PHASE_FILES, Phase, load_phase
 from spectra.results import Column, Results, Table
 from spectra.status import Status
 from spectra.xrd.cell import Cell
 from spectra.xrd.profile.instrument import Instrument
-from spectra.xrd.profile.instrument_files import read_instrument
+from spectra.xrd.profile.instrument_files import INSTRUMENT_FILES, read_instrument
 from spectra.xrd.profile.widths import CAGLIOTI, LORENTZ, line_widths
 from spectra.xrd.tracks import PeakStatus
 
@@ -108,11 +108,11 @@ class WilliamsonHall(Method):
     name: ClassVar[str] = "xrd.WilliamsonHall"
     block_size: ClassVar[int] = 512
 
-    phase: PhaseSpec | None = setting(None, "phase whose lines are used")  # noqa: RUF009
+    phase: PhaseSpec | None = setting(None, "phase whose lines are used", files=PHASE_FILES)  # noqa: RUF009
     others: tuple[PhaseSpec, ...] = setting((), "further phases of the sample")
     peaks: tuple[str, ...] = setting((), "labels of peaks to use instead")
     plot: str = setting("lorentzian", "how breadths add", within=", ".join(_PLOTS))
-    instrument: str = setting("", "file of the diffractometer: .instprm, .prm or .toml")
+    instrument: str = setting("", "file of the diffractometer", files=INSTRUMENT_FILES)
     wavelength: float | None = setting(None, "wavelength", unit="angstrom", within="> 0")
     shape_factor: float = setting(1.0, "K of the Scherrer equation", within="> 0")
 

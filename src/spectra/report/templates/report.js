@@ -6,7 +6,7 @@
   const font = { family: "system-ui, -apple-system, 'Segoe UI', Roboto, Arial, sans-serif", size: 12, color: "#1a2130" };
   const axis = { ticks: "inside", ticklen: 4, mirror: true, showline: true, linecolor: "#515b6e", linewidth: 1, tickcolor: "#515b6e", gridcolor: "#eceff4", zeroline: false, zerolinecolor: "#8a93a3", zerolinewidth: 1, automargin: true };
   // Fingers scroll the page; only a mouse zooms a plot.
-  const base = { margin: { l: 64, r: 14, t: 26, b: 46 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", font, showlegend: false, hovermode: "closest", dragmode: touch ? false : "zoom" };
+  const base = { margin: { l: 64, r: 14, t: 26, b: 46 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "#fff", font, showlegend: false, hovermode: "closest", separators: ".", dragmode: touch ? false : "zoom" };
   // No bar of buttons: one of plotly's own sends the data to its makers' server.
   const config = { responsive: true, displaylogo: false, displayModeBar: false, showSendToCloud: false, plotlyServerURL: "" };
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.method import Method, setting
-from spectra.reference import Phase
+from spectra.reference import PHASE_FILES, Phase
 from spectra.xrd.pattern.restraints import Spec as RestraintSpec
+from spectra.xrd.profile.instrument_files import INSTRUMENT_FILES
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -26,8 +27,8 @@ _ERRORS = ("auto", "counts", "given", "residual")
 class PatternSettings(Method):
     """Settings that Rietveld, Pawley and Le Bail refinements share."""
 
-    phases: tuple[PhaseSpec, ...] = setting((), "phases in the pattern")
-    instrument: str = setting("", "file of the instrument: .instprm, .prm or .toml")
+    phases: tuple[PhaseSpec, ...] = setting((), "phases in the pattern", files=PHASE_FILES)
+    instrument: str = setting("", "file of the instrument", files=INSTRUMENT_FILES)
     radiation: str | None = setting(None, "Kα doublet, e.g. 'Cu', or 'neutron'")
     wavelength: float | None = setting(None, "wavelength", unit="angstrom", within="> 0")
     geometry: str | None = setting(

@@ -30,6 +30,8 @@ _FUNCTIONS: Mapping[int, Mapping[str, int]] = {
 }
 _BEST_FIRST = (3, 4, 2)
 
+INSTRUMENT_FILES = (".prm", ".instprm", ".toml")
+
 
 def read_instrument(path: str | Path, bank: int | None = None) -> Instrument:
     """Read a description of a diffractometer of constant wavelength.

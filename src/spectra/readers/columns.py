@@ -1,0 +1,127 @@
+"""Columns of text under labels, as beamlines and programs for absorption write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import ReaderError
+from spectra.readers.absorption import is_absorption, is_energy
+from spectra.readers.arithmetic import column_name, name_columns
+from spectra.readers.tables import Table, table_reader
+from spectra.readers.text import decode, first_row, header_facts, parse_columns
+
+FloatArray = NDArray[np.float64]
+
+_MOST_COLUMNS = 4096
+_HEADER = 1 << 18
+_MARKS = re.compile(r"^[\s#%!;*'/]+")
+_GAPS = (r"\t+", r"\s{2,}|\t", r"\s*[,;]\s*", r"\s+")
+_UNIT = re.compile(r"[(\[]\s*(k?ev|rad(?:ians?)?|deg(?:rees?)?)\s*[)\]]|[\s_/](k?ev)\s*$", re.I)
+# Extranormal (SOLEIL) writes when its sequence began and when in it the spectrum was taken.
+_FROM_START = re.compile(r"time from start \(s\w*\)\s*=\s*(\d+(?:\.\d*)?)", re.IGNORECASE)
+_ELEMENT = re.compile(r"\b(?:element(?:\.symbol)?|atom)\s*[:=]\s*([A-Z][a-z]?)\b", re.IGNORECASE)
+_EDGE = re.compile(r"\bedge\s*[:=]\s*(K|L[123]|L2,3|M[1-5])(?![\w.])", re.IGNORECASE)
+
+
+def read_columns(path: Path) -> list[Table]:
+    """Read the columns of a text file; without labels they are ``col1``, ``col2`` …
+
+    Raises
+    ------
+    ReaderError
+        If there are none, or a line is not as wide as the others.
+    """
+    rows = decode(path).splitlines()
+    first = first_row(path, rows)
+    values, _ = parse_columns(path, rows, first, most=_MOST_COLUMNS)
+    labels = find_labels(rows[:first], values.shape[1])
+    header = "\n".join(rows[:first])
+    variables, _ = header_facts(header)
+    if "time" in variables and (later := _FROM_START.search(header)):
+        variables["time"] = (variables["time"][0] + float(later[1]), "s")
+    return [
+        Table(
+            dict(zip(name_columns(labels), values.T, strict=True)),
+            units=units_of(labels),
+            variables=variables,
+            metadata=find_edge(header),
+        )
+    ]
+
+
+def find_labels(header: list[str], width: int) -> list[str]:
+    """Labels of columns: the last line of a header that has as many, one of them an energy.
+
+    Where no line names an energy, the last line of all if it has as many; else empty.
+
+    Parameters
+    ----------
+    header : list of str
+    width : int
+        Columns of the table.
+    """
+    lines = [line for line in header if _MARKS.sub("", line).strip()]
+    for line in reversed(lines):
+        for labels in _splits(line, width):
+            if any(is_energy(column_name(label)) for label in labels):
+                return labels
+    last = next(_splits(lines[-1], width), None) if lines else None
+    return last or [""] * width
+
+
+def units_of(labels: list[str]) -> dict[str, str]:
+    """Units that stand in labels, by the names of the columns."""
+    found = ((n, _UNIT.search(t)) for n, t in zip(name_columns(labels), labels, strict=True))
+    return {name: unit[1] or unit[2] for name, unit in found if unit}
+
+
+def find_edge(header: str) -> dict[str, str]:
+    """Element and edge, where a header names them."""
+    element, edge = _ELEMENT.search(header), _EDGE.search(header)
+    facts = {"element": element[1].capitalize() if element else ""}
+    facts["edge"] = edge[1].upper() if edge else ""
+    return {key: value for key, value in facts.items() if value}
+
+
+def _splits(line: str, width: int) -> Iterator[list[str]]:
+    """The ways in which a line is that many labels, those with the widest gaps first."""
+    text = _MARKS.sub("", line).strip().strip(",;")
+    for gap in _GAPS:
+        labels = [part.strip(" \"'") for part in re.split(gap, text)]
+        if len(labels) == width and not any(re.match(r"[-+.]?\d+(?:\.|$)", t) for t in labels):
+            yield labels
+
+
+def _sniff(head: bytes, path: Path) -> bool:
+    """Whether labels above columns of numbers name an energy and something of absorption."""
+    if b"\0" in head[:4096]:
+        return False
+    try:
+        rows, first = _top(path, head)
+    except (ReaderError, OSError):
+        return False
+    width = len(re.split(r"[\s,;]+", rows[first].strip(" ,;\t")))
+    names = [column_name(label) for label in find_labels(rows[:first], width)]
+    return any(map(is_energy, names)) and any(map(is_absorption, names))
+
+
+def _top(path: Path, head: bytes) -> tuple[list[str], int]:
+    """Lines of the beginning of a file, and which of them is the first of the table."""
+    rows = head.decode("latin-1").splitlines()
+    try:
+        return rows, first_row(path, rows)
+    except ReaderError:
+        with path.open("rb") as file:
+            longer = file.read(_HEADER)
+        if len(longer) <= len(head):
+            raise
+    rows = longer.decode("latin-1").splitlines()
+    return rows, first_row(path, rows)
+
+
+READER = table_reader("columns", (".xmu", ".nor", ".xas"), _sniff, read_columns)

@@ -1,0 +1,84 @@
+"""Which files a path, a folder, a pattern or a list of these means, and which bytes they hold."""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spectra.errors import ReaderError
+from spectra.readers.frame import list_readers
+from spectra.stack import InputFile
+
+_HEAD = 8192
+
+
+def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
+    """Files of a path, a folder of one kind, a glob pattern or a list of these.
+
+    Raises
+    ------
+    ReaderError
+        If something does not exist or a pattern matches nothing.
+    """
+    if not isinstance(source, str | Path):
+        items = list(source)
+        if not items:
+            raise ReaderError("files", "the list of files is empty")
+        return [path for item in items for path in find_files(item)]
+    path = Path(source)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return _folder(path)
+    if any(c in str(source) for c in "*?["):
+        matches = sorted((Path(m) for m in glob.glob(str(source), recursive=True)), key=_natural)
+        files = [m for m in matches if m.is_file()]
+        if files:
+            return files
+        raise ReaderError(source, "no file matches", remedy="check the folder and the pattern")
+    folder = path.parent
+    names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, 3)
+    hint = f"did you mean {', '.join(near)}?" if near else "check the path"
+    raise ReaderError(path, "no such file", remedy=hint)
+
+
+def _folder(path: Path) -> list[Path]:
+    files = [p for p in path.iterdir() if p.is_file() and not p.name.startswith(".")]
+    known = {e for reader in list_readers() for e in reader.extensions}
+    kinds = Counter(p.suffix.lower() for p in files if p.suffix.lower() in known)
+    if len(kinds) != 1:
+        seen = ", ".join(f"{n} {k}" for k, n in kinds.items()) or "no patterns"
+        raise ReaderError(
+            path,
+            f"the folder holds {seen}",
+            expected="patterns of one kind",
+            remedy="give a pattern such as '*.xye'",
+        )
+    (kind,) = kinds
+    return sorted((p for p in files if p.suffix.lower() == kind), key=_natural)
+
+
+def _natural(path: Path) -> list[Any]:
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", str(path))]
+
+
+def fingerprint(path: Path) -> InputFile:
+    """Path, SHA-256 and size of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return InputFile(str(path.resolve()), digest.hexdigest(), path.stat().st_size)
+
+
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file, by which readers tell formats."""
+    with path.open("rb") as file:
+        return file.read(_HEAD)

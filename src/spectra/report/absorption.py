@@ -1,0 +1,28 @@
+"""What a report shows of X-ray absorption: one section for each step that has its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spectra.report.edges import edge_section
+from spectra.report.mixtures import mixture_section
+from spectra.report.section import Section
+from spectra.report.select import same_frames
+from spectra.report.valences import valence_section
+from spectra.results import Record
+
+_MIXTURES = ("combination", "components", "resolution")
+
+
+def absorption_sections(record: Record) -> Iterator[Section]:
+    """Sections of the steps of a record, in their order."""
+    for step, results in record.steps.items():
+        stack = same_frames(record, results)
+        if results.table.name == "normalize" and stack is not None:
+            section = edge_section(step, stack, results)
+            if section is not None:
+                yield section
+        elif results.table.name == "valence":
+            yield valence_section(step, results)
+        elif results.table.name in _MIXTURES:
+            yield mixture_section(step, results)

@@ -1,0 +1,197 @@
+"""A plot told once, and drawn twice: on the page by plotly, for a journal by matplotlib."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.report.labels import slug
+from spectra.report.plotdata import BLUE, numbers, plain_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FloatArray = NDArray[np.float64]
+
+_MM = 1.0 / 25.4
+_PANEL = 85.0
+_HEIGHT = 68.0
+_DASHES = {"solid": "-", "dash": "--", "dot": ":"}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Points, a line, or a band in a plot.
+
+    Parameters
+    ----------
+    kind : {"points", "line", "band"}
+        A band fills between `y` and `high`.
+    x, y : array (n,)
+    high : array (n,), optional
+    x_stderr, y_stderr : array (n,), optional
+        Bars of one standard uncertainty.
+    name : str
+        In the legend; empty for none.
+    colour : str
+        As ``#rrggbb``.
+    hollow : array of bool (n,), optional
+        Points drawn open: those that are flagged.
+    texts : tuple of str
+        What stands beside a point when it is pointed at.
+    dash : {"solid", "dash", "dot"}
+    labelled : bool
+        Whether the texts are written beside the points.
+    """
+
+    kind: Literal["points", "line", "band"]
+    x: FloatArray
+    y: FloatArray
+    high: FloatArray | None = None
+    x_stderr: FloatArray | None = None
+    y_stderr: FloatArray | None = None
+    name: str = ""
+    colour: str = BLUE
+    hollow: NDArray[np.bool_] | None = None
+    texts: tuple[str, ...] = ()
+    dash: Literal["solid", "dash", "dot"] = "solid"
+    labelled: bool = False
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes: labels with units, marks in the order in which they are drawn."""
+
+    x_label: str
+    y_label: str
+    marks: tuple[Mark, ...]
+    title: str = ""
+    x_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Panels that belong side by side, and what must be known to read them."""
+
+    key: str
+    panels: tuple[Panel, ...]
+    note: str = ""
+
+
+def plotly_plots(drawing: Drawing) -> list[dict[str, Any]]:
+    """The panels as plain data for the page, one plot each."""
+    return [_plotly(f"{slug(drawing.key)}-{i}", panel) for i, panel in enumerate(drawing.panels)]
+
+
+def _plotly(key: str, panel: Panel) -> dict[str, Any]:
+    xaxis: dict[str, Any] = {"title": {"text": plain_text(panel.x_label)}}
+    if panel.x_range is not None:
+        xaxis["range"] = list(panel.x_range)
+    layout = {
+        "xaxis": xaxis,
+        "yaxis": {"title": {"text": plain_text(panel.y_label)}},
+        "title": {"text": plain_text(panel.title), "font": {"size": 13}, "x": 0.02},
+        "height": 380,
+        "showlegend": any(m.name for m in panel.marks),
+        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+    }
+    data = [trace for mark in panel.marks for trace in _traces(mark)]
+    alt = f"{panel.y_label} against {panel.x_label}"
+    return {"id": key, "alt": f"{panel.title}: {alt}".strip(": "), "data": data, "layout": layout}
+
+
+def _traces(mark: Mark) -> list[dict[str, Any]]:
+    common: dict[str, Any] = {
+        "x": numbers(mark.x, 8),
+        "name": plain_text(mark.name),
+        "showlegend": bool(mark.name),
+    }
+    if mark.kind == "band" and mark.high is not None:
+        edge = {**common, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+        fill = {"fill": "tonexty", "fillcolor": _rgba(mark.colour, 0.18)}
+        low = {**edge, "y": numbers(mark.y), "showlegend": False}
+        return [low, {**edge, "y": numbers(mark.high), **fill}]
+    trace = {**common, "y": numbers(mark.y)}
+    if mark.kind == "line":
+        line = {"color": mark.colour, "width": 1.3, "dash": mark.dash}
+        return [{**trace, "mode": "lines", "line": line}]
+    marker: dict[str, Any] = {"color": mark.colour, "size": 6}
+    if mark.hollow is not None and mark.hollow.any():
+        marker["symbol"] = ["circle-open" if h else "circle" for h in mark.hollow.tolist()]
+    trace |= {"mode": "markers+text" if mark.labelled else "markers", "marker": marker}
+    if mark.texts:
+        trace["text"] = [plain_text(t) for t in mark.texts]
+        trace["hovertemplate"] = "%{text}<br>%{x}<br>%{y}<extra></extra>"
+        trace["textposition"] = "top left"
+    for name, errors in (("error_x", mark.x_stderr), ("error_y", mark.y_stderr)):
+        if errors is not None and np.isfinite(errors).any():
+            bar = {"array": numbers(errors, 4), "thickness": 0.9, "width": 0}
+            trace[name] = {**bar, "color": _rgba(mark.colour, 0.45)}
+    return [trace]
+
+
+def _rgba(colour: str, share: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{share})"
+
+
+def journal_figure(drawing: Drawing, heading: str = "") -> Figure:
+    """The panels side by side as one figure."""
+    from matplotlib.figure import Figure as New
+
+    count = len(drawing.panels)
+    figure = New(figsize=(_PANEL * count * _MM, _HEIGHT * _MM), layout="constrained")
+    axes = figure.subplots(1, count, squeeze=False)[0]
+    for ax, panel in zip(axes, drawing.panels, strict=True):
+        for mark in panel.marks:
+            _draw(ax, mark)
+        ax.set(xlabel=_plain(panel.x_label), ylabel=_plain(panel.y_label))
+        ax.set_title(_plain(panel.title))
+        if panel.x_range is not None:
+            ax.set_xlim(*panel.x_range)
+        if any(m.name for m in panel.marks):
+            ax.legend(loc="best")
+    if heading:
+        figure.suptitle(_plain(heading), fontsize=7.5)
+    return figure
+
+
+def _draw(ax: Axes, mark: Mark) -> None:
+    label = _plain(mark.name) or None
+    if mark.kind == "band" and mark.high is not None:
+        ax.fill_between(mark.x, mark.y, mark.high, color=mark.colour, alpha=0.18, lw=0, label=label)
+        return
+    if mark.kind == "line":
+        ax.plot(mark.x, mark.y, _DASHES[mark.dash], color=mark.colour, lw=0.8, label=label)
+        return
+    hollow = np.zeros(len(mark.x), bool) if mark.hollow is None else mark.hollow
+    for part, face in ((~hollow, mark.colour), (hollow, "white")):
+        if part.any():
+            ax.errorbar(
+                mark.x[part],
+                mark.y[part],
+                xerr=None if mark.x_stderr is None else mark.x_stderr[part],
+                yerr=None if mark.y_stderr is None else mark.y_stderr[part],
+                fmt="o",
+                ms=2.8,
+                mfc=face,
+                mec=mark.colour,
+                mew=0.5,
+                ecolor=mark.colour,
+                elinewidth=0.6,
+                label=label,
+            )
+            label = None
+    if mark.labelled:
+        for x, y, text in zip(mark.x, mark.y, mark.texts, strict=True):
+            place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
+            ax.annotate(_plain(text), (x, y), (-3, 3), fontsize=6.5, **place)
+
+
+def _plain(text: str) -> str:
+    # A $ in a file's name is no mathematics.
+    return text.replace("$", r"\$")

@@ -1,0 +1,1 @@
+"""Corrections of absorption spectra: energies, glitches, steps, dead time, grids, repeats."""

@@ -1,0 +1,118 @@
+"""How many components a series has: Malinowski's errors, indicator and tests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import betainc
+
+FloatArray = NDArray[np.float64]
+
+_SIGNIFICANT = 0.05
+
+
+@dataclass(frozen=True)
+class Indicators:
+    """What eigenvalues say if the first n = 1 … c of them are of components.
+
+    Parameters
+    ----------
+    eigenvalue : array (c,)
+        Squares of the singular values, largest first.
+    variance : array (c,)
+        Cumulative share of the sum of squares.
+    real_error : array (c,)
+        RE, the noise left over; NaN at n = c.
+    imbedded_error : array (c,)
+        IE, the part of it that stays in the reproduced data.
+    indicator : array (c,)
+        IND, smallest at the number of components.
+    reduced_eigenvalue : array (c,)
+        REV, equal for those of noise alone.
+    significance : array (c,)
+        Probability of so large a REV among those of noise; NaN at n = c.
+    """
+
+    eigenvalue: FloatArray
+    variance: FloatArray
+    real_error: FloatArray
+    imbedded_error: FloatArray
+    indicator: FloatArray
+    reduced_eigenvalue: FloatArray
+    significance: FloatArray
+
+    def suggestions(self) -> dict[str, int]:
+        """Numbers of components: least ``ind``, first not significant by ``f_test``.
+
+        The tests suppose noise of one size that is independent from point to point; drifts,
+        misaligned energies and errors of normalisation count as components (A. Manceau, M.
+        Marcus and T. Lenoir, J. Synchrotron Rad. 21 (2014) 1140).
+        """
+        known = np.isfinite(self.indicator)
+        if not known.any():
+            return {"ind": 1, "f_test": 1}
+        least = int(np.argmin(np.where(known, self.indicator, np.inf))) + 1
+        noise = np.flatnonzero(~(self.significance < _SIGNIFICANT))
+        return {"ind": least, "f_test": max(int(noise[0]), 1)}
+
+    def within(self, noise: float, shape: tuple[int, int]) -> int:
+        """The fewest components that leave no more than a known noise.
+
+        The real error of r·(c−n) points itself scatters by 1/√(2r(c−n)) of the noise; three
+        times that is allowed.
+        """
+        left = max(shape) * np.maximum(min(shape) - np.arange(1, min(shape) + 1), 1)
+        limit = noise * (1.0 + 3.0 / np.sqrt(2.0 * left))
+        return int(np.flatnonzero(~(self.real_error > limit))[0]) + 1
+
+    def to_plain(self) -> dict[str, list[float | None]]:
+        """The arrays as lists, with None for NaN."""
+        return {
+            name: [float(v) if np.isfinite(v) else None for v in getattr(self, name).tolist()]
+            for name in self.__dataclass_fields__
+        }
+
+
+def indicators(eigenvalue: FloatArray, shape: tuple[int, int]) -> Indicators:
+    """Malinowski's figures for a matrix of spectra.
+
+    With r the larger and c the smaller dimension, λ_j the eigenvalues and n components:
+    RE = √(Σ_{j>n} λ_j / (r(c−n))), IE = RE·√(n/c), IND = RE/(c−n)² (E. R. Malinowski, Anal. Chem.
+    49 (1977) 606 and 612), REV_n = λ_n/((r−n+1)(c−n+1)), and the F-test of REV_n against all
+    smaller ones with 1 and c−n degrees of freedom (J. Chemom. 3 (1989) 49; 4 (1990) 102).
+
+    Parameters
+    ----------
+    eigenvalue : array (c,)
+    shape : (int, int)
+        Of the matrix.
+
+    Examples
+    --------
+    >>> found = indicators(np.array([100.0, 10.0, 0.011, 0.010, 0.009]), (50, 5))
+    >>> found.suggestions()
+    {'ind': 2, 'f_test': 2}
+    """
+    r, c = max(shape), min(shape)
+    value = np.maximum(eigenvalue[:c], 0.0)
+    n = np.arange(1, c + 1)
+    below = np.concatenate([np.cumsum(value[::-1])[::-1][1:], [0.0]])
+    freedom = (r - n + 1.0) * (c - n + 1.0)
+    room = np.concatenate([np.cumsum(freedom[::-1])[::-1][1:], [0.0]])
+    left = (c - n).astype(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        real = np.where(left > 0, np.sqrt(below / (r * left)), np.nan)
+        f = np.where(left > 0, (value / freedom) * room / below, np.nan)
+        # Tail of F with 1 and ν degrees of freedom.
+        tail = betainc(0.5 * np.maximum(left, 1.0), 0.5, left / (left + f))
+        return Indicators(
+            eigenvalue=value,
+            variance=np.cumsum(value) / value.sum(),
+            real_error=real,
+            imbedded_error=real * np.sqrt(n / c),
+            indicator=np.where(left > 0, real / np.maximum(left, 1.0) ** 2, np.nan),
+            reduced_eigenvalue=value / freedom,
+            significance=np.where(left > 0, np.where(np.isnan(tail), 0.0, tail), np.nan),
+        )

@@ -1,0 +1,230 @@
+"""`Valence`: from what an edge shows, against standards, to a valence with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from spectra.errors import ResultsError, SettingError
+from spectra.method import Method
+from spectra.reference import edge_set
+from spectra.results import Column, Results, Table
+from spectra.settings import setting
+from spectra.status import Status
+from spectra.xas.calibration import CURVES, Calibration, Standard
+
+FloatArray = NDArray[np.float64]
+
+_TABLES = ("preedge", "normalize")
+_COVERAGE = 0.95
+# Standards are themselves uncertain: only a sample that is this surely beyond them is flagged.
+_SURE = 2.0
+
+
+@dataclass(frozen=True)
+class ValencePlan:
+    """The calibration, and what to say of it."""
+
+    table: Table
+    calibration: Calibration
+    attrs: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Valence(Method):
+    """Valences of samples from an indicator and standards of known valence.
+
+    Applied to the results of `PreEdge` or `Normalize`. An indicator compares only with standards
+    that were measured and evaluated alike: same windows, resolution, and thickness. So the best
+    standards are frames of the same results, named by patterns.
+
+    The uncertainty of a valence has a part of its own, from the noise of the sample's spectrum,
+    and one that all samples share, from the standards (`Calibration`) and from `scatter`. In
+    differences between samples of one kind the shared part cancels.
+
+    Parameters
+    ----------
+    indicator : str
+        A column of the results, e.g. ``ratio`` (P/M), ``area``, ``centroid``, ``edge_half``.
+    standards : mapping, sequence or str
+        ``{"V2O5*": 5, "VO2*": 4}``: valences of frames by patterns of their names (frames of one
+        pattern are averaged); or dictionaries with ``name``, ``valence``, ``value``, ``stderr``
+        and, where it is known, ``valence_stderr``; or the name of a set in
+        ``reference_patterns/xanes``.
+    curve : {"line", "monotone", "segments"}
+        A straight line with the errors of both coordinates weighed; a smooth monotone curve
+        through all standards; or straight pieces between them. Only the line goes on beyond
+        the standards, and a valence out there is flagged.
+    scatter : float
+        Standard deviation by which compounds of one valence differ in the valence that the
+        curve gives them, because their ligands and distances differ. It is part of the
+        uncertainty of each standard and of each sample. Two standards cannot tell it; the
+        residuals of several about a line can.
+    """
+
+    name: ClassVar[str] = "xas.Valence"
+    block_size: ClassVar[int] = 65536
+
+    indicator: str = setting("ratio", "column that tells the valence")
+    standards: str | Mapping[str, float] | tuple[Mapping[str, Any], ...] = setting(
+        (), "frames and their valences, values, or the name of a set"
+    )
+    curve: str = setting("line", "curve of the calibration", within="line, monotone, segments")
+    scatter: float = setting(0.05, "scatter of compounds of one valence", within="0 or more")
+
+    def __post_init__(self) -> None:
+        if self.curve not in CURVES:
+            raise SettingError(f"{self.name}: curve = {self.curve!r}; expected {', '.join(CURVES)}")
+        if not self.scatter >= 0:
+            raise SettingError(f"{self.name}: scatter = {self.scatter!r}; expected 0 or more")
+        if not self.standards:
+            raise SettingError(
+                f"{self.name}: there are no standards; give valences of frames, e.g. "
+                'standards = {"V2O5*" = 5, "VO2*" = 4}'
+            )
+        if isinstance(self.standards, Mapping):
+            plain = {str(k): float(v) for k, v in self.standards.items()}
+            object.__setattr__(self, "standards", plain)
+        elif not isinstance(self.standards, str):
+            object.__setattr__(self, "standards", tuple(dict(s) for s in self.standards))
+
+    def prepare(self, source: Results) -> ValencePlan:
+        """Draw the calibration through the standards.
+
+        Raises
+        ------
+        ResultsError
+            If `source` holds no such indicator, or a standard is not among its frames.
+        SettingError
+            If the standards do not make a curve.
+        """
+        if not isinstance(source, Results) or source.table.name not in _TABLES:
+            raise ResultsError(f"{self.name} works on the results of xas.PreEdge or xas.Normalize")
+        column = source.table.column(self.indicator)
+        if column.dims or f"{self.indicator}_stderr" not in source.columns:
+            raise ResultsError(f"{self.name}: {self.indicator!r} is not one number with its error")
+        standards = self._standards(source)
+        try:
+            calibration = CURVES[self.curve](standards)
+        except SettingError as error:
+            raise SettingError(f"{self.name}: {error}") from None
+        attrs = {
+            "indicator": self.indicator,
+            "indicator_unit": column.unit,
+            "curve": self.curve,
+            "scatter": self.scatter,
+            "set": self.standards if isinstance(self.standards, str) else "",
+            "standards": [vars(s) for s in calibration.standards],
+            "chi2": calibration.chi2,
+            "dof": calibration.dof,
+            "title": source.attrs.get("title", ""),
+        }
+        return ValencePlan(_table(column), calibration, attrs)
+
+    def table(self, plan: ValencePlan) -> Table:
+        """Declare the table of valences."""
+        return plan.table
+
+    def fit(self, block: Results, plan: ValencePlan) -> Results:
+        """Read the valence of every frame of a block off the curve."""
+        value, stderr = block[self.indicator], block[f"{self.indicator}_stderr"]
+        good = block.ok() & np.isfinite(value) & np.isfinite(stderr)
+        value, stderr = np.where(good, value, np.nan), np.where(good, stderr, np.nan)
+        read = plan.calibration.read(value, stderr)
+        total = np.sqrt(read.own**2 + read.common**2 + self.scatter**2)
+        reach = float(ndtri(0.5 + 0.5 * _COVERAGE)) * total
+        columns = {
+            self.indicator: value,
+            f"{self.indicator}_stderr": stderr,
+            "valence": read.valence,
+            "valence_stderr": total,
+            "own_stderr": read.own,
+            "valence_low": read.valence - reach,
+            "valence_high": read.valence + reach,
+            "beyond": plan.calibration.beyond(read.valence),
+        }
+        status, messages = self._verdicts(block, columns, good, plan.calibration)
+        return Results(
+            table=plan.table,
+            columns=columns,
+            status=status,
+            messages=messages,
+            names=block.names,
+            variables=block.variables,
+            attrs=plan.attrs,
+        )
+
+    def _standards(self, source: Results) -> list[Standard]:
+        """The standards with their indicators, and `scatter` in their valences."""
+        if isinstance(self.standards, Mapping):
+            return [self._averaged(source, p, v) for p, v in self.standards.items()]
+        if isinstance(self.standards, str):
+            given: Sequence[Mapping[str, Any]] = edge_set(self.standards).standards(self.indicator)
+        else:
+            given = self.standards
+        out = []
+        for s in given:
+            if missing := [k for k in ("name", "valence", "value", "stderr") if k not in s]:
+                raise SettingError(f"{self.name}: a standard needs {', '.join(missing)}: {s}")
+            known = float(np.hypot(float(s.get("valence_stderr", 0.0)), self.scatter))
+            numbers = float(s["valence"]), known, float(s["value"]), float(s["stderr"])
+            out.append(Standard(str(s["name"]), *numbers))
+        return out
+
+    def _averaged(self, source: Results, pattern: str, valence: float) -> Standard:
+        """One standard from all good frames whose names fit a pattern."""
+        named = np.array([fnmatchcase(n, pattern) for n in source.names])
+        value, stderr = source[self.indicator], source[f"{self.indicator}_stderr"]
+        known = named & source.ok() & np.isfinite(value) & (stderr > 0)
+        if not known.any():
+            why = "no frame has such a name"
+            if named.any():
+                first = int(np.flatnonzero(named)[0])
+                why = f"{source.names[first]} has no {self.indicator}: {source.messages[first]}"
+            raise ResultsError(f"{self.name}: the standard {pattern!r} is not known: {why}")
+        weight = stderr[known] ** -2.0
+        mean = float(np.average(value[known], weights=weight))
+        return Standard(pattern, valence, self.scatter, mean, float(weight.sum() ** -0.5))
+
+    def _verdicts(
+        self,
+        block: Results,
+        columns: Mapping[str, FloatArray],
+        good: NDArray[np.bool_],
+        calibration: Calibration,
+    ) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+        """Status and message of every frame: what is beyond the standards is flagged."""
+        status, messages = block.status.copy(), list(block.messages)
+        low, high = calibration.valence.min(), calibration.valence.max()
+        span = f"the standards ({low:g} to {high:g})"
+        for i in np.flatnonzero(block.ok() & ~good).tolist():
+            status[i] = Status.LOST
+            messages[i] = "; ".join(filter(None, (messages[i], f"no {self.indicator}")))
+        for i in np.flatnonzero(good & np.isnan(columns["valence"])).tolist():
+            status[i] = Status.LOST
+            said = f"{self.indicator} = {columns[self.indicator][i]:.4g} is beyond {span}"
+            messages[i] = "; ".join(filter(None, (messages[i], said)))
+        far = columns["beyond"] > _SURE * columns["valence_stderr"]
+        for i in np.flatnonzero(good & far).tolist():
+            status[i] = Status.AT_BOUND
+            said = f"extrapolated by {columns['beyond'][i]:.2f} beyond {span}"
+            messages[i] = "; ".join(filter(None, (messages[i], said)))
+        return status, tuple(messages)
+
+
+def _table(indicator: Column) -> Table:
+    columns = (
+        indicator,
+        Column("valence", "", "valence of the element", stderr=True),
+        Column("own_stderr", "", "part of it from the noise of this frame alone"),
+        Column("valence_low", "", "lower end of the 95 % interval of the valence"),
+        Column("valence_high", "", "upper end of the 95 % interval of the valence"),
+        Column("beyond", "", "how far the valence lies outside those of the standards"),
+    )
+    return Table("valence", columns, default="valence")

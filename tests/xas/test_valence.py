@@ -1,0 +1,149 @@
+"""Valences from indicators: the curve, the interval, and what is beyond."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from tests.conformance import MethodConformance
+
+from spectra import Results, Status, xas
+from spectra.errors import ResultsError, SettingError
+from spectra.results import Column, Table
+
+TABLE = Table("preedge", (Column("ratio", "", "P/M", stderr=True),), default="ratio")
+STANDARDS = {"V2O5": 5.0, "VO2": 4.0, "V2O3": 3.0}
+
+
+def ratios(value, stderr, names=()):
+    value = np.asarray(value, dtype=float)
+    columns = {"ratio": value, "ratio_stderr": np.broadcast_to(stderr, value.shape).astype(float)}
+    names = names or tuple(f"sample {i}" for i in range(len(value)))
+    return Results(TABLE, columns, np.zeros(len(value), np.int8), names=tuple(names))
+
+
+def sequence(n, seed=0, sigma=0.003):
+    """Three standards on a line of 0.245 a valence, and samples from 3 to 5."""
+    rng = np.random.default_rng(seed)
+    true = np.concatenate([[5.0, 4.0, 3.0], rng.uniform(3.0, 5.0, n)])
+    value = 0.11 + 0.245 * (true - 3.0) + sigma * rng.normal(size=true.size)
+    names = ("V2O5", "VO2", "V2O3", *(f"sample {i}" for i in range(n)))
+    return true, ratios(value, sigma, names)
+
+
+class TestValence(MethodConformance):
+    without_uncertainty = frozenset({"own_stderr", "valence_low", "valence_high", "beyond"})
+    spoilt = (5, 11)
+
+    def make_method(self):
+        return xas.Valence(standards=STANDARDS)
+
+    def make_source(self):
+        return sequence(20)[1]
+
+    def spoil(self, source, frame, value):
+        status = source.status.copy()
+        status[frame] = Status.BAD_INPUT
+        columns = {k: v.copy() for k, v in source.columns.items()}
+        for v in columns.values():
+            v[frame] = value
+        return replace(source, columns=columns, status=status)
+
+
+@pytest.mark.parametrize("curve", ["line", "monotone", "segments"])
+def test_the_standards_come_back(curve):
+    method = xas.Valence(standards=STANDARDS, curve=curve, scatter=0.0)
+    source = ratios([0.6, 0.355, 0.11], 1e-3, tuple(STANDARDS))
+    results = method(source)
+    assert results["valence"] == pytest.approx([5.0, 4.0, 3.0], abs=1e-9)
+    assert results["own_stderr"][1] == pytest.approx(1e-3 / 0.245, rel=0.02)
+
+
+def test_pulls_and_coverage_with_the_standards_own_noise():
+    pulls, covered = [], []
+    for seed in range(300):
+        true, source = sequence(5, seed, sigma=0.01)
+        results = xas.Valence(standards=STANDARDS, scatter=0.0)(source)[3:]
+        pulls.append((results["valence"] - true[3:]) / results["valence_stderr"])
+        low, high = results["valence_low"], results["valence_high"]
+        covered.append((low <= true[3:]) & (true[3:] <= high))
+    assert np.mean(pulls) == pytest.approx(0.0, abs=0.08)
+    assert np.std(pulls) == pytest.approx(1.0, abs=0.06)
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_scatter_of_compounds_is_covered():
+    rng = np.random.default_rng(7)
+    covered = []
+    for _ in range(400):
+        true = np.array([5.0, 4.0, 3.0, *rng.uniform(3, 5, 3)])
+        shown = true + 0.1 * rng.normal(size=6)
+        value = 0.11 + 0.245 * (shown - 3) + 0.002 * rng.normal(size=6)
+        source = ratios(value, 0.002, (*STANDARDS, "a", "b", "c"))
+        results = xas.Valence(standards=STANDARDS, scatter=0.1)(source)[3:]
+        covered.append(np.abs(results["valence"] - true[3:]) <= 1.96 * results["valence_stderr"])
+    assert 0.93 <= np.mean(covered) <= 0.97
+
+
+def test_a_curve_bends_and_carries_the_noise_of_its_standards():
+    given = [
+        {"name": n, "valence": v, "value": i, "stderr": 0.01}
+        for n, v, i in (("a", 2, 0.05), ("b", 3, 0.1), ("c", 4, 0.3), ("d", 5, 0.7))
+    ]
+    where = np.array([0.07, 0.2, 0.5])
+    method = xas.Valence(standards=given, curve="monotone", scatter=0.0)
+    results = method(ratios(where, 0.004))
+    rng = np.random.default_rng(0)
+    tried = []
+    for _ in range(800):
+        moved = [{**g, "value": g["value"] + 0.001 * rng.normal(), "stderr": 0.001} for g in given]
+        again = xas.Valence(standards=moved, curve="monotone", scatter=0.0)
+        tried.append(again(ratios(where + 0.0004 * rng.normal(size=3), 0.0004))["valence"])
+    assert results["valence_stderr"] == pytest.approx(10 * np.std(tried, axis=0), rel=0.12)
+
+
+def test_beyond_the_standards_is_flagged():
+    source = ratios([0.6, 0.355, 0.11, 0.75, 0.9], 0.002, (*STANDARDS, "more", "far"))
+    line = xas.Valence(standards=STANDARDS)(source)
+    assert line.status.tolist() == [0, 0, 0, Status.AT_BOUND, Status.AT_BOUND]
+    assert "extrapolated by 1.2" in line.messages[4]
+    assert line["valence_stderr"][4] > line["valence_stderr"][0]
+    curve = xas.Valence(standards=STANDARDS, curve="segments")(source)
+    assert curve.status[3:].tolist() == [Status.LOST, Status.LOST]
+    assert np.isnan(curve["valence"][3:]).all()
+    assert "ratio = 0.9 is beyond the standards (3 to 5)" in curve.messages[4]
+
+
+def test_a_frame_without_indicator_has_no_valence():
+    source = ratios([0.6, 0.355, np.nan], 0.002, ("V2O5", "VO2", "flat"))
+    results = xas.Valence(standards={"V2O5": 5, "VO2": 4})(source)
+    assert results.status[2] == Status.LOST
+    assert results.messages[2] == "no ratio"
+    assert np.isnan(results["valence_low"][2])
+
+
+def test_standards_that_do_not_fit_widen_the_interval_or_are_refused():
+    source = ratios([0.6, 0.2, 0.11], 0.002, tuple(STANDARDS))
+    tight = xas.Valence(standards=STANDARDS, scatter=0.0)(source)
+    assert tight.attrs["chi2"] > 100
+    assert (tight["valence_stderr"] > 0.2).all()
+    folded = ratios([0.6, 0.1, 0.2], 0.002, tuple(STANDARDS))
+    with pytest.raises(SettingError, match="does not go one way"):
+        xas.Valence(standards=STANDARDS, curve="segments")(folded)
+
+
+def test_wrong_standards_are_named():
+    source = ratios([0.6, np.nan], 0.002, ("V2O5", "VO2"))
+    with pytest.raises(ResultsError, match=r"standard 'VO2' is not known: VO2 has no ratio"):
+        xas.Valence(standards={"V2O5": 5, "VO2": 4})(source)
+    with pytest.raises(ResultsError, match="no frame has such a name"):
+        xas.Valence(standards={"V2O5": 5, "VO": 2})(source)
+    with pytest.raises(SettingError, match="needs 2 standards"):
+        xas.Valence(standards={"V2O5": 5})(source)
+    with pytest.raises(SettingError, match="there are no standards"):
+        xas.Valence()
+    with pytest.raises(SettingError, match="no set of standards 'W'"):
+        xas.Valence(standards="W")(source)
+    with pytest.raises(ResultsError, match="has no column 'area'"):
+        xas.Valence(standards={"V2O5": 5}, indicator="area")(source)
