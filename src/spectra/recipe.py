@@ -181,15 +181,18 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
         if isinstance(extra.get("instrument"), str) and extra["instrument"]:
             extra["instrument"] = _file(extra["instrument"], folder, place, "instrument")
         methods[step.name] = _made(find_method, step.method, extra, place)
-    corrections = tuple(
-        _made(find_correction, c.correction, c.model_extra or {}, f"{where}, correction {i + 1}")
-        for i, c in enumerate(settings.correct)
-    )
+    corrections = []
+    for i, correction in enumerate(settings.correct):
+        place = f"{where}, correction {i + 1}"
+        extra = dict(correction.model_extra or {})
+        if isinstance(extra.get("standard"), str):
+            extra["standard"] = _file(extra["standard"], folder, place, "standard")
+        corrections.append(_made(find_correction, correction.correction, extra, place))
     if settings.electrochemistry is not None:
         for name in _listed(settings.electrochemistry.file):
             if not (folder / name).is_file():
                 raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
-    return Recipe(settings, folder, methods, corrections)
+    return Recipe(settings, folder, methods, tuple(corrections))
 
 
 def _made(

@@ -43,7 +43,8 @@ class OverAbsorption(Correction):
     which is solved for x at every point, exactly and not to first order in the fine structure,
     so XANES is served as well. An infinitely thick slab gives x = NA/(1 + A − N), the formula of
     Haskel's FLUO (D. Haskel, Argonne 1999) and of Larch's ``fluo_corr``. Coefficients are those
-    of Elam, Ravel and Sieber by xraydb, taken at the edge (as FLUO does), or at each energy.
+    of Elam, Ravel and Sieber by xraydb, taken at the edge (as FLUO does), or at each energy; Δμ
+    is that of the absorber alone, where Larch takes the difference of the whole sample's.
 
     Spectra must be normalised (quantity ``norm``; flattened, if coefficients are taken at each
     energy). Uncertainties are propagated by dx/dN; those of composition, thickness and angles
