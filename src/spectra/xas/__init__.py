@@ -14,16 +14,24 @@ if TYPE_CHECKING:
     from spectra.xas.calibrate.overabsorption import OverAbsorption as OverAbsorption
     from spectra.xas.calibrate.rebin import Rebin as Rebin
     from spectra.xas.calibrate.steps import RemoveSteps as RemoveSteps
+    from spectra.xas.curves import flattened as flattened
+    from spectra.xas.curves import normalized as normalized
+    from spectra.xas.normalize import Normalize as Normalize
+    from spectra.xas.preedge import PreEdge as PreEdge
 
 _LAZY = {
     "Align": "spectra.xas.calibrate.align",
     "Calibrate": "spectra.xas.calibrate.axis",
-    "Deglitch": "spectra.xas.calibrate.glitches",
-    "RemoveSteps": "spectra.xas.calibrate.steps",
     "DeadTime": "spectra.xas.calibrate.deadtime",
-    "Rebin": "spectra.xas.calibrate.rebin",
+    "Deglitch": "spectra.xas.calibrate.glitches",
     "Merge": "spectra.xas.calibrate.merge",
+    "Normalize": "spectra.xas.normalize",
     "OverAbsorption": "spectra.xas.calibrate.overabsorption",
+    "PreEdge": "spectra.xas.preedge",
+    "Rebin": "spectra.xas.calibrate.rebin",
+    "RemoveSteps": "spectra.xas.calibrate.steps",
+    "flattened": "spectra.xas.curves",
+    "normalized": "spectra.xas.curves",
 }
 
 __all__ = [
@@ -32,9 +40,13 @@ __all__ = [
     "DeadTime",
     "Deglitch",
     "Merge",
+    "Normalize",
     "OverAbsorption",
+    "PreEdge",
     "Rebin",
     "RemoveSteps",
+    "flattened",
+    "normalized",
 ]
 
 

@@ -13,9 +13,9 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from conformance import arrays_of
 from spectra import Stack, Status
 from spectra.engine import find_correction
-from conformance import arrays_of
 
 
 class CorrectionConformance:

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from corrections import CorrectionConformance
 from scipy.optimize import curve_fit
+from simulated_edges import E0, absorption, scan_energies, scans
 
 from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
 from spectra.fit.interpolate import find_weights, interpolate_errors, interpolate_rows
 from spectra.xas import Align, Calibrate
-from corrections import CorrectionConformance
-from simulated_edges import E0, absorption, scan_energies, scans
 
 
 class TestAlignConformance(CorrectionConformance):

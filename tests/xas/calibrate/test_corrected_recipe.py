@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 import pytest
+from simulated_edges import E0, absorption, scan_energies
 
 import spectra
-from simulated_edges import E0, absorption, scan_energies
 from spectra import Stack
 from spectra.errors import SettingError
 from spectra.nexus import write_file

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xraydb
-
 from corrections import CorrectionConformance
 from simulated_edges import absorption, scan_energies, scans
+
 from spectra import Stack, Status
-from spectra.errors import SettingError, StackError
-from spectra.xas import OverAbsorption
+from spectra.errors import SettingError
+from spectra.xas import Normalize, OverAbsorption, normalized
 from spectra.xas.calibrate.composition import absorption_at, absorption_of
 from spectra.xas.calibrate.overabsorption import emitted, solve_slab
 
@@ -112,6 +112,22 @@ class TestAgainstOthers:
         assert np.abs(theirs - chi).max() < 0.02 * np.abs(chi).max()
 
 
+class TestSpectraThatAreNotNormalised:
+    def test_they_are_by_the_settings_given(self):
+        source = scans(3, 1e-4)
+        signal = np.array(source.signal)
+        signal[1] = 1.0
+        source = replace(source, signal=signal)
+        normalize = {"e0": 8333.0, "post_edge": [50.0, None], "degree": 1}
+        correction = OverAbsorption(formula="NiO", normalize=normalize)
+        done = correction(source)
+        assert done.quantity == "norm"
+        assert done.status.tolist() == [Status.OK, Status.BAD_INPUT, Status.OK]
+        rows = source[[0, 2]]
+        ready = normalized(rows, Normalize.from_settings(normalize)(rows))
+        assert np.array_equal(done[[0, 2]].signal, correction(ready).signal)
+
+
 class TestNoise:
     def test_pulls(self):
         correction = OverAbsorption(**SLAB, thickness=20, density=6.7)
@@ -144,8 +160,6 @@ def test_what_does_not_fit_is_refused():
         OverAbsorption()
     with pytest.raises(SettingError, match="degrees above 0 to 90"):
         OverAbsorption(formula="NiO", angle_in=0)
-    with pytest.raises(StackError, match="holds mu, expected norm"):
-        OverAbsorption(formula="NiO")(scans(2))
     with pytest.raises(SettingError, match="no Ni; the absorber must be part of it"):
         OverAbsorption(formula="V2O5")(scans(2, quantity="norm"))
     with pytest.raises(SettingError, match="expected such as V2O5"):
