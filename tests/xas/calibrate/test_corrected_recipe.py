@@ -59,7 +59,7 @@ def folder(tmp_path):
 
 def test_spectra_run_corrects_and_keeps_the_record(folder):
     command = [sys.executable, "-m", "spectra", "run", str(folder / "recipe.toml")]
-    ran = subprocess.run(command, capture_output=True, text=True, cwd=folder.parent)
+    ran = subprocess.run(command, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     record = spectra.open(folder / "results.h5")
     stack = record.stack.load()

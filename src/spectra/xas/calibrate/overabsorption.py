@@ -50,9 +50,10 @@ class OverAbsorption(Correction):
     is that of the absorber alone, where Larch takes the difference of the whole sample's.
 
     Spectra that are not normalised (quantity ``norm``) are so by `Normalize` first, flattened if
-    coefficients are taken at each energy; the result is normalised. Uncertainties are propagated by dx/dN; those of composition, thickness and angles
-    are not known here. Where N is more than the sample can emit at all, the point becomes NaN
-    with a message: composition or normalisation are wrong there.
+    coefficients are taken at each energy; the result is normalised. Uncertainties are propagated
+    by dx/dN; those of composition, thickness and angles are not known here. Where N is more than
+    the sample can emit at all, the point becomes NaN with a message: composition or normalisation
+    are wrong there.
     """
 
     name: ClassVar[str] = "xas.OverAbsorption"
