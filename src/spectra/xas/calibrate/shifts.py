@@ -134,7 +134,7 @@ def _best_trial(
         # Only what a positive template explains counts: an edge is no edge upside down.
         positive = along[:, -1] * (basis[:, -1] @ template(energy + trial)) > 0
         explained[i] = np.where(positive, along[:, -1] ** 2, 0.0) + (along[:, :-1] ** 2).sum(axis=1)
-    return trials[np.argmax(explained, axis=0)].astype(float)
+    return np.asarray(trials[np.argmax(explained, axis=0)], dtype=float)
 
 
 def _columns(
@@ -157,7 +157,7 @@ def _normal(columns: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]
 
     Frames on which the columns are not independent get a matrix of NaN.
     """
-    weighted = np.swapaxes(columns * w[:, :, None] ** 2, 1, 2)
+    weighted: FloatArray = np.swapaxes(columns * w[:, :, None] ** 2, 1, 2)
     normal = weighted @ columns
     square = np.diagonal(normal, axis1=1, axis2=2)
     size = np.sqrt(np.where(square > 0, square, 1.0))
