@@ -21,7 +21,9 @@ IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 # Means that the largest step is taken between: from 10 to 50 eV on either side.
-_NEAR, _FAR, _BIN = 10.0, 50.0, 2.5
+_NEAR, _FAR, _BIN = 10.0, 50.0, 5.0
+# The half step is looked for so far below the place of the largest step.
+_DOWN = 30.0
 # Above the edge by this much a spectrum is beyond its half step.
 _BEYOND = 15.0
 # The derivative is searched from below the half step to above it.
@@ -63,13 +65,16 @@ def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
     total = np.zeros((len(y), len(starts) + 1))
     np.cumsum(sums / counts, axis=1, out=total[:, 1:])
     candidates, parts = _steps(centers)
-    below = (total[:, parts[1]] - total[:, parts[0]]) / (parts[1] - parts[0])
-    above = (total[:, parts[3]] - total[:, parts[2]]) / (parts[3] - parts[2])
+    a, b, c, d = (np.take(total, part, axis=1) for part in parts)
+    below = np.subtract(b, a, out=a)
+    below /= parts[1] - parts[0]
+    above = np.subtract(d, c, out=c)
+    above /= parts[3] - parts[2]
     rows = np.arange(len(y))
     best = (above - below).argmax(axis=1)
     low, high = below[rows, best], above[rows, best]
     level = 0.5 * (low + high)
-    first = np.searchsorted(x, candidates - _FAR)[best]
+    first = np.searchsorted(x, candidates - _DOWN)[best]
     last = np.searchsorted(x, candidates + _BEYOND)[best]
     begin, end = int(first.min(initial=0)), int(last.max(initial=1))
     index = np.arange(begin, end)
@@ -94,7 +99,8 @@ def _bins(x: FloatArray) -> tuple[IntArray, FloatArray]:
 
 def _steps(centers: FloatArray) -> tuple[FloatArray, tuple[IntArray, ...]]:
     """Energies between bins where a step may be, and the bins before and after each."""
-    inner = centers[1:-1] if len(centers) > 2 else centers
+    # Any energy within 10 eV of the edge sees the whole step: every other bin will do.
+    inner = centers[1:-1:2] if len(centers) > 2 else centers
     parts = [
         np.searchsorted(centers, inner - _FAR),
         np.searchsorted(centers, inner - _NEAR, side="right"),

@@ -56,7 +56,7 @@ def find_maxima(
     around: LocalPolynomials,
     noise: Noise,
     window: tuple[float, float],
-    up: float,
+    up: float | FloatArray,
 ) -> Maxima:
     """Find the highest maximum of each frame in a window.
 
@@ -76,7 +76,7 @@ def find_maxima(
         Of the same points.
     window : (low, high)
         Energies.
-    up : float
+    up : float or array (frames,)
         How far up the edge the window is, 0 to 1, where the noise is known on its two sides.
     """
     first = max(int(np.searchsorted(x, window[0])), around.reach)
@@ -144,24 +144,78 @@ def _reciprocal(
         Derivatives of c by the values.
     """
     rows = np.flatnonzero(which)
-    use = (weights[rows] != 0).any(axis=1)
-    part, own = t[rows], weights[rows]
+    whole = rows.size == len(which)
+    part, own, value = (v if whole else v[rows] for v in (t, weights, y))
+    start = c if whole else c[rows]
     span = np.abs(part).max(axis=1)
-    power = np.arange(c.shape[1])
-    q = np.einsum("fjw,fw->fj", own, use / np.where(use, _polynomials(c[rows], part), 1.0))
-    q *= span[:, None] ** power
-    scaled = part / span[:, None]
-    columns = scaled[:, None, :] ** power[:, None]
+    use = own[:, 0] != 0
+    smooth = _polynomials(start, part)
+    q = np.einsum("fjw,fw->fj", own, use / np.where(use, smooth, 1.0))
+    q *= span[:, None] ** np.arange(c.shape[1])
+    # Points first: sums over them are then sums of whole rows.
+    scaled = np.ascontiguousarray((part / span[:, None]).T)
+    value, unused = np.ascontiguousarray(value.T), np.ascontiguousarray(~use.T)
+    q = np.ascontiguousarray(q.T)
     for _ in range(_STEPS):
-        model = 1.0 / np.where(use, _polynomials(q, scaled), np.inf)
-        jacobian = -columns * (model**2)[:, None, :]
-        normal = np.einsum("fjw,fkw->fjk", jacobian, jacobian)
-        solved = np.linalg.solve(normal, jacobian)
-        q = q + np.einsum("fjw,fw->fj", solved, np.where(use, y[rows] - model, 0.0))
+        model = _horner_rows(q, scaled)
+        model[unused] = np.inf
+        np.reciprocal(model, out=model)
+        square = model**2
+        right = _moments((model - value) * square, scaled, len(q))
+        q += _solve(_moments(square**2, scaled, 2 * len(q) - 1), right[:, None])[:, 0]
+    normal = _moments(square**2, scaled, 2 * len(q) - 1)
+    sides = -square * scaled[None] ** np.arange(len(q))[:, None, None]
+    solved = _solve(normal, sides)
+    turn = span ** np.arange(len(q))[:, None]
     c, weights = c.copy(), weights.copy()
-    c[rows] = -q / span[:, None] ** power
-    weights[rows] = -solved / (span[:, None] ** power)[:, :, None]
+    c[rows] = -(q / turn).T
+    weights[rows] = -(solved / turn[:, None]).transpose(2, 0, 1)
     return c, weights
+
+
+def _horner_rows(coefficients: FloatArray, t: FloatArray) -> FloatArray:
+    """Polynomials (powers, frames) at t (points, frames)."""
+    total = np.repeat(coefficients[-1:], len(t), axis=0)
+    for row in coefficients[-2::-1]:
+        total *= t
+        total += row
+    return total
+
+
+def _moments(values: FloatArray, t: FloatArray, count: int) -> FloatArray:
+    """Sums of values·t^k over the points, (points, frames) to (count, frames)."""
+    out = np.empty((count, values.shape[1]))
+    term = values.copy()
+    for k in range(count):
+        if k:
+            term *= t
+        term.sum(axis=0, out=out[k])
+    return out
+
+
+def _solve(moments: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve equations with the matrices A_jk = moments_(j+k), for all frames at once.
+
+    Parameters
+    ----------
+    moments : array (2n − 1, frames)
+    right : array (n, sides, frames)
+    """
+    n = len(right)
+    a = np.array([moments[j : j + n] for j in range(n)])
+    b = right.copy()
+    # The matrices are positive definite: no pivoting is needed.
+    for k in range(n):
+        pivot = 1.0 / a[k, k]
+        for j in range(k + 1, n):
+            factor = a[j, k] * pivot
+            a[j, k:] -= factor * a[k, k:]
+            b[j] -= factor * b[k]
+    for k in range(n - 1, -1, -1):
+        for j in range(k + 1, n):
+            b[k] -= a[k, j] * b[j]
+        b[k] /= a[k, k]
+    return b
 
 
 def _derived(terms: FloatArray, order: int) -> FloatArray:

@@ -87,7 +87,7 @@ class Normalize(Method):
     """
 
     name: ClassVar[str] = "xas.Normalize"
-    block_size: ClassVar[int] = 256
+    block_size: ClassVar[int] = 1024
 
     e0: float | str = setting(
         "derivative", "edge energy, or how it is found", unit="eV", within=", ".join(DEFINITIONS)

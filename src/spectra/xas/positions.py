@@ -34,8 +34,10 @@ class Shape:
         First point of the part.
     x : array (points,)
     norm : array (frames, points)
-    scatter : array (frames, points)
-        Variance of `norm` from the points alone.
+    scatter : array (frames,)
+        Mean variance of `norm` from the points alone.
+    spacing : float
+        Distance of the points on the rise (eV).
     e0, step, step_variance : array (frames,)
     line_variance, line_step : array (frames,)
         Variance of the line at E0, and its covariance with the step.
@@ -45,6 +47,7 @@ class Shape:
     x: FloatArray
     norm: FloatArray
     scatter: FloatArray
+    spacing: float
     e0: FloatArray
     step: FloatArray
     step_variance: FloatArray
@@ -65,19 +68,32 @@ def edge_shape(
     begin = int(np.searchsorted(x, e0.min() - _BEFORE))
     end = int(np.searchsorted(x, e0.max() + _AFTER, side="right"))
     step, variance = edge_step(lines, scale, at, np.zeros(len(e0)))
-    norm = (y[:, begin:end] - line_at(lines, scale, begin, end)) / step[:, None]
-    if noise.points is not None:
-        scatter = noise.points[:, begin:end] / (step**2)[:, None]
-    else:
-        up = np.clip(norm, 0.0, 1.0)
-        scatter = up * (noise.after - noise.before)[:, None]
-        scatter += noise.before[:, None]
-        scatter /= (step**2)[:, None]
+    norm = line_at(lines, scale, begin, end)
+    np.subtract(y[:, begin:end], norm, out=norm)
+    norm /= step[:, None]
+    scatter = noise.mean(begin, end) / step**2
     powers = scale.powers(e0, 2)
     line = lines.covariance[:, :2, :2]
     of_line = (powers[:, :, None] * line * powers[:, None, :]).sum(axis=(1, 2))
     across = (powers * step_with_line(lines, scale, at)).sum(axis=1)
-    return Shape(begin, x[begin:end], norm, scatter, e0, step, variance, of_line, across)
+    return Shape(
+        begin,
+        x[begin:end],
+        norm,
+        scatter,
+        _spacing(x[begin:end]),
+        e0,
+        step,
+        variance,
+        of_line,
+        across,
+    )
+
+
+def _spacing(x: FloatArray) -> float:
+    """Smallest typical distance of points: the edge is measured densest."""
+    steps = np.diff(x)
+    return float(np.quantile(steps, 0.25)) if steps.size else 0.0
 
 
 def half_step(
@@ -130,10 +146,13 @@ def _power(scale: Scale, lines: Lines, energy: FloatArray) -> FloatArray:
 
 def _running(x: FloatArray, values: FloatArray) -> FloatArray:
     """Integrals from the first point to each, by trapezia."""
-    total = np.zeros_like(values)
-    pieces = 0.5 * np.diff(x) * (values[:, 1:] + values[:, :-1])
-    np.cumsum(pieces, axis=1, out=total[:, 1:])
-    return total
+    steps = np.diff(x)
+    width = 0.5 * (np.append(steps, 0.0) + np.append(0.0, steps))
+    total = values * width
+    np.cumsum(total, axis=1, out=total)
+    # A sum to a point has half a step too much of its value.
+    total -= (0.5 * np.append(steps, 0.0)) * values
+    return np.asarray(total)
 
 
 def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -158,17 +177,18 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     share = np.clip((_UPPER - low) / rise, 0.0, 1.0)
     width = x[k] - x[k - 1]
     end = x[k - 1] + share * width
-    over_lower = np.clip(norm, _LOWER, _UPPER) - _LOWER
+    over_lower = np.minimum(norm, _UPPER)
+    over_lower -= _LOWER
+    np.maximum(over_lower, 0.0, out=over_lower)
     area = _running(x, over_lower)[rows, k - 1]
     last = over_lower[rows, k - 1]
     area += share * width * (last + 0.5 * share * (_UPPER - _LOWER - last))
     energy = end - area / (_UPPER - _LOWER)
 
-    inside = (norm > _LOWER) & (norm < _UPPER) & (index < k[:, None])
-    step = np.gradient(x) if len(x) > 1 else np.ones_like(x)
-    length = (inside * step).sum(axis=1)
-    own = (inside * shape.scatter * step**2).sum(axis=1)
-    variance = own + shape.of_lines(length, (inside * norm * step).sum(axis=1))
+    count = np.count_nonzero((over_lower > 0) & (index < k[:, None]), axis=1)
+    length = count * shape.spacing
+    variance = shape.scatter * length * shape.spacing
+    variance = variance + shape.of_lines(length, area + _LOWER * length)
     variance = variance / (_UPPER - _LOWER) ** 2
     return np.where(found, energy, np.nan), np.where(found, variance, np.nan)
 
@@ -188,11 +208,11 @@ def first_moment(
     """
     x, norm = shape.x, shape.norm
     rows, index = np.arange(len(norm)), np.arange(norm.shape[1])
-    use = (index >= point[:, None]) & (x <= (shape.e0 + _AFTER)[:, None])
-    k = np.where(use, norm, -np.inf).argmax(axis=1)
-    found = (k > 0) & (k < norm.shape[1] - 1)
-    after = np.minimum(k + 1, norm.shape[1] - 1)
-    found &= use[rows, after] & (norm[rows, k] > 0)
+    # Below the half step nothing is higher than beyond it, but perhaps a strong pre-edge peak.
+    begin, end = int(point.min(initial=0)), norm.shape[1]
+    k = begin + np.where(index[begin:] >= point[:, None], norm[:, begin:], -np.inf).argmax(axis=1)
+    found = (k > 0) & (k < end - 1) & (norm[rows, k] > 0)
+    found &= x[np.minimum(k + 1, end - 1)] <= shape.e0 + _AFTER
     start = np.searchsorted(x, shape.e0 - _BEFORE)
     running = _running(x, norm)
     area = running[rows, k] - running[rows, np.minimum(start, norm.shape[1] - 1)]
@@ -201,9 +221,7 @@ def first_moment(
     top_variance = top_variance / shape.step**2
     top = np.where(found, norm[rows, k], 1.0)
     energy = x[k] - area / top
-    step = np.gradient(x) if len(x) > 1 else np.ones_like(x)
-    inside = (index >= start[:, None]) & (index < k[:, None])
-    own = (inside * shape.scatter * step**2).sum(axis=1) + (area / top) ** 2 * top_variance
     length = x[k] - shape.e0 + _BEFORE
+    own = shape.scatter * length * shape.spacing + (area / top) ** 2 * top_variance
     variance = own + shape.of_lines(length - area / top, np.zeros(len(norm)))
     return np.where(found, energy, np.nan), np.where(found, variance / top**2, np.nan)
