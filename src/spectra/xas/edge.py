@@ -21,7 +21,8 @@ IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 # Means that the largest step is taken between: from 10 to 50 eV on either side.
-_NEAR, _FAR, _BIN = 10.0, 50.0, 5.0
+_NEAR, _FAR, _APART = 10.0, 50.0, 8.0
+_COARSE = 150
 # The half step is looked for so far below the place of the largest step.
 _DOWN = 30.0
 # Above the edge by this much a spectrum is beyond its half step.
@@ -59,11 +60,11 @@ def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
     y : array (frames, points)
         Finite.
     """
-    starts, centers = _bins(x)
-    counts = np.diff(starts, append=len(x))
-    sums = np.add.reduceat(y, starts, axis=1)
-    total = np.zeros((len(y), len(starts) + 1))
-    np.cumsum(sums / counts, axis=1, out=total[:, 1:])
+    # Some hundred points tell where the largest step is.
+    stride = max(1, len(x) // _COARSE)
+    centers = x[::stride]
+    total = np.zeros((len(y), len(centers) + 1))
+    np.cumsum(y[:, ::stride], axis=1, out=total[:, 1:])
     candidates, parts = _steps(centers)
     a, b, c, d = (np.take(total, part, axis=1) for part in parts)
     below = np.subtract(b, a, out=a)
@@ -89,18 +90,10 @@ def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
     return MainEdge(half, x[half - 1] + part * (x[half] - x[half - 1]), low, high)
 
 
-def _bins(x: FloatArray) -> tuple[IntArray, FloatArray]:
-    """First points of bins of about equal width, and the bins' mean energies."""
-    number = np.floor((x - x[0]) / _BIN).astype(np.intp)
-    starts = np.flatnonzero(np.diff(number, prepend=-1))
-    counts = np.diff(starts, append=len(x))
-    return starts, np.add.reduceat(x, starts) / counts
-
-
 def _steps(centers: FloatArray) -> tuple[FloatArray, tuple[IntArray, ...]]:
-    """Energies between bins where a step may be, and the bins before and after each."""
-    # Any energy within 10 eV of the edge sees the whole step: every other bin will do.
-    inner = centers[1:-1:2] if len(centers) > 2 else centers
+    """Energies where a step may be, and the ranges of points before and after each."""
+    # Any energy within 10 eV of the edge sees the whole step: some in between will do.
+    inner = np.arange(centers[0] + _APART, centers[-1], _APART)
     parts = [
         np.searchsorted(centers, inner - _FAR),
         np.searchsorted(centers, inner - _NEAR, side="right"),

@@ -117,13 +117,14 @@ def scatter_variance(x: FloatArray, y: FloatArray, edge: IntArray) -> tuple[Floa
 
 def _side(residual: FloatArray, use: NDArray[np.bool_]) -> FloatArray:
     """Variance from some of the differences of each frame; NaN if too few."""
-    count = use.sum(axis=1)
+    count = np.count_nonzero(use, axis=1)
     size = np.abs(residual)
     size *= use
     width = np.sqrt(size).sum(axis=1) / np.maximum(count, 1)
     limit = (_CUT / _ROOT_NORMAL**2) * width**2
-    use = use & (size <= limit[:, None])
-    mean = np.einsum("fp,fp->f", size * use, size) / np.maximum(use.sum(axis=1), 1)
+    near = size <= limit[:, None]
+    size *= near
+    mean = np.einsum("fp,fp->f", size, size) / np.maximum(np.count_nonzero(use & near, axis=1), 1)
     return np.where(count >= _FEWEST, mean / _CUT_MOMENT, np.nan)
 
 

@@ -144,15 +144,21 @@ def _power(scale: Scale, lines: Lines, energy: FloatArray) -> FloatArray:
     return np.asarray((energy / scale.origin) ** lines.exponent)
 
 
-def _running(x: FloatArray, values: FloatArray) -> FloatArray:
-    """Integrals from the first point to each, by trapezia."""
-    steps = np.diff(x)
-    width = 0.5 * (np.append(steps, 0.0) + np.append(0.0, steps))
-    total = values * width
-    np.cumsum(total, axis=1, out=total)
-    # A sum to a point has half a step too much of its value.
-    total -= (0.5 * np.append(steps, 0.0)) * values
-    return np.asarray(total)
+def _integrals(x: FloatArray, values: FloatArray, start: IntArray, k: IntArray) -> FloatArray:
+    """Integrals of each frame from point `start` to point `k`, by trapezia; k ≥ start."""
+    steps, index = np.diff(x), np.arange(len(x))
+    after, before = np.append(steps, 0.0), np.append(0.0, steps)
+    begin, end = int(start.min(initial=0)), int(k.max(initial=0)) + 1
+    part = index[begin:end]
+    use = (part >= start[:, None]) & (part <= k[:, None])
+    total = np.einsum(
+        "fp,fp,p->f", values[:, begin:end], use.astype(float), 0.5 * (after + before)[begin:end]
+    )
+    rows = np.arange(len(values))
+    # The two ends have half a step too much.
+    return np.asarray(
+        total - 0.5 * (before[start] * values[rows, start] + after[k] * values[rows, k])
+    )
 
 
 def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -180,7 +186,7 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     over_lower = np.minimum(norm, _UPPER)
     over_lower -= _LOWER
     np.maximum(over_lower, 0.0, out=over_lower)
-    area = _running(x, over_lower)[rows, k - 1]
+    area = _integrals(x, over_lower, np.zeros_like(k), k - 1)
     last = over_lower[rows, k - 1]
     area += share * width * (last + 0.5 * share * (_UPPER - _LOWER - last))
     energy = end - area / (_UPPER - _LOWER)
@@ -214,8 +220,7 @@ def first_moment(
     found = (k > 0) & (k < end - 1) & (norm[rows, k] > 0)
     found &= x[np.minimum(k + 1, end - 1)] <= shape.e0 + _AFTER
     start = np.searchsorted(x, shape.e0 - _BEFORE)
-    running = _running(x, norm)
-    area = running[rows, k] - running[rows, np.minimum(start, norm.shape[1] - 1)]
+    area = _integrals(x, norm, np.minimum(start, k), k)
     _, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
     top_variance = (weights[:, 0] ** 2 * noise.near(near, 1.0)).sum(axis=1)
     top_variance = top_variance / shape.step**2
