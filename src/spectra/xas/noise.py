@@ -52,12 +52,6 @@ class Noise:
             return np.asarray(level[:, None] * weights.sum(axis=1))
         return weighted_sums(self.points[:, first : first + weights.shape[1]], weights)
 
-    def mean(self, first: int, last: int) -> FloatArray:
-        """Mean variance of points `first` to `last`, which lie about the edge: (rows,)."""
-        if self.points is None:
-            return 0.5 * (self.before + self.after)
-        return np.asarray(self.points[:, first:last].mean(axis=1))
-
     def near(self, index: IntArray, up: float | FloatArray) -> FloatArray:
         """Variances at points (rows, k), which are `up` (0 to 1) of the edge."""
         if self.points is not None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from spectra.xas.lines import Lines, edge_step, line_at, step_with_line
 from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale
+from spectra.xas.polynomials import Scale, weighted_sums
+from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -22,6 +23,7 @@ _BEYOND = 15.0
 # (2003) 562.
 _LOWER, _UPPER = 0.15, 1.0
 _NEWTON = 4
+_RUN, _SIDE = 64, 8
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Shape:
     norm : array (frames, points)
     scatter : array (frames,)
         Mean variance of `norm` from the points alone.
-    spacing : float
-        Distance of the points on the rise (eV).
+    spacing : array (frames,)
+        Distance of the points about E0 (eV).
     e0, step, step_variance : array (frames,)
     line_variance, line_step : array (frames,)
         Variance of the line at E0, and its covariance with the step.
@@ -47,7 +49,7 @@ class Shape:
     x: FloatArray
     norm: FloatArray
     scatter: FloatArray
-    spacing: float
+    spacing: FloatArray
     e0: FloatArray
     step: FloatArray
     step_variance: FloatArray
@@ -65,13 +67,19 @@ def edge_shape(
 ) -> Shape:
     """Normalise the rising edge of each frame; `at` is where the step is taken (frames,)."""
     x = scale.x
-    begin = int(np.searchsorted(x, e0.min() - _BEFORE))
-    end = int(np.searchsorted(x, e0.max() + _AFTER, side="right"))
+    # Whole runs of points from the first on: sums over them are then of the same bits whatever
+    # frames stand beside.
+    begin = int(np.searchsorted(x, e0.min() - _BEFORE)) // _RUN * _RUN
+    end = -(-int(np.searchsorted(x, e0.max() + _AFTER, side="right")) // _RUN) * _RUN
+    end = min(end, len(x))
     step, variance = edge_step(lines, scale, at, np.zeros(len(e0)))
     norm = line_at(lines, scale, begin, end)
     np.subtract(y[:, begin:end], norm, out=norm)
     norm /= step[:, None]
-    scatter = noise.mean(begin, end) / step**2
+    near = index_nearest(x, e0)[:, None] + np.arange(-_SIDE, _SIDE + 1)
+    near = np.clip(near, 0, len(x) - 1)
+    scatter = noise.near(near, 0.5).mean(axis=1) / step**2
+    spacing = (x[near[:, -1]] - x[near[:, 0]]) / np.maximum(near[:, -1] - near[:, 0], 1)
     powers = scale.powers(e0, 2)
     line = lines.covariance[:, :2, :2]
     of_line = (powers[:, :, None] * line * powers[:, None, :]).sum(axis=(1, 2))
@@ -81,19 +89,13 @@ def edge_shape(
         x[begin:end],
         norm,
         scatter,
-        _spacing(x[begin:end]),
+        spacing,
         e0,
         step,
         variance,
         of_line,
         across,
     )
-
-
-def _spacing(x: FloatArray) -> float:
-    """Smallest typical distance of points: the edge is measured densest."""
-    steps = np.diff(x)
-    return float(np.quantile(steps, 0.25)) if steps.size else 0.0
 
 
 def half_step(
@@ -148,12 +150,8 @@ def _integrals(x: FloatArray, values: FloatArray, start: IntArray, k: IntArray) 
     """Integrals of each frame from point `start` to point `k`, by trapezia; k ≥ start."""
     steps, index = np.diff(x), np.arange(len(x))
     after, before = np.append(steps, 0.0), np.append(0.0, steps)
-    begin, end = int(start.min(initial=0)), int(k.max(initial=0)) + 1
-    part = index[begin:end]
-    use = (part >= start[:, None]) & (part <= k[:, None])
-    total = np.einsum(
-        "fp,fp,p->f", values[:, begin:end], use.astype(float), 0.5 * (after + before)[begin:end]
-    )
+    use = (index >= start[:, None]) & (index <= k[:, None])
+    total = weighted_sums(values * use, 0.5 * (after + before)[None])[:, 0]
     rows = np.arange(len(values))
     # The two ends have half a step too much.
     return np.asarray(
@@ -221,10 +219,12 @@ def first_moment(
     found &= x[np.minimum(k + 1, end - 1)] <= shape.e0 + _AFTER
     start = np.searchsorted(x, shape.e0 - _BEFORE)
     area = _integrals(x, norm, np.minimum(start, k), k)
-    _, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
+    smooth, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
     top_variance = (weights[:, 0] ** 2 * noise.near(near, 1.0)).sum(axis=1)
     top_variance = top_variance / shape.step**2
-    top = np.where(found, norm[rows, k], 1.0)
+    # The highest point alone is biased upwards by the noise.
+    rise = (smooth[:, 0] - y[rows, near[:, cubics.reach]]) / shape.step
+    top = np.where(found, norm[rows, k] + rise, 1.0)
     energy = x[k] - area / top
     length = x[k] - shape.e0 + _BEFORE
     own = shape.scatter * length * shape.spacing + (area / top) ** 2 * top_variance
