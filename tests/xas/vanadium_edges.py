@@ -41,7 +41,9 @@ def absorption(energy: np.ndarray, valence: np.ndarray) -> np.ndarray:
     v = np.asarray(valence, dtype=float)[:, None]
     x = np.atleast_2d(energy)
     edge = 5477.5 + 2.2 * (v - 3.0)
-    rise = 0.5 + 0.35 * erf((x - edge) / 3.0) / 1.0 * 0.8 + 0.44 * np.arctan((x - edge) / 2.0) / np.pi
+    rise = (
+        0.5 + 0.35 * erf((x - edge) / 3.0) / 1.0 * 0.8 + 0.44 * np.arctan((x - edge) / 2.0) / np.pi
+    )
     white = (0.45 - 0.1 * (v - 3.0)) * np.exp(-(((x - edge - 10.0) / 4.5) ** 2))
     shoulder = 0.12 * np.exp(-(((x - edge - 22.0) / 6.0) ** 2))
     height = 0.06 + 0.26 * (v - 3.0)
@@ -114,10 +116,7 @@ def operando_series(
     passed = rng.poisson(through) + electronic * beam * rng.standard_normal(true.shape)
     mu = np.log(incident / passed)
     errors = np.sqrt(
-        1.0 / beam
-        + electronic**2
-        + 1.0 / through
-        + (electronic * beam / through) ** 2
+        1.0 / beam + electronic**2 + 1.0 / through + (electronic * beam / through) ** 2
     )
     stack = Stack.from_arrays(
         x,
