@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 _Step = tuple[int, int, float, float]
 
 _POINTS = 12
-_AT_ONCE = 1 << 19
+_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
