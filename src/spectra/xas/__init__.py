@@ -6,25 +6,40 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spectra.xas.curves import flattened as flattened
+    from spectra.xas.curves import normalized as normalized
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
     from spectra.xas.mixture.components import PrincipalComponents as PrincipalComponents
     from spectra.xas.mixture.components import component_spectra as component_spectra
     from spectra.xas.mixture.resolution import CurveResolution as CurveResolution
+    from spectra.xas.normalize import Normalize as Normalize
+    from spectra.xas.preedge import PreEdge as PreEdge
+    from spectra.xas.soft import SoftEdge as SoftEdge
 
-_LAZY: dict[str, str] = {
+_LAZY = {
     "CurveResolution": "spectra.xas.mixture.resolution",
-    "rotational_bands": "spectra.xas.mixture.ambiguity",
     "LinearCombination": "spectra.xas.mixture.combination",
+    "Normalize": "spectra.xas.normalize",
+    "PreEdge": "spectra.xas.preedge",
     "PrincipalComponents": "spectra.xas.mixture.components",
+    "SoftEdge": "spectra.xas.soft",
     "component_spectra": "spectra.xas.mixture.components",
+    "flattened": "spectra.xas.curves",
+    "normalized": "spectra.xas.curves",
+    "rotational_bands": "spectra.xas.mixture.ambiguity",
 }
 
 __all__ = [
     "CurveResolution",
     "LinearCombination",
+    "Normalize",
+    "PreEdge",
     "PrincipalComponents",
+    "SoftEdge",
     "component_spectra",
+    "flattened",
+    "normalized",
     "rotational_bands",
 ]
 

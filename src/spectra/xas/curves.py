@@ -1,0 +1,162 @@
+"""Normalised and flattened spectra, from a stack and what `Normalize` found for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import ResultsError
+from spectra.fit.uncertainty import point_sigma
+from spectra.results import Results
+from spectra.stack import Stack
+from spectra.status import Status
+from spectra.xas.lines import Lines, line_at
+from spectra.xas.polynomials import Scale, evaluate
+from spectra.xas.ranges import index_nearest
+
+FloatArray = NDArray[np.float64]
+
+_ROWS = 128
+
+
+def normalized(stack: Stack, results: Results) -> Stack:
+    """Absorption less the line before the edge, over the edge step.
+
+    Parameters
+    ----------
+    stack : Stack
+        Of absorption, frames × points over energy.
+    results : Results
+        Of `Normalize` on this stack.
+
+    Returns
+    -------
+    Stack
+        With the quantity ``norm``. Frames without a result are NaN and carry its status and
+        message. Uncertainties are there if those of the stack are known (``given`` or
+        ``counts``); they hold the points', the line's and the edge step's. The last two are
+        common to the points of a spectrum.
+
+    Raises
+    ------
+    ResultsError
+        If the results are not those of `Normalize` on this stack.
+    """
+    return _curves(stack, results, flat=False)
+
+
+def flattened(stack: Stack, results: Results) -> Stack:
+    """Normalised absorption with the slope and curvature after the edge taken out.
+
+    From E0 on, what the polynomial after the edge differs from its value at E0 is subtracted.
+    Parameters, returns and raises as in `normalized`.
+    """
+    return _curves(stack, results, flat=True)
+
+
+def _curves(stack: Stack, results: Results, *, flat: bool) -> Stack:
+    scale = _checked_scale(stack, results)
+    y = np.asarray(stack.signal[:], dtype=float)
+    curves = np.empty_like(y)
+    errors = None
+    if stack.noise != "unknown":
+        given = None if stack.errors is None else np.asarray(stack.errors[:], dtype=float)
+        errors = point_sigma(y, given, stack.noise)
+    for start in range(0, len(y), _ROWS):
+        rows = slice(start, start + _ROWS)
+        _fill(scale, y[rows], results, rows, curves[rows], flat=flat)
+        if errors is not None:
+            _propagate(scale, curves[rows], results, rows, errors[rows], flat=flat)
+    status = np.where(stack.status == Status.OK, results.status, stack.status).astype(np.int8)
+    return replace(
+        stack,
+        signal=curves,
+        errors=errors,
+        noise="unknown" if errors is None else "given",
+        quantity="norm",
+        status=status,
+        messages=results.messages,
+    )
+
+
+def _checked_scale(stack: Stack, results: Results) -> Scale:
+    """The scale of the results' polynomials, which must be the stack's."""
+    if results.table.name != "normalize":
+        raise ResultsError(f"a table {results.table.name!r} is not one of xas.Normalize")
+    if len(results) != len(stack):
+        raise ResultsError(f"{len(results)} rows of results for {len(stack)} frames")
+    scale = Scale.of(stack.x)
+    found = (results.attrs["origin"], results.attrs["scale"])
+    if found != (scale.origin, scale.scale):
+        raise ResultsError(
+            f"the results are of an axis about {found[0]:g} ± {found[1]:g} eV, the stack's is "
+            f"about {scale.origin:g} ± {scale.scale:g} eV: give the stack that was normalised"
+        )
+    return scale
+
+
+def _some(results: Results, rows: slice) -> Lines:
+    names = ("line", "polynomial", "lines_cov", "exponent")
+    return Lines(*(results[name][rows] for name in names))
+
+
+def _fill(
+    scale: Scale, y: FloatArray, results: Results, rows: slice, out: FloatArray, *, flat: bool
+) -> None:
+    """Write the curves of some frames."""
+    lines = _some(results, rows)
+    step = results["edge_step"][rows, None]
+    np.subtract(y, line_at(lines, scale, 0, len(scale.x)), out=out)
+    out /= step
+    at = results["step_energy"][rows]
+    known = np.isfinite(at)
+    if not flat or not known.any():
+        return
+    edge = index_nearest(scale.x, np.where(known, at, scale.x[-1]))
+    begin = int(edge.min())
+    # The slope of the polynomial alone: its constant drops out.
+    bend = lines.post.copy()
+    bend[:, 0] = 0.0
+    bend /= step
+    bend[:, 0] = -_evaluate_at(bend, scale.at(np.where(known, at, scale.origin)))
+    curve = evaluate(bend, scale.u[begin:])
+    late = int(edge.max()) - begin
+    curve[:, :late][np.arange(begin, begin + late) < edge[:, None]] = 0.0
+    out[:, begin:] -= curve
+
+
+def _evaluate_at(coefficients: FloatArray, u: FloatArray) -> FloatArray:
+    """Polynomials (rows, powers) each at its own u (rows,)."""
+    total = coefficients[:, -1].copy()
+    for column in coefficients.T[-2::-1]:
+        total = total * u + column
+    return total
+
+
+def _propagate(
+    scale: Scale, norm: FloatArray, results: Results, rows: slice, sigma: FloatArray, *, flat: bool
+) -> None:
+    """Turn uncertainties of the points (frames, points) into those of the curves.
+
+    n = (μ − pre)/Δ has dn = (dμ − dpre − n dΔ)/Δ, and the flattened curve, beyond E0, less
+    (post(E) − post(E0))/Δ with its own uncertainty and all covariances.
+    """
+    step = results["edge_step"][rows]
+    covariance = results["lines_cov"][rows]
+    at = results["step_energy"][rows]
+    powers = covariance.shape[1] - 2
+    at_step = scale.powers(np.where(np.isfinite(at), at, scale.origin), powers)
+    basis = scale.powers(scale.x, powers)
+    gradient = np.zeros((*norm.shape, covariance.shape[1]))
+    exponent = results["exponent"][rows].astype(float)[:, None]
+    victoreen = (scale.x / scale.origin) ** np.where(exponent >= 0, -exponent, 0.0)
+    gradient[..., :2] = victoreen[..., None] * scale.powers(scale.x, 2)
+    if flat:
+        bend = (basis - at_step[:, None]) * (scale.x >= at[:, None])[..., None]
+        gradient[..., 2:] = bend
+    gradient[..., 2:] += norm[..., None] * at_step[:, None]
+    common = np.einsum("fpi,fij,fpj->fp", gradient, covariance, gradient, optimize=True)
+    np.sqrt(sigma**2 + common, out=sigma)
+    sigma /= step[:, None]

@@ -1,0 +1,114 @@
+"""Which frames can be worked on, and together: those with the same measured points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import StackError
+from spectra.status import Status
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+
+FEWEST_POINTS = 12
+# Equal values one after the other, all at the spectrum's maximum, that no noise would make.
+_PLATEAU = 4
+
+
+class Verdicts:
+    """Status and message of every frame of a block; the first that is said stays.
+
+    Parameters
+    ----------
+    block : Stack
+    """
+
+    def __init__(self, block: Any) -> None:
+        self.status = np.array(block.status, dtype=np.int8)
+        self.messages = list(block.messages)
+        self._names = block.names
+
+    @property
+    def good(self) -> BoolArray:
+        """Frames of which nothing bad is known."""
+        return np.asarray(self.status == Status.OK)
+
+    def mark(self, rows: IntArray, status: Status, message: Any) -> None:
+        """Give frames a status; `message` is a text, or makes one from its place in `rows`."""
+        for i, row in enumerate(rows.tolist()):
+            if self.status[row] == Status.OK:
+                self.status[row] = status
+                text = message(i) if callable(message) else message
+                self.messages[row] = f"{self._names[row]}: {text}"
+
+    def note(self, rows: IntArray, message: str) -> None:
+        """Add a remark to frames without changing their status."""
+        for row in rows.tolist():
+            old = self.messages[row]
+            self.messages[row] = f"{old}; {message}" if old else message
+
+
+def require_energies(name: str, source: Any) -> None:
+    """Refuse a stack that is not one of absorption spectra over energies.
+
+    Raises
+    ------
+    StackError
+    """
+    if source.axis.name != "energy" or source.axis.unit != "eV":
+        raise StackError(
+            f"{name} needs spectra over energy in eV; the axis is {source.axis.name} "
+            f"({source.axis.unit or 'no unit'})"
+        )
+
+
+def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
+    """Mark frames that hold no spectrum; give which points of the others are finite.
+
+    A frame without enough points is bad input, one whose values are all alike has no signal,
+    and one whose highest value is repeated point after point saturated the detector.
+    """
+    finite = np.isfinite(y)
+    count = finite.sum(axis=1)
+    bad = np.flatnonzero(count < FEWEST_POINTS)
+    verdicts.mark(
+        bad,
+        Status.BAD_INPUT,
+        lambda i: f"{count[bad[i]]} measured points; at least {FEWEST_POINTS} are needed",
+    )
+    whole = y if finite.all() else np.where(finite, y, -np.inf)
+    top = whole.max(axis=1)
+    at_top = whole == top[:, None]
+    many = at_top.sum(axis=1)
+    verdicts.mark(np.flatnonzero(many == count), Status.NO_SIGNAL, "all values are the same")
+    for row in np.flatnonzero((many >= _PLATEAU) & verdicts.good).tolist():
+        run = np.lib.stride_tricks.sliding_window_view(at_top[row], _PLATEAU).all(axis=1)
+        if run.any():
+            where = int(run.argmax())
+            verdicts.mark(
+                np.array([row]),
+                Status.SATURATED,
+                f"the highest value, {top[row]:g}, stands at {many[row]} points from number "
+                f"{where} on: the detector saturated; measure with less flux or more dead-time "
+                "correction",
+            )
+    return finite
+
+
+def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray, IntArray]]:
+    """Groups of frames with the same finite points: (points,), and which frames."""
+    if rows.size == 0:
+        return
+    part = finite[rows]
+    if part.all():
+        yield part[0], rows
+        return
+    packed = np.packbits(part, axis=1)
+    _, first, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    for k, one in enumerate(first.tolist()):
+        yield part[one], rows[np.flatnonzero(number.ravel() == k)]

@@ -1,0 +1,137 @@
+"""How much the points of absorption spectra scatter, given or found from the spectra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.uncertainty import point_sigma
+from spectra.xas.polynomials import weighted_sums
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+_NORMAL = 0.6744897501960817
+_CUT = 3.0
+# Second moment of a normal distribution cut at ± 3 σ.
+_CUT_MOMENT = 0.97334
+_FEWEST = 8
+_SAMPLES = 64
+# Points next to the edge that are left out.
+_GAP = 8
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Variances of the points of some frames: one each, or one before and one after the edge.
+
+    Attributes
+    ----------
+    points : array (frames, points) or None
+    before, after : array (frames,)
+        Used where `points` is None.
+    """
+
+    points: FloatArray | None
+    before: FloatArray
+    after: FloatArray
+
+    def take(self, rows: IntArray | slice) -> Noise:
+        """The variances of some of the frames."""
+        points = None if self.points is None else self.points[rows]
+        return Noise(points, self.before[rows], self.after[rows])
+
+    def sums(self, first: int, weights: FloatArray, *, after: bool) -> FloatArray:
+        """Sums of variances of points from `first` on, by weights (sums, points): (rows, sums)."""
+        if self.points is None:
+            level = self.after if after else self.before
+            return np.asarray(level[:, None] * weights.sum(axis=1))
+        return weighted_sums(self.points[:, first : first + weights.shape[1]], weights)
+
+    def near(self, index: IntArray, up: float) -> FloatArray:
+        """Variances at points (rows, k), which are `up` (0 to 1) of the edge."""
+        if self.points is not None:
+            return self.points[np.arange(len(index))[:, None], index]
+        level = (1.0 - up) * self.before + up * self.after
+        return np.broadcast_to(level[:, None], index.shape)
+
+
+def find_noise(
+    x: FloatArray, y: FloatArray, errors: FloatArray | None, kind: str, edge: IntArray
+) -> Noise:
+    """Find the variances of the points of spectra.
+
+    Parameters
+    ----------
+    x : array (points,)
+    y : array (frames, points)
+        Finite.
+    errors : array (frames, points), optional
+    kind : {"counts", "given", "unknown"}
+        What the spectra scatter like (`spectra.Stack`). Where it is unknown, one variance before
+        and one after the edge are estimated by `scatter_variance`.
+    edge : int array (frames,)
+        About where the edge is; it is left out.
+    """
+    if kind != "unknown" and (kind == "counts" or errors is not None):
+        sigma = point_sigma(y, errors, kind)
+        return Noise(np.nan_to_num(sigma) ** 2, np.zeros(len(y)), np.zeros(len(y)))
+    before, after = scatter_variance(x, y, edge)
+    return Noise(None, before, after)
+
+
+def scatter_variance(x: FloatArray, y: FloatArray, edge: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Estimate the variance of the points on either side of the edge, (frames,) each.
+
+    Each of up to 64 points of a side, evenly spread, is compared with the cubic through its four
+    neighbours, two on either side; what is left of a smooth curve is of the fourth order in the
+    step. The differences, divided by the standard deviation that white noise of unit variance
+    gives them, are pooled, those beyond three times their median width left out (sharp
+    structure, glitches). A side of fewer than eight points takes the other's variance.
+    Neighbouring points that are correlated (interpolated data) make the estimate too small.
+    """
+    weights = _differences(x.tobytes())
+    places = weights.shape[1]
+    if places < _FEWEST:
+        return np.full(len(y), np.nan), np.full(len(y), np.nan)
+    middle = np.clip(edge - 2, 0, places)
+    none, whole = np.zeros_like(middle), np.full_like(middle, places)
+    before = _side(y, weights, none, np.maximum(middle - _GAP, 0))
+    after = _side(y, weights, np.minimum(middle + _GAP, places), whole)
+    return np.where(np.isfinite(before), before, after), np.where(np.isfinite(after), after, before)
+
+
+def _side(y: FloatArray, weights: FloatArray, begin: IntArray, end: IntArray) -> FloatArray:
+    """Variance from the differences number `begin` to `end` of each frame; NaN if too few."""
+    share = (np.arange(_SAMPLES) + 0.5) / _SAMPLES
+    index = (begin[:, None] + share * (end - begin)[:, None]).astype(np.intp)
+    index = np.minimum(index, weights.shape[1] - 1)
+    residual = weights[0][index] * np.take_along_axis(y, index, axis=1)
+    for k in range(1, 5):
+        residual += weights[k][index] * np.take_along_axis(y, index + k, axis=1)
+    square = np.square(residual, out=residual)
+    width = np.median(square, axis=1) / _NORMAL**2
+    within = square <= _CUT**2 * width[:, None]
+    mean = np.where(within, square, 0.0).sum(axis=1) / np.maximum(within.sum(axis=1), 1)
+    return np.where(end - begin >= _FEWEST, mean / _CUT_MOMENT, np.nan)
+
+
+@lru_cache(maxsize=64)
+def _differences(axis: bytes) -> FloatArray:
+    """Weights (5, points − 4) of five neighbours in their difference from a cubic.
+
+    For white noise of unit variance the difference has unit variance.
+    """
+    x = np.frombuffer(axis)
+    n = max(len(x) - 4, 0)
+    near = np.stack([x[k : k + n] for k in range(5)])
+    weights = np.ones((5, n))
+    for i in range(5):
+        for j in range(5):
+            if i != j:
+                weights[i] /= near[i] - near[j]
+    # A divided difference of the fourth order: zero for every cubic.
+    return np.asarray(weights / np.sqrt((weights**2).sum(axis=0)))

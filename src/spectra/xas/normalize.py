@@ -1,0 +1,383 @@
+"""`Normalize`: edge energy, edge step and the lines that normalise absorption spectra."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import SettingError
+from spectra.method import Method, setting
+from spectra.results import Column, Results, Table
+from spectra.stack import Stack
+from spectra.status import Status
+from spectra.xas.edge import (
+    Found,
+    MainEdge,
+    find_main_edge,
+    inflection_point,
+    local_cubics,
+    search_limits,
+    steepest_point,
+)
+from spectra.xas.frames import Verdicts, alike_points, require_energies, screen
+from spectra.xas.lines import edge_step, fit_lines
+from spectra.xas.local import LocalPolynomials
+from spectra.xas.noise import Noise, find_noise
+from spectra.xas.polynomials import Scale
+from spectra.xas.positions import edge_shape, first_moment, half_step, integral_edge
+from spectra.xas.ranges import Ranges, find_ranges, index_nearest
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+DEFINITIONS = ("derivative", "second_derivative", "half_step", "larch", "sequence")
+# Frames that a common E0 is found from.
+_COARSE = 65
+# An edge step below this many standard uncertainties is none.
+_SIGNIFICANT = 5.0
+# Farther from the tabulated edge than this it is another element's (eV).
+_CHEMICAL = 60.0
+_FEWEST = 3
+
+
+@dataclass(frozen=True)
+class NormalizePlan:
+    """What holds for all frames: the table, a common E0, the tabulated edge (eV or NaN)."""
+
+    table: Table
+    e0: float
+    tabulated: float
+    attrs: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Normalize(Method):
+    """Edge energy, edge step, and the lines before and after the edge, of absorption spectra.
+
+    A line (or Victoreen's, a line through μ·Eⁿ) is fitted before the edge and a polynomial to
+    what it leaves after the edge, both unweighted over ranges relative to E0; the edge step is
+    the polynomial at the point nearest to E0. With the same E0 and ranges these are the numbers
+    of Larch's ``pre_edge`` (`spectra.xas.ranges` has its rules for what is not given). The
+    curves themselves come from `normalized` and `flattened`.
+
+    E0 is looked for on the main edge only, never on a pre-edge peak (`spectra.xas.edge`):
+    ``derivative``, the greatest derivative of local cubics over ± `smoothing`;
+    ``second_derivative``, the zero of the second derivative next to it; ``half_step``, where
+    half of the edge step is crossed last; ``sequence``, the median of the derivative's over the
+    sequence, one for all frames; ``larch``, the point that Larch's ``find_e0`` takes, pre-edge
+    peak or not; or a number. With `search` the derivative is looked for between two energies
+    instead (the first inflection of a foil, say).
+
+    Uncertainties come from the points': those of counts or given with the spectra, or estimated
+    from their scatter (`spectra.xas.noise`); that of E0 is carried into the edge step.
+    What they do not hold is the choice of the ranges.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> energy = np.arange(5300.0, 6000.0, 1.0)
+    >>> mu = 0.5 - 1e-4 * (energy - 5480) + 2.0 / (1 + np.exp(-(energy - 5480) / 2))
+    >>> stack = Stack.from_arrays(energy, mu, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> results = Normalize()(stack)
+    >>> results["e0"].round(2).tolist(), results["edge_step"].round(4).tolist()
+    ([5480.0], [2.0])
+    """
+
+    name: ClassVar[str] = "xas.Normalize"
+    block_size: ClassVar[int] = 256
+
+    e0: float | str = setting(
+        "derivative", "edge energy, or how it is found", unit="eV", within=", ".join(DEFINITIONS)
+    )
+    search: tuple[float, float] | None = setting(
+        None, "energies between which the derivative is searched", unit="eV"
+    )
+    smoothing: float = setting(2.0, "half-width of local cubics", unit="eV", within="> 0")
+    pre_edge: tuple[float | None, float | None] = setting(
+        (None, None), "range of the line before the edge, from E0", unit="eV"
+    )
+    post_edge: tuple[float | None, float | None] = setting(
+        (None, None), "range of the polynomial after the edge, from E0", unit="eV"
+    )
+    degree: int | None = setting(None, "degree of the polynomial after the edge", within="0 to 5")
+    pre_degree: int = setting(1, "1 for a line before the edge, 0 for a constant", within="0, 1")
+    exponent: int = setting(0, "Victoreen exponent n of the line before the edge")
+    element: str = setting("", "element whose edge it must be; empty for any")
+    edge: str = setting("K", "edge of that element, e.g. K, L3")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.e0, str) and self.e0 not in DEFINITIONS:
+            raise SettingError(
+                f"{self.name}: e0 = {self.e0!r}; expected a number or {', '.join(DEFINITIONS)}"
+            )
+        if not self.smoothing > 0:
+            raise SettingError(f"{self.name}: smoothing = {self.smoothing}; give a positive number")
+        if self.degree is not None and not 0 <= self.degree <= 5:
+            raise SettingError(f"{self.name}: degree = {self.degree}; expected 0 to 5")
+        if self.pre_degree not in (0, 1):
+            raise SettingError(f"{self.name}: pre_degree = {self.pre_degree}; expected 0 or 1")
+
+    def prepare(self, source: Stack) -> NormalizePlan:
+        """Check the stack, and find what is common to all frames.
+
+        Raises
+        ------
+        StackError
+            If the axis is not energy in eV.
+        SettingError
+            If the element has no such edge.
+        """
+        require_energies(self.name, source)
+        scale = Scale.of(source.x)
+        tabulated = tabulated_edge(self.name, self.element, self.edge) if self.element else np.nan
+        attrs = {
+            "title": source.title,
+            "quantity": source.quantity,
+            "errors": "residual" if source.noise == "unknown" else source.noise,
+            "origin": scale.origin,
+            "scale": scale.scale,
+            "e0": self.e0,
+        }
+        powers = 3 if self.degree is None else self.degree + 1
+        plan = NormalizePlan(normalize_table(powers), np.nan, tabulated, attrs)
+        if self.e0 != "sequence":
+            return plan if isinstance(self.e0, str) else replace(plan, e0=float(self.e0))
+        first = replace(self, e0="derivative")
+        few = np.unique(np.linspace(0, len(source) - 1, min(_COARSE, len(source))).astype(int))
+        found = first.fit(source[few].load(), plan)
+        energies = found["e0"][found.ok()]
+        common = float(np.median(energies)) if energies.size else np.nan
+        return replace(plan, e0=common, attrs={**attrs, "sequence_e0": common})
+
+    def table(self, plan: NormalizePlan) -> Table:
+        """Declare the table."""
+        return plan.table
+
+    def fit(self, block: Stack, plan: NormalizePlan) -> Results:
+        """Normalise every frame of a block."""
+        y = np.asarray(block.signal, dtype=float)
+        errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
+        columns, verdicts = plan.table.empty(len(block)), Verdicts(block)
+        finite = screen(y, verdicts)
+        whole = Scale.of(block.x)
+        for points, rows in alike_points(finite, np.flatnonzero(verdicts.good)):
+            all_points = bool(points.all())
+            some = y[rows] if all_points else y[np.ix_(rows, points)]
+            if errors is None:
+                sigma = None
+            else:
+                sigma = errors[rows] if all_points else errors[np.ix_(rows, points)]
+            scale = whole if all_points else whole.only(points)
+            values = self._normalize(scale, some, sigma, block.noise, plan)
+            keep = self._judge(scale, values, rows, verdicts, plan)
+            for name, column in columns.items():
+                column[rows[keep]] = values[name][keep]
+        return Results(
+            table=plan.table,
+            columns=columns,
+            status=verdicts.status,
+            messages=tuple(verdicts.messages),
+            names=block.names,
+            variables=block.variables,
+            attrs=plan.attrs,
+        )
+
+    def _normalize(
+        self,
+        scale: Scale,
+        y: FloatArray,
+        errors: FloatArray | None,
+        kind: str,
+        plan: NormalizePlan,
+    ) -> dict[str, NDArray[Any]]:
+        """Columns for frames that share their points, all of them finite."""
+        x, powers = scale.x, plan.table.size("power")
+        main = find_main_edge(x, y)
+        noise = find_noise(x, y, errors, kind, main.half)
+        cubics = local_cubics(x, self.smoothing)
+        found = self._find_edge(scale, y, noise, main, cubics, plan)
+        ranges = self._ranges(x, found.energy)
+        lines = fit_lines(scale, y, noise, ranges, self.exponent, powers)
+        at = x[ranges.edge]
+        step, step_variance = edge_step(lines, scale, at, found.variance)
+        shape = edge_shape(scale, y, noise, lines, found.energy, at)
+        half, half_variance, point = half_step(scale, y, noise, lines, shape, cubics)
+        integral, integral_variance = integral_edge(shape, point)
+        moment, moment_variance = first_moment(y, noise, shape, cubics, point)
+        values: dict[str, NDArray[Any]] = {
+            "e0": found.energy,
+            "edge_step": step,
+            "edge_half": half,
+            "edge_integral": integral,
+            "edge_moment": moment,
+        }
+        variances = (found.variance, step_variance, half_variance, integral_variance)
+        for name, variance in zip(list(values), (*variances, moment_variance), strict=True):
+            values[f"{name}_stderr"] = np.sqrt(variance)
+        values |= {
+            "step_energy": at,
+            "pre_low": ranges.pre_low,
+            "pre_high": ranges.pre_high,
+            "post_low": ranges.post_low,
+            "post_high": ranges.post_high,
+            "post_degree": ranges.post_degree,
+            "exponent": lines.exponent,
+            "line": lines.pre,
+            "polynomial": lines.post,
+            "lines_cov": lines.covariance,
+            "noise_before": np.sqrt(_level(noise, ranges, after=False)),
+            "noise_after": np.sqrt(_level(noise, ranges, after=True)),
+        }
+        return values
+
+    def _ranges(self, x: FloatArray, e0: FloatArray) -> Ranges:
+        return find_ranges(x, e0, self.pre_edge, self.post_edge, self.degree, self.pre_degree)
+
+    def _find_edge(
+        self,
+        scale: Scale,
+        y: FloatArray,
+        noise: Noise,
+        main: MainEdge,
+        cubics: LocalPolynomials,
+        plan: NormalizePlan,
+    ) -> Found:
+        """E0 by the definition asked for, kept within the axis."""
+        x = scale.x
+        low, high = search_limits(main)
+        if self.search is not None:
+            low, high = (np.full(len(y), float(v)) for v in self.search)
+        if np.isfinite(plan.e0):
+            e0 = np.full(len(y), plan.e0)
+            found = Found(e0, np.zeros(len(y)), index_nearest(x, e0))
+        elif self.e0 == "larch":
+            from spectra.xas.largest_derivative import larch_edge
+
+            found = larch_edge(x, y)
+        elif self.e0 == "second_derivative":
+            found = inflection_point(x, y, cubics, noise, low, high)
+        else:
+            found = steepest_point(x, y, cubics, noise, low, high)
+        inside = np.clip(found.energy, x[1], x[-2])
+        found = replace(found, energy=inside)
+        if self.e0 != "half_step":
+            return found
+        ranges = self._ranges(x, found.energy)
+        lines = fit_lines(scale, y, noise, ranges, self.exponent, plan.table.size("power"))
+        shape = edge_shape(scale, y, noise, lines, found.energy, x[ranges.edge])
+        half, variance, _ = half_step(scale, y, noise, lines, shape, cubics)
+        known = np.isfinite(half)
+        return Found(
+            np.where(known, half, found.energy),
+            np.where(known, variance, found.variance),
+            index_nearest(x, np.where(known, half, found.energy)),
+        )
+
+    def _judge(
+        self,
+        scale: Scale,
+        values: dict[str, NDArray[Any]],
+        rows: IntArray,
+        verdicts: Verdicts,
+        plan: NormalizePlan,
+    ) -> NDArray[np.bool_]:
+        """Mark frames whose numbers mean nothing; give which of them do."""
+        x, e0, step = scale.x, values["e0"], values["edge_step"]
+        error = values["edge_step_stderr"]
+        said = np.isfinite(plan.tabulated)
+        other = (np.abs(e0 - plan.tabulated) > _CHEMICAL) if said else np.zeros(len(e0), bool)
+        verdicts.mark(
+            rows[other],
+            Status.LOST,
+            lambda i: (
+                f"the edge found at {e0[other][i]:.1f} eV is not the {self.element} {self.edge} "
+                f"edge (tabulated {plan.tabulated:.1f} eV); wrong element, or a wrong energy scale"
+            ),
+        )
+        before = np.searchsorted(x, e0 + values["pre_high"], side="right")
+        after = len(x) - np.searchsorted(x, e0 + values["post_low"])
+        short = (before < _FEWEST) | (after < _FEWEST) | (values["pre_high"] >= values["post_low"])
+        verdicts.mark(
+            rows[short],
+            Status.BAD_INPUT,
+            lambda i: (
+                f"the scan ({x[0]:.1f} to {x[-1]:.1f} eV) leaves no room for the ranges before "
+                f"or after the edge at {e0[short][i]:.1f} eV; it is truncated, or set pre_edge and "
+                "post_edge"
+            ),
+        )
+        none = ~(step > _SIGNIFICANT * error)
+        verdicts.mark(
+            rows[none],
+            Status.NO_SIGNAL,
+            lambda i: (
+                f"no edge: the step at {e0[none][i]:.1f} eV is {step[none][i]:.3g} ± "
+                f"{error[none][i]:.2g}"
+            ),
+        )
+        return np.asarray(~(other | short | none))
+
+
+def _level(noise: Noise, ranges: Ranges, *, after: bool) -> FloatArray:
+    """Mean variance of the points of a frame on one side of the edge."""
+    if noise.points is None:
+        return noise.after if after else noise.before
+    index = np.arange(noise.points.shape[1])
+    first = ranges.post_first if after else ranges.pre_first
+    last = ranges.post_last if after else ranges.pre_last
+    use = (index >= first[:, None]) & (index < last[:, None])
+    total = np.where(use, noise.points, 0.0).sum(axis=1)
+    return np.asarray(total / np.maximum(use.sum(axis=1), 1))
+
+
+def tabulated_edge(name: str, element: str, edge: str) -> float:
+    """Tabulated energy of an edge (eV).
+
+    Raises
+    ------
+    SettingError
+        If there is none.
+    """
+    import xraydb
+
+    try:
+        found = xraydb.xray_edge(element, edge)
+    except (ValueError, KeyError, AttributeError):
+        found = None
+    if found is None:
+        raise SettingError(f"{name}: no {edge!r} edge of element {element!r} is tabulated")
+    return float(found.energy)
+
+
+def normalize_table(powers: int) -> Table:
+    """Declare the table for polynomials of some coefficients."""
+    ev, pair = "eV", ("term", "term")
+    columns = (
+        Column("e0", ev, "edge energy", stderr=True),
+        Column("edge_step", "", "edge step, in the unit of the absorption", stderr=True),
+        Column("edge_half", ev, "energy at half of the edge step", stderr=True),
+        Column("edge_integral", ev, "edge energy by the integral method", stderr=True),
+        Column("edge_moment", ev, "first moment of the edge", stderr=True),
+        Column("step_energy", ev, "energy of the point at which the step is taken"),
+        Column("pre_low", ev, "begin of the range before the edge, from E0"),
+        Column("pre_high", ev, "end of the range before the edge, from E0"),
+        Column("post_low", ev, "begin of the range after the edge, from E0"),
+        Column("post_high", ev, "end of the range after the edge, from E0"),
+        Column("post_degree", "", "degree of the polynomial after the edge").as_int(),
+        Column("exponent", "", "Victoreen exponent of the line before the edge").as_int(),
+        Column("line", "", "coefficients of the line before the edge", ("order",)),
+        Column("polynomial", "", "coefficients of the polynomial after the edge", ("power",)),
+        Column("lines_cov", "", "covariance of both sets of coefficients", pair),
+        Column("noise_before", "", "scatter of the points before the edge"),
+        Column("noise_after", "", "scatter of the points after the edge"),
+    )
+    terms = [f"line {k}" for k in range(2)] + [f"polynomial {k}" for k in range(powers)]
+    coords = {
+        "order": {"number": np.arange(2)},
+        "power": {"number": np.arange(powers)},
+        "term": {"name": np.array(terms)},
+    }
+    return Table("normalize", columns, coords, default="e0")

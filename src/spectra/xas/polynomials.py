@@ -1,0 +1,121 @@
+"""Least-squares polynomials of many spectra over windows that differ from frame to frame.
+
+Frames share their points, so a window is a range of them, and a coefficient is a weighted sum
+of the measured values: the weights are found once for each window that occurs, by a QR
+factorisation on the window's own scaled abscissa, and used for all frames that have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The variable u = (x − origin)/scale of polynomials.
+
+    Parameters
+    ----------
+    x : array (points,)
+        Ascending.
+    origin, scale : float
+        Middle and half the length of the axis that `x` may be a part of.
+    """
+
+    x: FloatArray
+    origin: float
+    scale: float
+    u: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "u", self.at(self.x))
+
+    @classmethod
+    def of(cls, x: FloatArray) -> Scale:
+        """The scale of a whole axis: u is −1 and 1 at its ends."""
+        half = max(0.5 * float(x[-1] - x[0]), np.finfo(float).tiny)
+        return cls(x, 0.5 * float(x[0] + x[-1]), half)
+
+    def only(self, points: NDArray[np.bool_]) -> Scale:
+        """The same scale with some of the points."""
+        return Scale(self.x[points], self.origin, self.scale)
+
+    def at(self, x: FloatArray) -> FloatArray:
+        """The variable u where the axis has the value x."""
+        return (x - self.origin) / self.scale
+
+    def powers(self, x: FloatArray, count: int) -> FloatArray:
+        """The powers u⁰ … u^(count − 1) at x: (…, count)."""
+        return self.at(np.asarray(x, dtype=float))[..., None] ** np.arange(count)
+
+
+def fit_weights(u: FloatArray, degree: int) -> FloatArray:
+    """Give the weights of values in the coefficients of their least-squares polynomial.
+
+    Parameters
+    ----------
+    u : array (points,)
+        More of them than `degree`.
+    degree : int
+
+    Returns
+    -------
+    array (degree + 1, points)
+        Row j gives the coefficient of u^j as a sum over the values.
+    """
+    origin, scale = 0.5 * (u[0] + u[-1]), 0.5 * (u[-1] - u[0])
+    own = (u - origin) / (scale if scale > 0 else 1.0)
+    q, r = np.linalg.qr(np.vander(own, degree + 1, increasing=True))
+    weights = np.linalg.solve(r, q.T)
+    # v = (u − origin)/scale: a power of v is a polynomial in u by the binomial theorem.
+    change = np.zeros((degree + 1, degree + 1))
+    for k in range(degree + 1):
+        for j in range(k + 1):
+            change[j, k] = comb(k, j) * (-origin) ** (k - j) / (scale if scale > 0 else 1.0) ** k
+    return np.asarray(change @ weights)
+
+
+def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Sums over the points of each row, (rows, points) by (sums, points) to (rows, sums).
+
+    The bits of a row's sums do not hang on the other rows, as those of a product of matrices do.
+    """
+    out = np.empty((len(values), len(weights)))
+    for k, row in enumerate(weights):
+        np.einsum("fp,p->f", values, row, out=out[:, k])
+    return out
+
+
+def evaluate(coefficients: FloatArray, u: FloatArray) -> FloatArray:
+    """Polynomials (rows, powers) at u (points,), or (rows, points) of their own."""
+    total = np.repeat(coefficients[:, -1:], u.shape[-1], axis=1)
+    for column in coefficients.T[-2::-1]:
+        total *= u
+        total += column[:, None]
+    return total
+
+
+def alike(*keys: IntArray) -> Iterator[tuple[tuple[int, ...], IntArray | slice]]:
+    """Each combination of some whole numbers per row, and the rows that have it."""
+    stacked = np.stack(keys, axis=1)
+    if len(stacked) and (stacked == stacked[0]).all():
+        yield tuple(stacked[0].tolist()), slice(None)
+        return
+    # One number per combination: unique rows of a table take much longer.
+    code = np.zeros(len(stacked), dtype=np.int64)
+    for column in stacked.T:
+        _, index = np.unique(column, return_inverse=True)
+        code = np.unique(code * (index.max(initial=0) + 1) + index, return_inverse=True)[1]
+    order = np.argsort(code, kind="stable")
+    bounds = np.flatnonzero(np.diff(code[order])) + 1
+    for rows in np.split(order, bounds):
+        if rows.size:
+            yield tuple(stacked[rows[0]].tolist()), rows
