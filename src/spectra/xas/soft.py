@@ -20,7 +20,7 @@ from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import Maxima, find_maxima
 from spectra.xas.mixture.frames import Frames, Window, frames_of, points_of
 from spectra.xas.noise import Noise, find_noise
-from spectra.xas.steps import Background, arctan_steps, fit_background
+from spectra.xas.steps import Background, Steps, fit_background
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -224,17 +224,16 @@ class SoftEdge(Method):
         around = local_polynomials(energy, self.reach, _DEGREE, 1)
         maxima = [find_maxima(energy, y, around, noise, w, 1.0) for w in self.peaks]
         found = np.stack([m.found for m in maxima], axis=1)
-        shares = np.array(self.shares)
         places = np.broadcast_to(np.array(self.steps), (len(y), len(self.steps)))
         if not self.steps:
             # Where there is no maximum, a step in the middle keeps the other peaks measurable.
             middle = np.array([0.5 * sum(w) for w in self.peaks])
             places = np.where(found, np.stack([m.energy for m in maxima], axis=1), middle)
         outside = _inside(energy, self.before) | _inside(energy, self.after)
-        steps = arctan_steps(energy, places, shares, self.width)
+        steps = Steps(places, np.array(self.shares), self.width)
         background = fit_background(energy, y, variance, steps, outside)
         values = self._areas(energy, y, variance, background)
-        values |= _tops(energy, maxima, background, found)
+        values |= _tops(maxima, background)
         values["step"] = background.parameters[:, 2]
         values["step_stderr"] = np.sqrt(background.parameter_covariance[:, 2, 2])
         values["background_misfit"] = background.misfit
@@ -334,26 +333,19 @@ def trapezoid(energy: FloatArray, window: Window) -> FloatArray:
     return weights
 
 
-def _tops(
-    energy: FloatArray, maxima: Sequence[Maxima], background: Background, found: BoolArray
-) -> dict[str, FloatArray]:
+def _tops(maxima: Sequence[Maxima], background: Background) -> dict[str, FloatArray]:
     """Positions and heights of the maxima (frames, peaks)."""
-    rows = np.arange(len(found))
-    curve, values = background.curve, {}
-    top = np.stack([m.energy for m in maxima], axis=1)
-    near = np.stack([np.abs(energy - m.energy[:, None]).argmin(axis=1) for m in maxima], axis=1)
-    design = background.design[rows[:, None], near]
-    below = np.stack([curve[rows, near[:, j]] for j in range(len(maxima))], axis=1)
-    uncertain = np.matmul(design, background.parameter_covariance)
-    uncertain = (uncertain * design).sum(axis=2)
-    height = np.stack([m.height for m in maxima], axis=1) - below
-    variance = np.stack([m.height_variance for m in maxima], axis=1) + uncertain
-    spread = np.stack([m.energy_variance for m in maxima], axis=1)
-    values["position"] = np.where(found, top, np.nan)
-    values["position_stderr"] = np.where(found, np.sqrt(spread), np.nan)
-    values["height"] = np.where(found, height, np.nan)
-    values["height_stderr"] = np.where(found, np.sqrt(variance), np.nan)
-    return values
+    found, top, height, spread, variance = (
+        np.stack([getattr(m, name) for m in maxima], axis=1)
+        for name in ("found", "energy", "height", "energy_variance", "height_variance")
+    )
+    below, uncertain = background.at(top)
+    return {
+        "position": np.where(found, top, np.nan),
+        "position_stderr": np.where(found, np.sqrt(spread), np.nan),
+        "height": np.where(found, height - below, np.nan),
+        "height_stderr": np.where(found, np.sqrt(variance + uncertain), np.nan),
+    }
 
 
 def _channel(block: Stack, name: str) -> Stack:

@@ -15,13 +15,42 @@ IntArray = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
+class Steps:
+    """Arctan steps in fixed proportion, of height one in all.
+
+    Each is ½ + arctan((E − E_i)/(Γ/2))/π, the integral of a Lorentzian of full width Γ.
+
+    Parameters
+    ----------
+    positions : array (frames, steps)
+        In eV.
+    shares : array (steps,)
+    width : float
+        Γ in eV.
+    """
+
+    positions: FloatArray
+    shares: FloatArray
+    width: float
+
+    def at(self, energy: FloatArray) -> FloatArray:
+        """The steps (frames, points) at energies (frames, points)."""
+        apart = (energy[:, None, :] - self.positions[:, :, None]) / (0.5 * self.width)
+        steps = 0.5 + np.arctan(apart) / np.pi
+        return np.asarray(np.matmul((self.shares / self.shares.sum())[None, None, :], steps)[:, 0])
+
+
+@dataclass(frozen=True)
 class Background:
     """A line and a sum of steps, fitted to every frame outside its peaks.
 
     Parameters
     ----------
+    steps : Steps
+    middle : float
+        Where the line's slope has no effect (eV).
     design : array (frames, points, 3)
-        Constant, slope (about the mean energy), and steps of height one in all.
+        Constant, slope, and steps of height one in all.
     outside : bool array (points,)
         Points that it was fitted to.
     parameters : array (frames, 3)
@@ -31,6 +60,8 @@ class Background:
         χ² per degree of freedom of the points outside.
     """
 
+    steps: Steps
+    middle: float
     design: FloatArray
     outside: BoolArray
     parameters: FloatArray
@@ -41,6 +72,13 @@ class Background:
     def curve(self) -> FloatArray:
         """The background (frames, points)."""
         return np.asarray(np.matmul(self.design, self.parameters[:, :, None])[:, :, 0])
+
+    def at(self, energy: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The background at some energies of each frame (frames, n), and its variance."""
+        design = _design(energy, self.middle, self.steps)
+        value = np.matmul(design, self.parameters[:, :, None])[:, :, 0]
+        spread = np.matmul(design, self.parameter_covariance)
+        return value, np.asarray((spread * design).sum(axis=2))
 
     def sum_covariance(self, weights: FloatArray, variance: FloatArray) -> FloatArray:
         """Covariances of weighted sums of the spectrum less this background.
@@ -67,28 +105,8 @@ class Background:
         return np.asarray(own + both - cross - cross.transpose(0, 2, 1))
 
 
-def arctan_steps(
-    energy: FloatArray, positions: FloatArray, shares: FloatArray, width: float
-) -> FloatArray:
-    """Sum of arctan steps (frames, points), of height one in all.
-
-    Each is ½ + arctan((E − E_i)/(Γ/2))/π, the integral of a Lorentzian of full width Γ.
-
-    Parameters
-    ----------
-    energy : array (points,)
-    positions : array (frames, steps)
-    shares : array (steps,)
-    width : float
-        Γ in eV.
-    """
-    apart = (energy - positions[:, :, None]) / (0.5 * width)
-    steps = 0.5 + np.arctan(apart) / np.pi
-    return np.asarray(np.matmul((shares / shares.sum())[None, None, :], steps)[:, 0, :])
-
-
 def fit_background(
-    energy: FloatArray, y: FloatArray, variance: FloatArray, steps: FloatArray, outside: BoolArray
+    energy: FloatArray, y: FloatArray, variance: FloatArray, steps: Steps, outside: BoolArray
 ) -> Background:
     """Fit a line and steps to the points outside the peaks, by weighted least squares.
 
@@ -96,12 +114,11 @@ def fit_background(
     ----------
     energy : array (points,)
     y, variance : array (frames, points)
-    steps : array (frames, points)
+    steps : Steps
     outside : bool array (points,)
     """
-    centred = energy - energy.mean()
-    line = np.broadcast_to(np.stack([np.ones_like(centred), centred], axis=1), (*y.shape, 2))
-    design = np.concatenate([line, steps[:, :, None]], axis=2)
+    middle = float(energy.mean())
+    design = _design(np.broadcast_to(energy, y.shape), middle, steps)
     part = np.ascontiguousarray(design[:, outside])
     weight = 1.0 / np.ascontiguousarray(variance[:, outside])
     weighted = (part * weight[:, :, None]).transpose(0, 2, 1)
@@ -112,4 +129,9 @@ def fit_background(
     left = measured - np.matmul(part, found)[:, :, 0]
     dof = max(int(np.count_nonzero(outside)) - 3, 1)
     misfit = (weight * left**2).sum(axis=1) / dof
-    return Background(design, outside, found[:, :, 0], cov, misfit)
+    return Background(steps, middle, design, outside, found[:, :, 0], cov, misfit)
+
+
+def _design(energy: FloatArray, middle: float, steps: Steps) -> FloatArray:
+    """Constant, slope and steps (frames, n, 3) at energies of each frame (frames, n)."""
+    return np.stack([np.ones_like(energy), energy - middle, steps.at(energy)], axis=2)
