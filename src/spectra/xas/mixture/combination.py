@@ -30,7 +30,7 @@ from spectra.xas.mixture.frames import (
 from spectra.xas.mixture.ranking import PENALTIES, Ranking, rank
 from spectra.xas.mixture.resample import resampled
 from spectra.xas.mixture.shifted import SHIFTS, Mixing, Mixture
-from spectra.xas.mixture.standards import Standard, load_standards
+from spectra.xas.mixture.standards import load_standards
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -41,12 +41,11 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class MixturePlan:
-    """Standards, the points of the window, and which combinations are tried."""
+    """How standards mix, the points of the window, and which combinations are tried."""
 
     table: Table
-    energy: FloatArray
     points: IntArray
-    standards: tuple[Standard, ...]
+    mixing: Mixing
     combinations: tuple[tuple[int, ...], ...]
     attrs: dict[str, Any]
 
@@ -154,7 +153,8 @@ class LinearCombination(Method):
         needed = 2 * len(standards) + 2
         points = points_of(source, self.window, needed, self.name, covered)
         energy = source.x[points]
-        _tell_apart(standards, energy, self.name)
+        mixing = Mixing(energy, standards, self.sum_to_one, self.shift, self.shift_limit)
+        _tell_apart(mixing, self.name)
         tried = tuple(subsets(len(standards), self.largest)) if self.penalty != "none" else ()
         labels = [s.label for s in standards]
         attrs = {
@@ -165,7 +165,7 @@ class LinearCombination(Method):
             "title": source.title,
         }
         table = mixture_table(labels, tried, self.shift, self.bootstrap > 0)
-        return MixturePlan(table, energy, points, standards, tried, attrs)
+        return MixturePlan(table, points, mixing, tried, attrs)
 
     def table(self, plan: MixturePlan) -> Table:
         """Declare the table."""
@@ -174,9 +174,9 @@ class LinearCombination(Method):
     def fit(self, block: Stack, plan: MixturePlan) -> Results:
         """Fit every frame of a block."""
         frames = frames_of(block, plan.points, complete=False)
-        mixing = Mixing(plan.energy, plan.standards, self.sum_to_one, self.shift, self.shift_limit)
-        _check_counts(frames, 2 * len(plan.standards) + 2)
-        everyone = tuple(range(len(plan.standards)))
+        mixing = plan.mixing
+        _check_counts(frames, 2 * len(mixing.standards) + 2)
+        everyone = tuple(range(len(mixing.standards)))
         columns: dict[str, NDArray[Any]] = {}
         if self.penalty == "none":
             columns |= self._columns(frames, mixing, mixing.fit(frames, everyone), everyone)
@@ -308,11 +308,11 @@ def upper_limit(value: FloatArray, error: FloatArray) -> FloatArray:
     return np.where(error > 0, np.maximum(limit, 0.0), value)
 
 
-def _tell_apart(standards: Sequence[Standard], energy: FloatArray, method: str) -> None:
+def _tell_apart(mixing: Mixing, method: str) -> None:
     """Refuse standards that are the same in the window."""
-    curves = np.stack([s.curve()(energy) for s in standards])
-    for j, i in combinations(range(len(curves)), 2):
-        if np.abs(curves[i] - curves[j]).max() < 1e-9:
+    energy, standards = mixing.energy, mixing.standards
+    for j, i in combinations(range(len(standards)), 2):
+        if np.abs(mixing.still[:, i] - mixing.still[:, j]).max() < 1e-9:
             raise StackError(
                 f"{method}: {standards[j].label!r} and {standards[i].label!r} are the same from "
                 f"{energy[0]:g} to {energy[-1]:g} eV; leave one of them out"

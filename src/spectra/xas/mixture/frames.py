@@ -22,6 +22,7 @@ Window = tuple[float, float]
 
 # A point that fewer of the frames have is left out of a window.
 _SHARED = 0.5
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def check_normalised(stack: Stack, method: str) -> None:
     if stack.quantity != "norm":
         raise StackError(
             f"{method} works on normalised absorption (quantity 'norm'); the stack holds "
-            f"{stack.quantity!r}; normalise it first, or say so when reading "
-            "(quantity='norm') if it already is"
+            f"{stack.quantity!r}: normalise it first, xas.normalized(stack, "
+            "xas.Normalize()(stack)), or state quantity='norm' if it already is"
         )
 
 
@@ -120,11 +121,10 @@ def points_of(
     if covered is not None:
         inside &= covered
     finite, good = np.zeros(stack.n_points), 0
-    for _, block in stack.blocks():
-        rows = np.asarray(block.load().signal)[block.status == Status.OK]
-        rows = rows[np.isfinite(rows).any(axis=1)]
-        finite += np.isfinite(rows).sum(axis=0)
-        good += len(rows)
+    for _, block in stack.blocks(_BLOCK):
+        there = np.isfinite(np.asarray(block.signal[:]))[block.status == Status.OK]
+        finite += np.count_nonzero(there, axis=0)
+        good += int(np.count_nonzero(there.any(axis=1)))
     points = np.flatnonzero(inside & (finite >= max(_SHARED * good, 1)))
     if len(points) < needed:
         raise StackError(
