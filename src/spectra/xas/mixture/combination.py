@@ -13,20 +13,18 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from spectra.errors import SettingError, StackError
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import Method, setting
+from spectra.method import setting
 from spectra.results import Column, Results, Table
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.mixture.bounded import covariances, solve, subsets
 from spectra.xas.mixture.frames import (
     Frames,
-    Window,
-    check_normalised,
-    check_window,
     finish,
     frames_of,
     points_of,
 )
+from spectra.xas.mixture.normalised import OnNormalised
 from spectra.xas.mixture.ranking import PENALTIES, Ranking, rank
 from spectra.xas.mixture.resample import resampled
 from spectra.xas.mixture.shifted import SHIFTS, Mixing, Mixture
@@ -48,10 +46,11 @@ class MixturePlan:
     mixing: Mixing
     combinations: tuple[tuple[int, ...], ...]
     attrs: dict[str, Any]
+    normalising: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearCombination(Method):
+class LinearCombination(OnNormalised):
     """Shares of standards in every spectrum of a stack of normalised absorption.
 
     Each frame is fitted by least squares as Σ w_j·s_j(E − δ), with w_j ≥ 0. Standards are
@@ -78,8 +77,6 @@ class LinearCombination(Method):
     standards : tuple of str
         Names of frames of the same stack, files (``"file.h5"`` or ``"file.h5::name"``), or names
         in ``reference_patterns/xanes``.
-    window : (float, float), optional
-        Energies that are fitted (eV); by default all that data and standards have in common.
     sum_to_one : bool
         Whether weights add up to one.
     shift : {"none", "common", "each"}
@@ -95,13 +92,14 @@ class LinearCombination(Method):
         scatter, and the central 95 % ``weight_low`` to ``weight_high``.
     seed : int
         Of the resamplings.
+    window, normalize
+        As in `OnNormalised`; by default all energies that data and standards have in common.
     """
 
     name: ClassVar[str] = "xas.LinearCombination"
     block_size: ClassVar[int] = 512
 
     standards: tuple[str, ...] = setting((), "frames, files or references to combine")
-    window: Window | None = setting(None, "energies that are fitted", unit="eV")  # noqa: RUF009
     sum_to_one: bool = setting(True, "whether weights add up to one")
     shift: str = setting("none", "shifts of the standards", within=", ".join(SHIFTS))
     shift_limit: float = setting(3.0, "largest shift", unit="eV", within="> 0")
@@ -114,7 +112,7 @@ class LinearCombination(Method):
         given: Any = self.standards
         given = (given,) if isinstance(given, str) else given
         object.__setattr__(self, "standards", tuple(str(s) for s in given))
-        object.__setattr__(self, "window", check_window(self.window, self.name))
+        super().__post_init__()
         for name, known in (("shift", SHIFTS), ("penalty", PENALTIES)):
             if getattr(self, name) not in known:
                 raise SettingError(
@@ -141,8 +139,9 @@ class LinearCombination(Method):
             If the stack or a standard is not normalised, too few points are left, or two
             standards cannot be told apart in the window.
         """
-        check_normalised(source, self.name)
-        standards = load_standards(self.standards, source, self.name)
+        normalising = self.plan_normalisation(source)
+        source = self.normalised(source)
+        standards = load_standards(self.standards, source, self.normalised)
         if len(standards) > _MOST_STANDARDS:
             raise SettingError(
                 f"{self.name}: {len(standards)} standards; at most {_MOST_STANDARDS}: all their "
@@ -165,7 +164,7 @@ class LinearCombination(Method):
             "title": source.title,
         }
         table = mixture_table(labels, tried, self.shift, self.bootstrap > 0)
-        return MixturePlan(table, points, mixing, tried, attrs)
+        return MixturePlan(table, points, mixing, tried, attrs, normalising)
 
     def table(self, plan: MixturePlan) -> Table:
         """Declare the table."""
@@ -173,6 +172,7 @@ class LinearCombination(Method):
 
     def fit(self, block: Stack, plan: MixturePlan) -> Results:
         """Fit every frame of a block."""
+        block = self.normalised_block(block, plan.normalising)
         frames = frames_of(block, plan.points, complete=False)
         mixing = plan.mixing
         _check_counts(frames, 2 * len(mixing.standards) + 2)

@@ -63,23 +63,6 @@ class Frames:
         return Frames(self.y[rows], self.weight[rows], self.known, self.status[rows], messages)
 
 
-def check_normalised(stack: Stack, method: str) -> None:
-    """Refuse a stack that does not hold normalised absorption over energy.
-
-    Raises
-    ------
-    StackError
-    """
-    if stack.axis.name != "energy":
-        raise StackError(f"{method} works on spectra over energy; the axis is {stack.axis.name!r}")
-    if stack.quantity != "norm":
-        raise StackError(
-            f"{method} works on normalised absorption (quantity 'norm'); the stack holds "
-            f"{stack.quantity!r}: normalise it first, xas.normalized(stack, "
-            "xas.Normalize()(stack)), or state quantity='norm' if it already is"
-        )
-
-
 def check_window(window: Window | None, method: str) -> Window | None:
     """A window as two increasing numbers (eV).
 
