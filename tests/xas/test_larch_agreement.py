@@ -13,14 +13,14 @@ from spectra.xas import Normalize, PreEdge, flattened, normalized
 
 pytestmark = pytest.mark.realdata
 
-# Larch converts its polynomials to powers of the energy itself; with cubes of 5500 eV that costs
-# it three digits.
+# Larch converts its polynomials to powers of the energy itself. With cubes of thousands of eV that
+# costs it three digits: in extended precision its steps are off by 9e-11, ours by 4e-14.
 WAYS = [
     ({}, {}, 1e-12),
     ({"degree": 2, "pre_edge": (-90, -35), "post_edge": (40, 300)}, {}, 1e-12),
     ({"degree": 1, "exponent": 2}, {"nvict": 2}, 1e-12),
     ({"degree": 0, "pre_degree": 0}, {"npre": 0}, 1e-12),
-    ({"degree": 3, "pre_edge": (-90, -35), "post_edge": (40, 300)}, {}, 1e-11),
+    ({"degree": 3, "pre_edge": (-90, -35), "post_edge": (40, 300)}, {}, 1e-9),
 ]
 FILES = [
     *(f"vanadium/{name}.xdi" for name in ("V2O5", "VO2", "V2O3", "VO", "V_foil")),
@@ -56,7 +56,9 @@ def spectra_of_all(data, larch):
         for group in groups.groups.values() if hasattr(groups, "groups") else []:
             found.append((np.array(group.energy), np.array(group.mu)))
     cell = np.load(data / "xas" / "lno_operando" / "lno_nik_pos1.npz", allow_pickle=False)
-    found += [(cell["energy"], cell["norm"][i]) for i in range(0, 229, 6)]
+    found += [
+        (cell["energy"].astype(float), cell["norm"][i].astype(float)) for i in range(0, 229, 6)
+    ]
     series = operando_series(200 - len(found), noise="unknown")
     found += [(series.stack.x, y) for y in np.asarray(series.stack.signal)]
     return [(x, y) for x, y in found if np.isfinite(y).all() and (np.diff(x) > 5.1e-3).all()]
@@ -123,10 +125,16 @@ def test_the_baseline_of_lorentzian_and_line_is_larchs(data, larch):
     group.norm = over / height
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        # Larch takes the point at or below each limit too: these give it the same points.
         larch["baseline"](
-            group, form="linear+lorentzian", emin=5455.0, elo=5464.0, ehi=5474.0, emax=5478.0
+            group,
+            form="linear+lorentzian",
+            emin=x[x >= 5455.0][0],
+            elo=x[x < 5464.0][-1],
+            ehi=x[x > 5474.0][0],
+            emax=x[x <= 5478.0][-1],
         )
     peaks = group.prepeaks
     inside = (peaks.energy >= 5464.0) & (peaks.energy <= 5474.0)
-    area = np.trapezoid(peaks.peaks[inside], peaks.energy[inside])
-    assert results["area"][0] == pytest.approx(area, abs=0.02)
+    area = (peaks.peaks * np.gradient(peaks.energy))[inside].sum()
+    assert results["area"][0] == pytest.approx(area, abs=0.002)
