@@ -227,6 +227,12 @@ def test_athena(tmp_path, make, packed):
     assert stack.variables["energy_shift"].values[0] == -0.25
 
 
+def test_projects_packed_in_parts(tmp_path):
+    data = perl_project(False)
+    parts = gzip.compress(data[:900]) + gzip.compress(data[900:]) + b"\0" * 20
+    assert spectra.read(write(tmp_path, "a.prj", parts)).n_frames == 2
+
+
 def test_athena_of_several_groups(tmp_path):
     stack = spectra.read(
         write(tmp_path, "a.prj", perl_project()), variables={"nno": r"NNO([+-][\d.]+)"}
@@ -274,6 +280,7 @@ def test_athena_groups_without_absorption_are_flagged(tmp_path):
         (perl_project()[:500], "ends too early"),
         (gzip.compress(b"0" * (140 << 20), 9), "more than 128 MiB"),
         (gzip.compress(b"something else"), "not an Athena project"),
+        (gzip.compress(b"") * 2000, "more than 1000 parts"),
         (perl_project(False).replace(b"@x = (", b"@x = (sub { 1 }, ", 1), "line 6: .*is not data"),
         (perl_project(False).replace(b"'i0'", b"'i0"), ""),
         (perl_project(False)[:700], "is not data"),
