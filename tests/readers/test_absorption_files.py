@@ -188,7 +188,8 @@ def test_repeated_and_unordered_points(tmp_path):
         (columns(body=rows(ENERGY, -I0, I1, I2)), {}, "0 finite points of 60"),
         (columns(body=rows(ENERGY[:2], I0[:2], I1[:2], I2[:2])), {}, "2 points"),
         (columns() + b"5600 oops 1 2\n5601 1 2 3\n", {}, "line 63"),
-        (columns(), {"signal": "ln(i0/i9)"}, "no column 'i9'.*expected columns energy, i0"),
+        (columns(), {"signal": "ln(i0/q)"}, r"'ln\(i0/q\)': .*no column 'q'; there are energy, i0"),
+        (columns(), {"signal": "energi"}, "did you mean 'energy'.*expected columns energy, i0"),
         (columns(), {"entry": "x"}, "nothing in it is called 'x'"),
         (xdi().replace(b"itrans", b"jtrans"), {}, "nothing says which"),
     ],
@@ -436,6 +437,28 @@ def test_hdf5_that_reaches_out_is_refused(tmp_path):
 
     with pytest.raises(ReaderError, match="outside"):
         spectra.read(write(tmp_path, "data/a.h5", hdf5(edit)))
+
+
+def test_warnings_point_at_who_reads(tmp_path):
+    shifted = write(tmp_path, "b.xdi", xdi("energy eV,mutrans", rows(ENERGY[1:] + 0.7, MU[1:])))
+    files = [write(tmp_path, "a.xdi", xdi()), shifted, write(tmp_path, "c.xdi", b"#XDI/1")]
+    with pytest.warns(DataWarning) as of_files:
+        spectra.read(files)
+    scans = write(tmp_path, "a.spec", spec())
+    with pytest.warns(DataWarning) as of_scans:
+        spectra.read(scans, signal="ln(i0/i1)", energy="1000*energy")
+    caught = [*of_files, *of_scans]
+    messages = " ".join(str(w.message) for w in caught)
+    for told in ("cannot be read", "cannot be used", "signal differs", "a reservation"):
+        assert told in messages
+    assert {w.filename for w in caught} == {__file__}
+
+
+def test_what_merged_groups_scatter_by_is_kept_on_request(tmp_path):
+    scatter = ",".join(f"'{v:.17g}'" for v in MU / 100)
+    data = perl_project(False).replace(b"@signal = ();", f"@stddev = ({scatter});".encode())
+    stack = spectra.read(write(tmp_path, "a.prj", data), channels={"scatter": "stddev"})
+    np.testing.assert_array_equal(stack.channel("scatter"), [MU / 100, MU / 100])
 
 
 def test_spectra_on_axes_that_do_not_meet_are_told_apart(tmp_path):
