@@ -33,7 +33,9 @@ def sequence(n, seed=0, sigma=0.003):
 
 
 class TestValence(MethodConformance):
-    without_uncertainty = frozenset({"own_stderr", "valence_low", "valence_high", "beyond"})
+    without_uncertainty = frozenset(
+        {"own_stderr", "valence_low", "valence_high", "beyond", "disagreement"}
+    )
     spoilt = (5, 11)
 
     def make_method(self):
@@ -147,3 +149,23 @@ def test_wrong_standards_are_named():
         xas.Valence(standards="W")(source)
     with pytest.raises(ResultsError, match="has no column 'area'"):
         xas.Valence(standards={"V2O5": 5}, indicator="area")(source)
+
+
+def test_another_coordination_is_told():
+    # A tetrahedral V5+ has a stronger pre-edge than V2O5, at the same centroid.
+    both = (*TABLE.columns, Column("centroid", "eV", "centroid", stderr=True))
+    value = np.array([0.6, 0.355, 0.11, 0.355, 0.355])
+    centroid = np.array([5471.0, 5470.25, 5469.5, 5470.26, 5471.05])
+    columns = {
+        **{"ratio": value, "ratio_stderr": np.full(5, 0.002)},
+        **{"centroid": centroid, "centroid_stderr": np.full(5, 0.01)},
+    }
+    names = (*STANDARDS, "like VO2", "distorted")
+    source = Results(Table("preedge", both), columns, np.zeros(5, np.int8), names=names)
+    results = xas.Valence(standards=STANDARDS)(source)
+    assert results.messages[:4] == ("", "", "", "")
+    assert "centroid of 5.07: another coordination" in results.messages[4]
+    assert results["disagreement"][4] > 3 > results["disagreement"][3]
+    alone = xas.Valence(standards=STANDARDS, beside="")(source)
+    assert alone.messages[4] == ""
+    assert np.isnan(alone["disagreement"]).all()

@@ -140,7 +140,7 @@ def _rows(results: Results) -> Iterator[tuple[str, ...]]:
         known = np.isfinite(value)
         low, high = results["valence_low"][i], results["valence_high"][i]
         label = Status(int(results.status[i])).label
-        remark = "" if label == "ok" else f"{label}: {results.messages[i]}"
+        remark = ": ".join(filter(None, ("" if label == "ok" else label, results.messages[i])))
         yield (
             results.names[i],
             *(f"{a.values[i]:.4g}" for a in beside),

@@ -17,7 +17,7 @@ from spectra.reference import edge_set
 from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.status import Status
-from spectra.xas.calibration import CURVES, Calibration, Standard
+from spectra.xas.calibration import CURVES, Calibration, Read, Standard
 
 FloatArray = NDArray[np.float64]
 
@@ -25,6 +25,7 @@ _TABLES = ("preedge", "normalize")
 _COVERAGE = 0.95
 # Standards are themselves uncertain: only a sample that is this surely beyond them is flagged.
 _SURE = 2.0
+_APART = 3.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class ValencePlan:
 
     table: Table
     calibration: Calibration
+    beside: Calibration | None
     attrs: dict[str, Any]
 
 
@@ -61,6 +63,11 @@ class Valence(Method):
         A straight line with the errors of both coordinates weighed; a smooth monotone curve
         through all standards; or straight pieces between them. Only the line goes on beyond
         the standards, and a valence out there is flagged.
+    beside : str
+        A second column that is read in the same way where the standards are frames. Intensities
+        of a pre-edge hang on the coordination as much as on the valence, its centroid less (P.
+        Chaurand et al., J. Phys. Chem. B 111 (2007) 5101): a sample whose two valences differ has
+        another coordination than the standards, and its message says so. Empty for none.
     scatter : float
         Standard deviation by which compounds of one valence differ in the valence that the
         curve gives them, because their ligands and distances differ. It is part of the
@@ -76,6 +83,7 @@ class Valence(Method):
         (), "frames and their valences, values, or the name of a set"
     )
     curve: str = setting("line", "curve of the calibration", within="line, monotone, segments")
+    beside: str = setting("centroid", "second column, which should tell the same valence")
     scatter: float = setting(0.05, "scatter of compounds of one valence", within="0 or more")
 
     def __post_init__(self) -> None:
@@ -114,6 +122,7 @@ class Valence(Method):
             calibration = CURVES[self.curve](standards)
         except SettingError as error:
             raise SettingError(f"{self.name}: {error}") from None
+        beside = self._beside(source)
         attrs = {
             "indicator": self.indicator,
             "indicator_unit": column.unit,
@@ -125,7 +134,8 @@ class Valence(Method):
             "dof": calibration.dof,
             "title": source.attrs.get("title", ""),
         }
-        return ValencePlan(_table(column), calibration, attrs)
+        attrs["beside"] = "" if beside is None else self.beside
+        return ValencePlan(_table(column), calibration, beside, attrs)
 
     def table(self, plan: ValencePlan) -> Table:
         """Declare the table of valences."""
@@ -148,8 +158,14 @@ class Valence(Method):
             "valence_low": read.valence - reach,
             "valence_high": read.valence + reach,
             "beyond": plan.calibration.beyond(read.valence),
+            "disagreement": np.full(len(block), np.nan),
         }
+        said = [""] * len(block)
+        if plan.beside is not None:
+            second = plan.beside.read(block[self.beside], block[f"{self.beside}_stderr"])
+            columns["disagreement"], said = self._compare(read, second)
         status, messages = self._verdicts(block, columns, good, plan.calibration)
+        messages = tuple("; ".join(filter(None, m)) for m in zip(messages, said, strict=True))
         return Results(
             table=plan.table,
             columns=columns,
@@ -160,10 +176,36 @@ class Valence(Method):
             attrs=plan.attrs,
         )
 
+    def _beside(self, source: Results) -> Calibration | None:
+        """The same curve through the second column; None where it makes none."""
+        known = self.beside in source.columns and f"{self.beside}_stderr" in source.columns
+        if not known or self.beside == self.indicator or not isinstance(self.standards, Mapping):
+            return None
+        try:
+            named = self.standards.items()
+            found = [self._averaged(source, p, v, self.beside) for p, v in named]
+            return CURVES[self.curve](found)
+        except (SettingError, ResultsError):
+            return None
+
+    def _compare(self, read: Read, second: Read) -> tuple[FloatArray, list[str]]:
+        """By how many standard uncertainties two valences differ, and what to say of it."""
+        parts = (read.own, read.common, second.own, second.common)
+        unsure = np.sqrt(sum(np.square(p) for p in parts) + 2.0 * self.scatter**2)
+        apart = np.abs(read.valence - second.valence) / unsure
+        said = [""] * len(apart)
+        for i in np.flatnonzero(apart > _APART).tolist():
+            said[i] = (
+                f"{self.indicator} tells a valence of {read.valence[i]:.2f}, {self.beside} of "
+                f"{second.valence[i]:.2f}: another coordination than that of the standards?"
+            )
+        return apart, said
+
     def _standards(self, source: Results) -> list[Standard]:
         """The standards with their indicators, and `scatter` in their valences."""
         if isinstance(self.standards, Mapping):
-            return [self._averaged(source, p, v) for p, v in self.standards.items()]
+            named = self.standards.items()
+            return [self._averaged(source, p, v, self.indicator) for p, v in named]
         if isinstance(self.standards, str):
             given: Sequence[Mapping[str, Any]] = edge_set(self.standards).standards(self.indicator)
         else:
@@ -177,16 +219,16 @@ class Valence(Method):
             out.append(Standard(str(s["name"]), *numbers))
         return out
 
-    def _averaged(self, source: Results, pattern: str, valence: float) -> Standard:
+    def _averaged(self, source: Results, pattern: str, valence: float, column: str) -> Standard:
         """One standard from all good frames whose names fit a pattern."""
         named = np.array([fnmatchcase(n, pattern) for n in source.names])
-        value, stderr = source[self.indicator], source[f"{self.indicator}_stderr"]
+        value, stderr = source[column], source[f"{column}_stderr"]
         known = named & source.ok() & np.isfinite(value) & (stderr > 0)
         if not known.any():
             why = "no frame has such a name"
             if named.any():
                 first = int(np.flatnonzero(named)[0])
-                why = f"{source.names[first]} has no {self.indicator}: {source.messages[first]}"
+                why = f"{source.names[first]} has no {column}: {source.messages[first]}"
             raise ResultsError(f"{self.name}: the standard {pattern!r} is not known: {why}")
         weight = stderr[known] ** -2.0
         mean = float(np.average(value[known], weights=weight))
@@ -226,5 +268,6 @@ def _table(indicator: Column) -> Table:
         Column("valence_low", "", "lower end of the 95 % interval of the valence"),
         Column("valence_high", "", "upper end of the 95 % interval of the valence"),
         Column("beyond", "", "how far the valence lies outside those of the standards"),
+        Column("disagreement", "", "from the valence by the second column, in uncertainties"),
     )
     return Table("valence", columns, default="valence")
