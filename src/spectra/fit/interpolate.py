@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ IntArray = NDArray[np.intp]
 Join = Callable[[list[FloatArray], FloatArray], FloatArray]
 
 _AT_ONCE = 1 << 21
+_IN_CACHE = 1 << 15
+_STENCIL = 4
 
 
 def find_weights(x: FloatArray, at: FloatArray, points: int = 4) -> tuple[IntArray, FloatArray]:
@@ -68,6 +70,83 @@ def interpolate_rows(
         NaN outside of `x`, and where a point that has a weight is NaN.
     """
     return _rowwise(x, rows, at, points, _weighted)
+
+
+def shift_rows(x: FloatArray, signals: Sequence[FloatArray], shift: FloatArray) -> list[FloatArray]:
+    """Read the rows of signals off at ``x - shift``, a shift for each row.
+
+    The same as ``interpolate_rows(x, rows, x - shift[:, None])`` through four points. Where a
+    shift is less than any step of `x`, the points around each place are the same for all such
+    rows, and Newton's form of the polynomial needs only their divided differences.
+
+    Parameters
+    ----------
+    x : array (n,)
+        Increasing positions common to the rows.
+    signals : sequence of array (frames, n)
+        Several signals of the same frames.
+    shift : array (frames,)
+        Rows without shift keep every bit.
+
+    Returns
+    -------
+    list of array (frames, n)
+        NaN outside of `x`, and where a point that has a weight is NaN.
+    """
+    out = [np.empty(rows.shape) for rows in signals]
+    # A place that is rounded to a point of x takes its value alone, whatever stands beside it.
+    rounding = 4 * np.spacing(np.abs(x).max(initial=1.0))
+    least = np.diff(x).min(initial=np.inf) - rounding
+    small = (np.abs(shift) > rounding) & (np.abs(shift) < least) & (len(x) > _STENCIL)
+    for moved, rows in zip(out, signals, strict=True):
+        moved[shift == 0] = rows[shift == 0]
+        for side in (small & (shift > 0), small & (shift < 0)):
+            _shift_little(x, rows, shift, np.flatnonzero(side), moved)
+    far = np.flatnonzero(~small & (shift != 0))
+    if far.size:
+        others = np.stack([rows[far] for rows in signals])
+        others = interpolate_rows(x, others, x - shift[far, None])
+        for moved, rows in zip(out, others, strict=True):
+            moved[far] = rows
+    return out
+
+
+def _shift_little(
+    x: FloatArray, rows: FloatArray, shift: FloatArray, frames: IntArray, out: FloatArray
+) -> None:
+    """Shift frames whose shifts are of one sign and less than any step."""
+    if not frames.size:
+        return
+    up = shift[frames[0]] > 0
+    size = max(1, _IN_CACHE // len(x))
+    for start in range(0, len(frames), size):
+        some = frames[start : start + size]
+        out[some, 2:-2] = _newton(x, rows[some], shift[some, None], up)
+    for ends, four in ((slice(2), slice(_STENCIL)), (slice(-2, None), slice(-_STENCIL, None))):
+        out[frames, ends] = interpolate_rows(
+            x[four], rows[frames, four], x[ends] - shift[frames, None]
+        )
+
+
+def _newton(x: FloatArray, y: FloatArray, shift: FloatArray, up: bool) -> FloatArray:
+    """Values at ``x - shift`` by Newton's polynomial, but for two points at either end.
+
+    The points are taken in the order of their distance: where the shift is `up`, and places
+    therefore below their points, k, k - 1, k + 1, k - 2; else the mirror image of that.
+    """
+    first = np.diff(y) * (1 / (x[1:] - x[:-1]))
+    second = np.diff(first) * (1 / (x[2:] - x[:-2]))
+    third = np.diff(second) * (1 / (x[3:] - x[:-3]))
+    to_lower, to_upper = x[2:-2] - x[1:-3], x[2:-2] - x[3:-1]
+    nearer, farther = (to_lower, to_upper) if up else (to_upper, to_lower)
+    out: FloatArray = farther - shift
+    out *= third[:, :-1] if up else third[:, 1:]
+    out += second[:, 1:-1]
+    out *= nearer - shift
+    out += first[:, 1:-2] if up else first[:, 2:-1]
+    out *= -shift
+    out += y[:, 2:-2]
+    return out
 
 
 def interpolate_errors(

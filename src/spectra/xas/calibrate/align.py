@@ -12,7 +12,7 @@ from scipy.interpolate import CubicSpline
 
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
-from spectra.fit.interpolate import interpolate_errors, interpolate_rows
+from spectra.fit.interpolate import interpolate_errors, shift_rows
 from spectra.settings import A_FILE, setting
 from spectra.stack import Stack, Variable
 from spectra.xas.calibrate.frames import (
@@ -284,31 +284,33 @@ class _Task:
     def _mean(self, shift: FloatArray, found: Shifts, keep: BoolArray) -> FloatArray:
         """Mean of the aligned frames on a common scale; NaN where one of them ends."""
         scale = found.scale[keep, None] / found.scale[keep].mean()
-        room = self.settings.max_shift
-        window = self.x[self.part]
-        first = int(np.searchsorted(self.x, window[0] - room, side="right")) - 1
-        last = int(np.searchsorted(self.x, window[-1] + room)) + 1
-        near = slice(max(first, 0), last)
-        at = self.x[near] - shift[:, None]
-        aligned = interpolate_rows(self.x, self.spectra[keep] / scale, at)
+        window, room = self.x[self.part], self.settings.max_shift
+        near = self._around(window[0] - room, window[-1] + room)
+        # What is shifted to the ends of that comes from beyond them.
+        wide = self._around(window[0] - 2 * room, window[-1] + 2 * room, beyond=2)
+        rows = self.spectra[keep, wide] / scale
+        aligned = shift_rows(self.x[wide], [rows], shift)[0]
+        inside = slice(near.start - wide.start, near.stop - wide.start)
         template = np.full(self.x.shape, np.nan)
         # The mean over whatever there is would have a step where a frame ends.
-        template[near] = aligned.mean(axis=0)
+        template[near] = aligned[:, inside].mean(axis=0)
         return template
+
+    def _around(self, low: float, high: float, beyond: int = 0) -> slice:
+        """Points that two energies lie within, and some more on either side."""
+        first = int(np.searchsorted(self.x, low, side="right")) - 1 - beyond
+        last = int(np.searchsorted(self.x, high)) + 1 + beyond
+        return slice(max(first, 0), min(last, len(self.x)))
 
 
 def _moved(stack: Stack, shift: FloatArray) -> Stack:
     """The stack with the signals of each frame shifted by so much; no shift keeps every bit."""
-    frames = np.flatnonzero(shift != 0)
-    at = stack.x - shift[frames, None]
-    errors = errors_of(stack)
-    signals = np.stack(
-        [np.asarray(s, dtype=float) for s in (stack.signal, *stack.channels.values())]
-    )
-    signals[:, frames] = interpolate_rows(stack.x, signals[:, frames], at)
+    rows = [np.asarray(s, dtype=float) for s in (stack.signal, *stack.channels.values())]
+    signals = shift_rows(stack.x, rows, shift)
     channels = dict(zip(stack.channels, signals[1:], strict=True))
+    errors = errors_of(stack)
     moved = replace(stack, signal=signals[0], errors=None, noise="unknown", channels=channels)
     if errors is not None:
-        errors = errors.copy()
-        errors[frames] = interpolate_errors(stack.x, errors[frames], at)
+        frames, errors = np.flatnonzero(shift != 0), errors.copy()
+        errors[frames] = interpolate_errors(stack.x, errors[frames], stack.x - shift[frames, None])
     return with_errors(moved, errors)

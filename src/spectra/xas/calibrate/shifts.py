@@ -142,7 +142,7 @@ class _Problem:
             turned = np.swapaxes(mixing, 1, 2)
             normal = _independent(turned @ near.normal @ mixing)
             right = turned @ products[frames][:, :, None]
-            return np.linalg.solve(normal, right)[:, :, 0], normal, mixing
+            return np.asarray(np.linalg.solve(normal, right)[:, :, 0]), normal, mixing
 
         _settle(lambda some: fit(some)[0], shift, frames, self.bound, near.holds)
         frames = np.flatnonzero(near.holds(shift))
@@ -178,7 +178,7 @@ class _Problem:
         _settle(fit, shift, np.arange(len(shift)), self.bound)
         columns = self._columns(shift)
         weighted, normal = _normal(columns, w)
-        forms = np.linalg.solve(normal, weighted)
+        forms: FloatArray = np.asarray(np.linalg.solve(normal, weighted))
         c = (forms @ spectra[:, :, None])[:, :, 0]
         background = np.einsum("fpc,fc->fp", columns[:, :, 2:], c[:, 2:])
         residuals = spectra - columns[:, :, 0] * c[:, :1] - background
