@@ -75,8 +75,10 @@ class NearTemplate:
     def project(self, spectra: FloatArray) -> FloatArray:
         """Products of spectra (frames, points) with the basis (frames, basis)."""
         # A product for each frame: that of one large matrix depends on how many frames there are.
-        return np.asarray((self.basis.T @ spectra[:, :, None])[:, :, 0])
+        rows = np.ascontiguousarray(self.basis.T)
+        return np.asarray((rows @ spectra[:, :, None])[:, :, 0])
 
     def expand(self, coefficients: FloatArray) -> FloatArray:
         """What coefficients (frames, basis) stand for (frames, points)."""
-        return np.asarray((self.basis @ coefficients[:, :, None])[:, :, 0])
+        rows = np.ascontiguousarray(self.basis.T)
+        return np.asarray((coefficients[:, None, :] @ rows)[:, 0])
