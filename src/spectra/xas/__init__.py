@@ -8,21 +8,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectra.xas.curves import flattened as flattened
     from spectra.xas.curves import normalized as normalized
+    from spectra.xas.mback import Mback as Mback
     from spectra.xas.normalize import Normalize as Normalize
     from spectra.xas.preedge import PreEdge as PreEdge
+    from spectra.xas.sensitivity import sensitivity as sensitivity
 
 _LAZY = {
+    "Mback": "spectra.xas.mback",
     "Normalize": "spectra.xas.normalize",
     "PreEdge": "spectra.xas.preedge",
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
+    "sensitivity": "spectra.xas.sensitivity",
 }
 
 __all__ = [
+    "Mback",
     "Normalize",
     "PreEdge",
     "flattened",
     "normalized",
+    "sensitivity",
 ]
 
 

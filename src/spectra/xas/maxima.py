@@ -9,7 +9,7 @@ a polynomial follows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,11 @@ class Maxima:
     energy_variance: FloatArray
     height_variance: FloatArray
     highest: FloatArray
+
+    def where_not(self, other: Maxima) -> Maxima:
+        """These maxima, and another's where these are not found."""
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return Maxima(*(np.where(self.found, own, new) for own, new in pairs))
 
 
 KINDS = ("polynomial", "reciprocal")
