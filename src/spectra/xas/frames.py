@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import StackError
 from spectra.status import Status
+from spectra.xas.polynomials import alike
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -122,7 +123,14 @@ def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray,
     if part.all():
         yield part[0], rows
         return
+    # A frame without holes is told by its ends; unique rows of a table take much longer.
+    first, last = part.argmax(axis=1), part.shape[1] - part[:, ::-1].argmax(axis=1)
+    holes = last - first - np.count_nonzero(part, axis=1)
+    if not holes.any():
+        for _, some in alike(first, last):
+            yield part[some][0], rows[some]
+        return
     packed = np.packbits(part, axis=1)
-    _, first, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
-    for k, one in enumerate(first.tolist()):
-        yield part[one], rows[np.flatnonzero(number.ravel() == k)]
+    _, one, number = np.unique(packed, axis=0, return_index=True, return_inverse=True)
+    for k, frame in enumerate(one.tolist()):
+        yield part[frame], rows[np.flatnonzero(number.ravel() == k)]

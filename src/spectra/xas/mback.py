@@ -16,8 +16,8 @@ from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.frames import Verdicts, alike_points, cut, require_energies, screen
 from spectra.xas.noise import find_noise
-from spectra.xas.normalize import tabulated_edge
 from spectra.xas.polynomials import weighted_sums
+from spectra.xas.tabulated import tabulated_edge
 
 FloatArray = NDArray[np.float64]
 

@@ -29,6 +29,7 @@ from spectra.xas.noise import Noise, find_noise
 from spectra.xas.polynomials import Scale
 from spectra.xas.positions import edge_shape, first_moment, half_step, integral_edge
 from spectra.xas.ranges import Ranges, find_ranges, index_nearest
+from spectra.xas.tabulated import tabulated_edge
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -330,25 +331,6 @@ def _level(noise: Noise, ranges: Ranges, *, after: bool) -> FloatArray:
     use = (index >= first[:, None]) & (index < last[:, None])
     total = np.where(use, noise.points, 0.0).sum(axis=1)
     return np.asarray(total / np.maximum(use.sum(axis=1), 1))
-
-
-def tabulated_edge(name: str, element: str, edge: str) -> float:
-    """Tabulated energy of an edge (eV).
-
-    Raises
-    ------
-    SettingError
-        If there is none.
-    """
-    import xraydb
-
-    try:
-        found = xraydb.xray_edge(element, edge)
-    except (ValueError, KeyError, AttributeError):
-        found = None
-    if found is None:
-        raise SettingError(f"{name}: no {edge!r} edge of element {element!r} is tabulated")
-    return float(found.energy)
 
 
 def normalize_table(powers: int) -> Table:

@@ -123,10 +123,13 @@ def alike(*keys: IntArray) -> Iterator[tuple[tuple[int, ...], IntArray | slice]]
         yield tuple(stacked[0].tolist()), slice(None)
         return
     # One number per combination: unique rows of a table take much longer.
-    code = np.zeros(len(stacked), dtype=np.int64)
-    for column in stacked.T:
-        _, index = np.unique(column, return_inverse=True)
-        code = np.unique(code * (index.max(initial=0) + 1) + index, return_inverse=True)[1]
+    code, codes = np.zeros(len(stacked), dtype=np.int64), 1
+    for column in stacked.T if len(stacked) else ():
+        low = int(column.min())
+        span = int(column.max()) - low + 1
+        if codes * span > np.iinfo(np.int64).max:
+            code, codes = np.unique(code, return_inverse=True)[1], len(code)
+        code, codes = code * span + (column - low), codes * span
     order = np.argsort(code, kind="stable")
     bounds = np.flatnonzero(np.diff(code[order])) + 1
     for rows in np.split(order, bounds):

@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from corrections import CorrectionConformance
+from scipy.interpolate import CubicSpline
 from scipy.optimize import curve_fit
 from simulated_edges import E0, absorption, scan_energies, scans
 
 from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
-from spectra.fit.interpolate import find_weights, interpolate_errors, interpolate_rows
+from spectra.fit.interpolate import find_weights, interpolate_errors, interpolate_rows, shift_rows
 from spectra.xas import Align, Calibrate
+from spectra.xas.calibrate.shifts import fit_shifts
 
 
 class TestAlignConformance(CorrectionConformance):
@@ -59,6 +61,71 @@ class TestInterpolation:
         assert np.allclose(errors, 2 * np.sqrt((weights**2).sum(axis=2)))
         assert errors[0, 1] == 2.0
         assert errors[0, 0] < 1.7
+
+
+class TestShiftedRows:
+    x = np.cumsum(np.random.default_rng(0).uniform(0.5, 2, 40))
+    shift = np.array([0.0, 0.3, -0.3, 0.499, -0.499, 1e-3, -0.7, 3.0, 1e-13, -90.0])
+
+    def test_they_are_what_interpolation_gives(self):
+        rows = np.random.default_rng(1).normal(size=(2, len(self.shift), self.x.size))
+        rows[1, :, 5] = rows[0, 3, :3] = rows[0, 4, -2:] = np.nan
+        expected = interpolate_rows(self.x, rows, self.x - self.shift[:, None])
+        got = shift_rows(self.x, list(rows), self.shift)
+        assert np.allclose(got, expected, rtol=1e-12, atol=1e-12, equal_nan=True)
+        assert np.array_equal(got[1][0], rows[1, 0], equal_nan=True)
+
+    @pytest.mark.parametrize("count", [2, 3, 4, 5, 6])
+    def test_short_axes_too(self, count):
+        x, rows = self.x[:count], np.random.default_rng(1).normal(size=(len(self.shift), count))
+        expected = interpolate_rows(x, rows, x - self.shift[:, None])
+        assert np.allclose(shift_rows(x, [rows], self.shift)[0], expected, equal_nan=True)
+
+    def test_rows_do_not_hang_on_others(self):
+        rows = np.random.default_rng(1).normal(size=(len(self.shift), self.x.size))
+        whole = shift_rows(self.x, [rows], self.shift)[0]
+        for i in range(len(rows)):
+            one = shift_rows(self.x, [rows[i : i + 1]], self.shift[i : i + 1])[0]
+            assert np.array_equal(one[0], whole[i], equal_nan=True)
+
+
+class TestShiftsFromSums:
+    """Shifts that cross no knot come from sums, others from all points: both are the same."""
+
+    energy = np.arange(E0 - 40, E0 + 70, 0.25)
+
+    def spectra(self):
+        shifts = np.random.default_rng(3).uniform(-0.2, 0.2, 30)
+        series = scans(30, 2e-3, shifts, energy=self.energy)
+        return np.asarray(series.signal)[:, 40:-40]
+
+    def fit(self, spectra, knots, **parts):
+        template = CubicSpline(knots, absorption(knots))
+        return fit_shifts(self.energy[40:-40], spectra, template, degree=1, bound=5.0, **parts)
+
+    def test_uncertainties_all_alike_change_nothing_but_their_own(self):
+        spectra = self.spectra()
+        sums = self.fit(spectra, self.energy)
+        points = self.fit(spectra, self.energy, errors=np.full(spectra.shape, 2e-3))
+        assert np.allclose(sums.shift, points.shift, rtol=0, atol=1e-10)
+        assert np.allclose(sums.scale, points.scale, rtol=1e-10)
+        assert np.allclose(sums.misfit, points.misfit, rtol=1e-8)
+
+    def test_a_start_beyond_the_knots_ends_in_the_same(self):
+        spectra = self.spectra()
+        near = self.fit(spectra, self.energy)
+        far = self.fit(spectra, self.energy, start=np.full(len(spectra), 0.6))
+        assert np.allclose(near.shift, far.shift, rtol=0, atol=1e-8)
+        assert np.allclose(near.stderr, far.stderr, rtol=1e-6)
+
+    def test_frames_do_not_hang_on_others(self):
+        spectra = self.spectra()
+        spectra[4] = absorption(self.energy + 1.3)[40:-40]
+        whole = self.fit(spectra, self.energy)
+        for i in range(len(spectra)):
+            one = self.fit(spectra[i : i + 1], self.energy)
+            for name in ("shift", "stderr", "scale", "misfit"):
+                assert getattr(one, name)[0] == getattr(whole, name)[i]
 
 
 class TestExactShifts:
@@ -133,8 +200,6 @@ class TestAgainstScipy:
         found = aligned(source).variables["energy_shift"]
 
         def model(e, shift, scale, a, b):
-            from scipy.interpolate import CubicSpline
-
             return scale * CubicSpline(wide, spline)(e + shift) + a + b * (e - E0)
 
         p, cov = curve_fit(model, x, y, [0.0, 1.0, 0.0, 0.0])

@@ -11,7 +11,7 @@ from spectra.errors import SettingError, StackError
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.frames import require_energies
-from spectra.xas.normalize import tabulated_edge
+from spectra.xas.tabulated import tabulated_edge
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
