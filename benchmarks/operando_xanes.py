@@ -1,0 +1,176 @@
+"""How long a measured operando series takes from its file to flattened spectra.
+
+    python -m benchmarks.operando_xanes FILE [--repeats 5] [--write]
+
+FILE holds the spectra of a cell and of a foil behind it: `lno_nik_pos1.npz`, 229 spectra at the
+Ni K edge. The spectra are aligned by the foil, normalised and flattened, by `xas.Align` and
+`xas.Normalize`, and by loops of Larch such as users write, all on one core and in processor time:
+
+- "shift fitted": Larch's ``energy_align`` fits shift and scale of the derivative of each foil to
+  those of the first. It is given the derivatives, which it fails to form (Larch 2026.3.1 forgets
+  an import), and its `emin` counts downwards, so that 15 and not its default of −15 makes the
+  window hold the edge.
+- "edge found": ``find_e0`` takes the edge energies of the foils to a point of the grid. On 0.2 eV
+  that is the same point for all 229: it is fast, and aligns nothing.
+- With "axis only" the energies are shifted, and each spectrum stays on an axis of its own; else
+  Larch's cubic ``interp`` brings them onto one, as `xas.Align` does.
+
+First everything is done in a new process, with what Python and the libraries take to load and
+the file to read, then from memory in a process that has done it before. With ``--write`` the
+tables replace their section of docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+
+from benchmarks.harness import DOCUMENT, Timing, race, table, write_section
+
+ELEMENT = "Ni"
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def with_spectra(path: str) -> Callable[[], object]:
+    """Read, and give the chain."""
+    import spectra
+    from spectra.xas import Align, Normalize, flattened
+
+    stack = spectra.read(path).load()
+    align, normalize = Align(element=ELEMENT), Normalize(element=ELEMENT)
+
+    def chain() -> object:
+        aligned = align(stack)
+        return flattened(aligned, normalize(aligned))
+
+    return chain
+
+
+def with_larch(path: str, *, fit: bool, interpolate: bool) -> Callable[[], object]:
+    """Read, and give the loop."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from larch import Group
+        from larch.math import interp
+        from larch.xafs import energy_align, find_e0, pre_edge
+
+    with np.load(path) as content:
+        x, signal, foils = (content[k].astype(float) for k in ("energy", "norm", "ref"))
+
+    def slope_of(foil: np.ndarray) -> np.ndarray:
+        return np.asarray(np.gradient(foil) / np.gradient(x))
+
+    def shift_of(foil: np.ndarray, first: Group) -> float:
+        if fit:
+            group = Group(energy=x, mu=foil, dmude=slope_of(foil))
+            return float(energy_align(group, first, emin=15, emax=35))
+        return float(first.e0 - find_e0(x, foil))
+
+    def chain() -> object:
+        e0, slope = float(find_e0(x, foils[0])), slope_of(foils[0])
+        first = Group(energy=x, mu=foils[0], e0=e0, dmude=slope)
+        flat = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for one, foil in zip(signal, foils, strict=True):
+                energy, mu = x + shift_of(foil, first), one
+                if interpolate:
+                    energy, mu = x, interp(energy, one, x, kind="cubic")
+                group = Group(energy=energy, mu=mu)
+                pre_edge(group)
+                flat.append(group.flat)
+        return flat
+
+    return chain
+
+
+CHAINS: dict[str, Callable[[str], Callable[[], object]]] = {
+    "spectra": with_spectra,
+    "Larch, shift fitted": partial(with_larch, fit=True, interpolate=True),
+    "Larch, shift fitted, axis only": partial(with_larch, fit=True, interpolate=False),
+    "Larch, edge found": partial(with_larch, fit=False, interpolate=True),
+    "Larch, edge found, axis only": partial(with_larch, fit=False, interpolate=False),
+}
+
+
+def in_new_process(path: str, name: str) -> float:
+    """Processor seconds of Python from its start to the end of a chain."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "benchmarks.operando_xanes", path, "--only", name]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def cold(path: str, count: int, repeats: int) -> list[Timing]:
+    """Chains with all that comes before them, in processes of their own, by turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in CHAINS}
+    for _ in range(repeats):
+        for name in CHAINS:
+            seconds[name].append(in_new_process(path, name) / count)
+    return [Timing(name, np.array(values)) for name, values in seconds.items()]
+
+
+def warm(path: str, count: int, repeats: int) -> list[Timing]:
+    """Chains from memory, once they have run."""
+    ready = {name: prepare(path) for name, prepare in CHAINS.items()}
+    for chain in ready.values():
+        chain()
+    contestants = {name: (chain, count) for name, chain in ready.items()}
+    return race(contestants, repeats, clock=time.process_time)
+
+
+def shares(path: str, repeats: int) -> str:
+    """Which step of our chain takes how long."""
+    import spectra
+    from spectra.xas import Align, Normalize, flattened
+
+    align, normalize = Align(element=ELEMENT), Normalize(element=ELEMENT)
+    stack = spectra.read(path).load()
+    aligned = align(stack)
+    results = normalize(aligned)
+    steps: dict[str, tuple[Callable[[], object], int]] = {
+        "read": (lambda: spectra.read(path).load(), 1),
+        "`xas.Align`": (lambda: align(stack), 1),
+        "`xas.Normalize`": (lambda: normalize(aligned), 1),
+        "`flattened`": (lambda: flattened(aligned, results), 1),
+    }
+    timings = race(steps, repeats, clock=time.process_time)
+    parts = ", ".join(f"{t.name} {t.median * 1e3:.3g} ms" for t in timings)
+    return f"Of ours, once loaded: {parts}.\n\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--only", choices=list(CHAINS), help="run one chain and say nothing")
+    options = parser.parse_args()
+    if options.only:
+        CHAINS[options.only](options.file)()
+        return
+    with np.load(options.file) as content:
+        count, points = content["norm"].shape
+    title = f"{count} spectra × {points} points: align, normalise, flatten"
+    first = cold(options.file, count, options.repeats)
+    text = table(f"{title}; from the start of Python", first, "spectra") + "\n"
+    again = warm(options.file, count, options.repeats)
+    text += table(f"{title}; from memory", again, "spectra") + "\n"
+    text += shares(options.file, options.repeats)
+    print(text)
+    if options.write:
+        write_section(DOCUMENT, "an operando series", text)
+
+
+if __name__ == "__main__":
+    main()
