@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 from scipy.special import gammaincc
 
 FloatArray = NDArray[np.float64]
@@ -36,6 +35,8 @@ def point_sigma(y: FloatArray, errors: FloatArray | None, noise: str) -> FloatAr
             raise ValueError("noise='given' needs errors")
         return np.where(errors > 0, errors, np.nan)
     if noise == "counts":
+        from scipy.ndimage import uniform_filter1d
+
         finite = np.isfinite(y)
         smooth = uniform_filter1d(np.where(finite, y, 0.0), 7, axis=1, mode="nearest")
         share = uniform_filter1d(finite.astype(float), 7, axis=1, mode="nearest")

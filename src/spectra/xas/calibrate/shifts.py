@@ -79,6 +79,8 @@ def fit_shifts(
     x = (energy - energy.mean()) / np.ptp(energy)
     powers = x[:, None] ** np.arange(degree + 1)
     problem = _Problem(energy, template, powers, bound)
+    # Points picked by a mask leave the frames scattered in memory.
+    spectra = np.ascontiguousarray(spectra)
     size = max(1, _AT_ONCE // energy.size)
     parts = []
     for first in range(0, len(spectra), size):
@@ -268,16 +270,18 @@ def correlated_variance(forms: FloatArray, residuals: FloatArray, parameters: in
     at_zero, variance = _dots(residuals, residuals), _dots(forms, forms)
     # Where the correlations cancel the form itself, its plain variance is the least there is.
     least = 0.1 * variance
-    going = np.flatnonzero(at_zero > 0)
-    left, right = residuals[going], forms[going]
+    rows = np.flatnonzero(at_zero > 0)
+    left, right, go_on = residuals[rows], forms[rows], np.ones(len(rows), bool)
     for lag in range(1, n // 2):
-        rho = _dots(left[:, lag:], left[:, :-lag]) / at_zero[going]
-        stays = rho > 2 / np.sqrt(n)
-        if not stays.all():
-            going, rho, left, right = going[stays], rho[stays], left[stays], right[stays]
-        if going.size == 0:
+        rho = _dots(left[:, lag:], left[:, :-lag]) / at_zero[rows]
+        go_on &= rho > 2 / np.sqrt(n)
+        if not go_on.any():
             break
-        variance[going] += 2 * rho * _dots(right[:, lag:], right[:, :-lag])
+        if 2 * go_on.sum() < len(rows):
+            rows, rho, left, right = rows[go_on], rho[go_on], left[go_on], right[go_on]
+            go_on = go_on[go_on]
+        both = _dots(right[:, lag:], right[:, :-lag])
+        variance[rows] += np.where(go_on, 2 * rho * both, 0.0)
     out: FloatArray = np.maximum(variance, least) * at_zero / (n - parameters)
     return out
 
