@@ -23,6 +23,7 @@ tables replace their section of docs/benchmarks.md.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -106,7 +107,8 @@ def in_new_process(path: str, name: str) -> float:
     """Processor seconds of Python from its start to the end of a chain."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-m", "benchmarks.operando_xanes", path, "--only", name]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    alone = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=alone)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
