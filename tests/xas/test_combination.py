@@ -11,9 +11,16 @@ from scipy.optimize import nnls
 from scipy.stats import halfnorm
 
 import spectra
-from spectra import Status
+from conformance import assert_same
+from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
-from spectra.xas import LinearCombination
+from spectra.xas import (
+    CurveResolution,
+    LinearCombination,
+    Normalize,
+    PrincipalComponents,
+    normalized,
+)
 from spectra.xas.mixture.bounded import Normal, solve_bounded
 from spectra.xas.mixture.combination import upper_limit
 
@@ -183,6 +190,31 @@ def test_standards_come_from_files(tmp_path):
         results = LinearCombination(standards=specs)(stack)
         assert results["weight"][0] == pytest.approx([0.2, 0.3, 0.5], abs=1e-3)
         assert results.attrs["standards"] == list(LABELS)
+
+
+def test_absorption_is_normalised_first(tmp_path):
+    grid = np.concatenate([np.arange(8200.0, 8320, 2.0), ENERGY, np.arange(8420.0, 8700, 2.0)])
+    true = np.array([[0.2, 0.3, 0.5], [0.6, 0.4, 0.0]])
+    norm = np.concatenate([standards(grid), true @ standards(grid)])
+    # Of the same thickness: edge steps of the species in proportion to their atoms.
+    mu = 0.4 - 1e-4 * (grid - 8340) + 1.7 * norm
+    parts = {"axis_name": "energy", "axis_unit": "eV", "quantity": "mu"}
+    stack = Stack.from_arrays(grid, mu, names=(*LABELS, "a", "b"), **parts)
+    settings = {"e0": 8344.0, "pre_edge": (-140.0, -40.0), "post_edge": (80.0, 340.0)}
+    method = LinearCombination(standards=LABELS, window=(8325.0, 8415.0), normalize=settings)
+    results = method(stack)
+    assert results["weight"][3:] == pytest.approx(true, abs=0.01)
+    again = LinearCombination.from_settings(method.settings())
+    assert again == method
+    spectra.write(tmp_path / "mu.h5", stack[:3])
+    outside = replace(method, standards=(str(tmp_path / "mu.h5"),))(stack[3:])
+    assert outside["weight"] == pytest.approx(results["weight"][3:], abs=1e-9)
+    for other in (
+        PrincipalComponents(components=2, window=(8325.0, 8415.0), normalize=settings),
+        CurveResolution(components=2, window=(8325.0, 8415.0), normalize=settings),
+    ):
+        before = normalized(stack, Normalize(**settings)(stack))
+        assert_same(other(stack), replace(other, normalize=None)(before))
 
 
 def test_what_cannot_be_is_refused():

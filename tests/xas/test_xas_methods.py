@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mixtures import LABELS, mixed, reaction
+from soft_edges import METHOD, soft_edges
 
 from conformance import MethodConformance
-from spectra.xas import CurveResolution, LinearCombination, PrincipalComponents
+from spectra.xas import CurveResolution, LinearCombination, PrincipalComponents, SoftEdge
 
 
 class TestLinearCombination(MethodConformance):
@@ -62,3 +65,24 @@ class TestCurveResolution(MethodConformance):
 
     def make_source(self):
         return mixed(reaction(17), 0.01, seed=8)
+
+
+class TestSoftEdge(MethodConformance):
+    without_uncertainty = frozenset({"background_misfit"})
+
+    def make_method(self):
+        return SoftEdge(**METHOD)
+
+    def make_source(self):
+        return soft_edges(20)
+
+
+class TestSoftEdgeOfTwoChannels(TestSoftEdge):
+    def make_method(self):
+        return SoftEdge(**METHOD, channels=("signal", "tfy"))
+
+    def spoil(self, source, frame, value):
+        both = super().spoil(source, frame, value)
+        yields = both.channels["tfy"].copy()
+        yields[frame] = value
+        return replace(both, channels={"tfy": yields})

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spectra.xas.mixture.resolution import CurveResolution as CurveResolution
     from spectra.xas.normalize import Normalize as Normalize
     from spectra.xas.preedge import PreEdge as PreEdge
+    from spectra.xas.soft import SoftEdge as SoftEdge
     from spectra.xas.valence import Valence as Valence
 
 _LAZY = {
@@ -39,6 +40,7 @@ _LAZY = {
     "PrincipalComponents": "spectra.xas.mixture.components",
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
+    "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
     "component_spectra": "spectra.xas.mixture.components",
     "flattened": "spectra.xas.curves",
@@ -60,6 +62,7 @@ __all__ = [
     "PrincipalComponents",
     "Rebin",
     "RemoveSteps",
+    "SoftEdge",
     "Valence",
     "component_spectra",
     "flattened",

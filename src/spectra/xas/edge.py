@@ -21,7 +21,10 @@ IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
 # Means that the largest step is taken between: from 10 to 50 eV on either side.
-_NEAR, _FAR, _BIN = 10.0, 50.0, 2.5
+_NEAR, _FAR, _APART = 10.0, 50.0, 8.0
+_COARSE = 150
+# The half step is looked for so far below the place of the largest step.
+_DOWN = 30.0
 # Above the edge by this much a spectrum is beyond its half step.
 _BEYOND = 15.0
 # The derivative is searched from below the half step to above it.
@@ -57,19 +60,22 @@ def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
     y : array (frames, points)
         Finite.
     """
-    starts, centers = _bins(x)
-    counts = np.diff(starts, append=len(x))
-    sums = np.add.reduceat(y, starts, axis=1)
-    total = np.zeros((len(y), len(starts) + 1))
-    np.cumsum(sums / counts, axis=1, out=total[:, 1:])
+    # Some hundred points tell where the largest step is.
+    stride = max(1, len(x) // _COARSE)
+    centers = x[::stride]
+    total = np.zeros((len(y), len(centers) + 1))
+    np.cumsum(y[:, ::stride], axis=1, out=total[:, 1:])
     candidates, parts = _steps(centers)
-    below = (total[:, parts[1]] - total[:, parts[0]]) / (parts[1] - parts[0])
-    above = (total[:, parts[3]] - total[:, parts[2]]) / (parts[3] - parts[2])
+    a, b, c, d = (np.take(total, part, axis=1) for part in parts)
+    below = np.subtract(b, a, out=a)
+    below /= parts[1] - parts[0]
+    above = np.subtract(d, c, out=c)
+    above /= parts[3] - parts[2]
     rows = np.arange(len(y))
     best = (above - below).argmax(axis=1)
     low, high = below[rows, best], above[rows, best]
     level = 0.5 * (low + high)
-    first = np.searchsorted(x, candidates - _FAR)[best]
+    first = np.searchsorted(x, candidates - _DOWN)[best]
     last = np.searchsorted(x, candidates + _BEYOND)[best]
     begin, end = int(first.min(initial=0)), int(last.max(initial=1))
     index = np.arange(begin, end)
@@ -84,17 +90,10 @@ def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
     return MainEdge(half, x[half - 1] + part * (x[half] - x[half - 1]), low, high)
 
 
-def _bins(x: FloatArray) -> tuple[IntArray, FloatArray]:
-    """First points of bins of about equal width, and the bins' mean energies."""
-    number = np.floor((x - x[0]) / _BIN).astype(np.intp)
-    starts = np.flatnonzero(np.diff(number, prepend=-1))
-    counts = np.diff(starts, append=len(x))
-    return starts, np.add.reduceat(x, starts) / counts
-
-
 def _steps(centers: FloatArray) -> tuple[FloatArray, tuple[IntArray, ...]]:
-    """Energies between bins where a step may be, and the bins before and after each."""
-    inner = centers[1:-1] if len(centers) > 2 else centers
+    """Energies where a step may be, and the ranges of points before and after each."""
+    # Any energy within 10 eV of the edge sees the whole step: some in between will do.
+    inner = np.arange(centers[0] + _APART, centers[-1], _APART)
     parts = [
         np.searchsorted(centers, inner - _FAR),
         np.searchsorted(centers, inner - _NEAR, side="right"),

@@ -102,16 +102,14 @@ def _covariance(
     size: int,
 ) -> FloatArray:
     """Covariance of line and polynomial from the variances of the points."""
-    n, count = len(noise.before), len(after)
-    out = np.zeros((n, size, size))
-    line = noise.sums(a, _products(before), after=False).reshape(n, 2, 2)
-    own = noise.sums(c, _products(after), after=True).reshape(n, count, count)
-    across = -np.einsum("fij,kj->fik", line, of_line)
-    out[:, :2, :2] = line
-    out[:, :2, 2 : 2 + count] = across
-    out[:, 2 : 2 + count, :2] = across.transpose(0, 2, 1)
-    out[:, 2 : 2 + count, 2 : 2 + count] = own - np.einsum("ki,fij->fkj", of_line, across)
-    return out
+    count = len(after)
+    # Sums over the points before and after the edge that the coefficients are.
+    own, line = np.zeros((size, after.shape[1])), np.zeros((size, before.shape[1]))
+    line[:2], line[2 : 2 + count] = before, -of_line @ before
+    own[2 : 2 + count] = after
+    out = noise.sums(a, _products(line), after=False)
+    out = out + noise.sums(c, _products(own), after=True)
+    return np.asarray(out.reshape(-1, size, size))
 
 
 def _products(weights: FloatArray) -> FloatArray:

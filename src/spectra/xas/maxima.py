@@ -9,6 +9,7 @@ are.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,9 @@ BoolArray = NDArray[np.bool_]
 # A curvature of fewer standard uncertainties is none.
 _CURVED = 2.0
 _TURNS = 2
-_NEWTON = 4
+_NEWTON = 3
 # Coefficients of the reciprocals that are fitted, steps of that, and how far above the noise.
-_RECIPROCAL, _STEPS, _ABOVE = 5, 2, 5.0
+_RECIPROCAL, _STEPS, _ABOVE = 5, 1, 5.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def find_maxima(
     around: LocalPolynomials,
     noise: Noise,
     window: tuple[float, float],
-    up: float,
+    up: float | FloatArray,
 ) -> Maxima:
     """Find the highest maximum of each frame in a window.
 
@@ -76,7 +77,7 @@ def find_maxima(
         Of the same points.
     window : (low, high)
         Energies.
-    up : float
+    up : float or array (frames,)
         How far up the edge the window is, 0 to 1, where the noise is known on its two sides.
     """
     first = max(int(np.searchsorted(x, window[0])), around.reach)
@@ -92,44 +93,69 @@ def find_maxima(
         near = k + (shift > 0.5 * right / around.reach) - (shift < 0.5 * left / around.reach)
         here, k = k, np.where(inside, np.clip(near, first, last - 1), k)
     variances = noise.near(index, up)
-    sharp = inside & _well_above_zero(c, x[index] - x[here, None], variances)
-    if around.powers == _RECIPROCAL and sharp.any():
-        values = y[np.arange(len(y))[:, None], index]
-        c, weights = _reciprocal(x[index] - x[here, None], values, c, weights, sharp)
-        shift, bend = _summit(c, left, right)
+    t = x[index] - x[here, None]
+    own = np.arange(around.powers)
+    sharp = inside & _well_above_zero(c, t, variances)
+    if around.powers != _RECIPROCAL or not sharp.any():
+        sharp[:] = False
+        gradients = np.einsum("ifj,fjw->ifw", _slopes(shift, own), weights)
+    else:
+        near = y[np.arange(len(y))[:, None], index]
+        c, shift, gradients = _reciprocals(t, near, c, weights, shift, sharp)
+        bend = _derivative(c, shift, 2)
         inside = (bend < 0) & (shift > left) & (shift < right)
-    powers = shift[:, None] ** np.arange(around.powers)
-    by_height = (powers[:, :, None] * weights).sum(axis=1)
-    by_slope = _derived(powers[:, :-1, None] * weights[:, 1:], 1)
-    by_bend = _derived(powers[:, :-2, None] * weights[:, 2:], 2)
-    height = (powers * c).sum(axis=1)
+    height = _horner(c, shift)
     turned = np.where(sharp, height, 1.0)
-    height = np.where(sharp, -1.0 / turned, height)
-    height_variance = (by_height**2 * variances).sum(axis=1) / turned**4
+    variance, slope_variance, bend_variance = np.einsum("ifw,fw->if", gradients**2, variances)
     energy = x[here] + shift
-    found &= inside & (bend**2 > _CURVED**2 * (by_bend**2 * variances).sum(axis=1))
+    found &= inside & (bend**2 > _CURVED**2 * bend_variance)
     found &= (energy >= window[0]) & (energy <= window[1])
-    slope_variance = (by_slope**2 * variances).sum(axis=1)
-    energy_variance = slope_variance / np.where(found, bend, 1.0) ** 2
-    return Maxima(found, energy, height, energy_variance, height_variance, highest)
+    return Maxima(
+        found,
+        energy,
+        np.where(sharp, -1.0 / turned, height),
+        slope_variance / np.where(found, bend, 1.0) ** 2,
+        variance / turned**4,
+        highest,
+    )
+
+
+def _slopes(t: FloatArray, power: NDArray[np.intp]) -> FloatArray:
+    """Derivatives of a polynomial's value, slope and curvature at t by its coefficients.
+
+    (3, frames, powers).
+    """
+    count = len(power)
+    out = np.zeros((3, len(t), count))
+    out[0] = t[:, None] ** power
+    out[1, :, 1:] = power[1:] * out[0, :, :-1]
+    out[2, :, 2:] = (power[2:] * (power[2:] - 1)) * out[0, :, : count - 2]
+    return out
 
 
 def _well_above_zero(c: FloatArray, t: FloatArray, variances: FloatArray) -> BoolArray:
     """Whether the polynomials are far above the noise at all their points (frames,)."""
     values = _polynomials(c, t)
-    return np.asarray((values**2 > _ABOVE**2 * variances).all(axis=1) & (values > 0).all(axis=1))
+    far = values > _ABOVE * np.sqrt(variances)
+    return np.asarray(far.all(axis=1))
 
 
 def _polynomials(c: FloatArray, t: FloatArray) -> FloatArray:
     total = np.repeat(c[:, -1:], t.shape[1], axis=1)
     for column in c.T[-2::-1]:
-        total = total * t + column[:, None]
+        total *= t
+        total += column[:, None]
     return total
 
 
-def _reciprocal(
-    t: FloatArray, y: FloatArray, c: FloatArray, weights: FloatArray, which: BoolArray
-) -> tuple[FloatArray, FloatArray]:
+def _reciprocals(
+    t: FloatArray,
+    y: FloatArray,
+    c: FloatArray,
+    weights: FloatArray,
+    shift: FloatArray,
+    which: BoolArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Fit reciprocals of polynomials, y = −1/c(t), where asked for; c(t) has its maximum with y.
 
     The reciprocal of a Lorentzian is a parabola, and that of its square a polynomial of the
@@ -140,47 +166,103 @@ def _reciprocal(
     Returns
     -------
     c : array (frames, powers)
-    weights : array (frames, powers, points)
-        Derivatives of c by the values.
+    shift : array (frames,)
+        Where their maxima are.
+    gradients : array (3, frames, points)
+        Derivatives of c's value, slope and curvature there by the values y.
     """
-    rows = np.flatnonzero(which)
-    use = (weights[rows] != 0).any(axis=1)
-    part, own = t[rows], weights[rows]
-    span = np.abs(part).max(axis=1)
-    power = np.arange(c.shape[1])
-    q = np.einsum("fjw,fw->fj", own, use / np.where(use, _polynomials(c[rows], part), 1.0))
-    q *= span[:, None] ** power
-    scaled = part / span[:, None]
-    columns = scaled[:, None, :] ** power[:, None]
+    rows: Any = slice(None) if which.all() else np.flatnonzero(which)
+    part, own, value, start = t[rows], weights[rows], y[rows], c[rows]
+    span = np.maximum(part[:, -1], -part[:, 0])
+    use = own[:, 0] != 0
+    q = np.einsum("fjw,fw->jf", own, use / np.where(use, _polynomials(start, part), 1.0))
+    power = np.arange(len(q))
+    turn = span ** power[:, None]
+    q = np.ascontiguousarray(q) * turn
+    # Points first: sums over them are then sums of whole rows.
+    scaled = np.ascontiguousarray((part / span[:, None]).T)
+    value, use = np.ascontiguousarray(value.T), np.ascontiguousarray(use.T)
     for _ in range(_STEPS):
-        model = 1.0 / np.where(use, _polynomials(q, scaled), np.inf)
-        jacobian = -columns * (model**2)[:, None, :]
-        normal = np.einsum("fjw,fkw->fjk", jacobian, jacobian)
-        solved = np.linalg.solve(normal, jacobian)
-        q = q + np.einsum("fjw,fw->fj", solved, np.where(use, y[rows] - model, 0.0))
-    c, weights = c.copy(), weights.copy()
-    c[rows] = -q / span[:, None] ** power
-    weights[rows] = -solved / (span[:, None] ** power)[:, :, None]
-    return c, weights
+        model = use / _horner_rows(q, scaled)
+        square = model**2
+        normal = _moments(square**2, scaled, 2 * len(q) - 1)
+        right = _moments((model - value) * square, scaled, len(q))
+        q += _solve(normal, right[:, None])[:, 0]
+    found = np.ascontiguousarray(-(q / turn).T)
+    left, right = part[:, 0], part[:, -1]
+    own_shift = _summit(found, left, right)[0]
+    sides = _slopes(own_shift, power).transpose(2, 0, 1) / turn[:, None]
+    solved = _solve(normal, sides)
+    own_gradients = np.array([square * _horner_rows(s, scaled) for s in solved.transpose(1, 0, 2)])
+    own_gradients = own_gradients.transpose(0, 2, 1)
+    if isinstance(rows, slice):
+        return found, own_shift, own_gradients
+    gradients = np.einsum("ifj,fjw->ifw", _slopes(shift, power), weights)
+    c, shift = c.copy(), shift.copy()
+    c[rows], shift[rows], gradients[:, rows] = found, own_shift, own_gradients
+    return c, shift, gradients
 
 
-def _derived(terms: FloatArray, order: int) -> FloatArray:
-    """Sum of the terms of a derivative: (frames, powers, …) without the powers' factors."""
-    power = np.arange(terms.shape[1])
-    factor = power + 1.0 if order == 1 else (power + 1.0) * (power + 2.0)
-    return np.asarray(np.einsum("j,fjw->fw", factor, terms))
+def _horner_rows(coefficients: FloatArray, t: FloatArray) -> FloatArray:
+    """Polynomials (powers, frames) at t (points, frames)."""
+    total = np.repeat(coefficients[-1:], len(t), axis=0)
+    for row in coefficients[-2::-1]:
+        total *= t
+        total += row
+    return total
+
+
+def _moments(values: FloatArray, t: FloatArray, count: int) -> FloatArray:
+    """Sums of values·t^k over the points, (points, frames) to (count, frames)."""
+    out = np.empty((count, values.shape[1]))
+    term = values.copy()
+    for k in range(count):
+        if k:
+            term *= t
+        term.sum(axis=0, out=out[k])
+    return out
+
+
+def _solve(moments: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve equations with the matrices A_jk = moments_(j+k), for all frames at once.
+
+    Parameters
+    ----------
+    moments : array (2n − 1, frames)
+    right : array (n, sides, frames)
+    """
+    n = len(right)
+    a = np.array([moments[j : j + n] for j in range(n)])
+    b = right.copy()
+    # The matrices are positive definite: no pivoting is needed.
+    for k in range(n):
+        pivot = 1.0 / a[k, k]
+        for j in range(k + 1, n):
+            factor = a[j, k] * pivot
+            a[j, k:] -= factor * a[k, k:]
+            b[j] -= factor * b[k]
+    for k in range(n - 1, -1, -1):
+        for j in range(k + 1, n):
+            b[k] -= a[k, j] * b[j]
+        b[k] /= a[k, k]
+    return b
 
 
 def _summit(c: FloatArray, left: FloatArray, right: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Where polynomials (frames, powers) have their maximum, and the curvature there."""
-    power = np.arange(c.shape[1])
-    slope, bend = (c * power)[:, 1:], (c * power * (power - 1))[:, 2:]
     shift = np.zeros(len(c))
     for _ in range(_NEWTON):
-        second = _horner(bend, shift)
-        step = _horner(slope, shift) / np.where(second < 0, second, -np.inf)
+        second = _derivative(c, shift, 2)
+        step = _derivative(c, shift, 1) / np.where(second < 0, second, -np.inf)
         shift = np.clip(shift - step, left, right)
-    return shift, _horner(bend, shift)
+    return shift, _derivative(c, shift, 2)
+
+
+def _derivative(c: FloatArray, t: FloatArray, order: int) -> FloatArray:
+    """First or second derivative of polynomials (frames, powers) at t (frames,)."""
+    power = np.arange(c.shape[1])
+    factor = power if order == 1 else power * (power - 1)
+    return _horner((c * factor)[:, order:], t)
 
 
 def _horner(coefficients: FloatArray, t: FloatArray) -> FloatArray:

@@ -41,6 +41,8 @@ _SIGNIFICANT = 5.0
 # Farther from the tabulated edge than this it is another element's (eV).
 _CHEMICAL = 60.0
 _FEWEST = 3
+# A scan that ends nearer to the edge than this has not seen the step (eV).
+_BEYOND = 20.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Normalize(Method):
     """
 
     name: ClassVar[str] = "xas.Normalize"
-    block_size: ClassVar[int] = 256
+    block_size: ClassVar[int] = 1024
 
     e0: float | str = setting(
         "derivative", "edge energy, or how it is found", unit="eV", within=", ".join(DEFINITIONS)
@@ -287,6 +289,15 @@ class Normalize(Method):
         """Mark frames whose numbers mean nothing; give which of them do."""
         x, e0, step = scale.x, values["e0"], values["edge_step"]
         error = values["edge_step_stderr"]
+        none = ~(step > _SIGNIFICANT * error)
+        verdicts.mark(
+            rows[none],
+            Status.NO_SIGNAL,
+            lambda i: (
+                f"no edge: the step at {e0[none][i]:.1f} eV is {step[none][i]:.3g} ± "
+                f"{error[none][i]:.2g}"
+            ),
+        )
         said = np.isfinite(plan.tabulated)
         other = (np.abs(e0 - plan.tabulated) > _CHEMICAL) if said else np.zeros(len(e0), bool)
         verdicts.mark(
@@ -300,6 +311,7 @@ class Normalize(Method):
         before = np.searchsorted(x, e0 + values["pre_high"], side="right")
         after = len(x) - np.searchsorted(x, e0 + values["post_low"])
         short = (before < _FEWEST) | (after < _FEWEST) | (values["pre_high"] >= values["post_low"])
+        short |= x[-1] < e0 + _BEYOND
         verdicts.mark(
             rows[short],
             Status.BAD_INPUT,
@@ -307,15 +319,6 @@ class Normalize(Method):
                 f"the scan ({x[0]:.1f} to {x[-1]:.1f} eV) leaves no room for the ranges before "
                 f"or after the edge at {e0[short][i]:.1f} eV; it is truncated, or set pre_edge and "
                 "post_edge"
-            ),
-        )
-        none = ~(step > _SIGNIFICANT * error)
-        verdicts.mark(
-            rows[none],
-            Status.NO_SIGNAL,
-            lambda i: (
-                f"no edge: the step at {e0[none][i]:.1f} eV is {step[none][i]:.3g} ± "
-                f"{error[none][i]:.2g}"
             ),
         )
         return np.asarray(~(other | short | none))

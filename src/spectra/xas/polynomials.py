@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -54,7 +55,11 @@ class Scale:
 
     def powers(self, x: FloatArray, count: int) -> FloatArray:
         """The powers u⁰ … u^(count − 1) at x: (…, count)."""
-        return self.at(np.asarray(x, dtype=float))[..., None] ** np.arange(count)
+        u = self.at(np.asarray(x, dtype=float))
+        out = np.ones((*u.shape, count))
+        for k in range(1, count):
+            np.multiply(out[..., k - 1], u, out=out[..., k])
+        return out
 
 
 def fit_weights(u: FloatArray, degree: int) -> FloatArray:
@@ -71,6 +76,12 @@ def fit_weights(u: FloatArray, degree: int) -> FloatArray:
     array (degree + 1, points)
         Row j gives the coefficient of u^j as a sum over the values.
     """
+    return _fit_weights(np.ascontiguousarray(u).tobytes(), degree)
+
+
+@lru_cache(maxsize=1024)
+def _fit_weights(points: bytes, degree: int) -> FloatArray:
+    u = np.frombuffer(points)
     origin, scale = 0.5 * (u[0] + u[-1]), 0.5 * (u[-1] - u[0])
     own = (u - origin) / (scale if scale > 0 else 1.0)
     q, r = np.linalg.qr(np.vander(own, degree + 1, increasing=True))
@@ -80,7 +91,9 @@ def fit_weights(u: FloatArray, degree: int) -> FloatArray:
     for k in range(degree + 1):
         for j in range(k + 1):
             change[j, k] = comb(k, j) * (-origin) ** (k - j) / (scale if scale > 0 else 1.0) ** k
-    return np.asarray(change @ weights)
+    weights = change @ weights
+    weights.flags.writeable = False
+    return np.asarray(weights)
 
 
 def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from spectra.xas.lines import Lines, edge_step, line_at, step_with_line
 from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale
+from spectra.xas.polynomials import Scale, weighted_sums
+from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -22,6 +23,7 @@ _BEYOND = 15.0
 # (2003) 562.
 _LOWER, _UPPER = 0.15, 1.0
 _NEWTON = 4
+_RUN, _SIDE = 64, 8
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,10 @@ class Shape:
         First point of the part.
     x : array (points,)
     norm : array (frames, points)
-    scatter : array (frames, points)
-        Variance of `norm` from the points alone.
+    scatter : array (frames,)
+        Mean variance of `norm` from the points alone.
+    spacing : array (frames,)
+        Distance of the points about E0 (eV).
     e0, step, step_variance : array (frames,)
     line_variance, line_step : array (frames,)
         Variance of the line at E0, and its covariance with the step.
@@ -45,6 +49,7 @@ class Shape:
     x: FloatArray
     norm: FloatArray
     scatter: FloatArray
+    spacing: FloatArray
     e0: FloatArray
     step: FloatArray
     step_variance: FloatArray
@@ -62,22 +67,35 @@ def edge_shape(
 ) -> Shape:
     """Normalise the rising edge of each frame; `at` is where the step is taken (frames,)."""
     x = scale.x
-    begin = int(np.searchsorted(x, e0.min() - _BEFORE))
-    end = int(np.searchsorted(x, e0.max() + _AFTER, side="right"))
+    # Whole runs of points from the first on: sums over them are then of the same bits whatever
+    # frames stand beside.
+    begin = int(np.searchsorted(x, e0.min() - _BEFORE)) // _RUN * _RUN
+    end = -(-int(np.searchsorted(x, e0.max() + _AFTER, side="right")) // _RUN) * _RUN
+    end = min(end, len(x))
     step, variance = edge_step(lines, scale, at, np.zeros(len(e0)))
-    norm = (y[:, begin:end] - line_at(lines, scale, begin, end)) / step[:, None]
-    if noise.points is not None:
-        scatter = noise.points[:, begin:end] / (step**2)[:, None]
-    else:
-        up = np.clip(norm, 0.0, 1.0)
-        scatter = up * (noise.after - noise.before)[:, None]
-        scatter += noise.before[:, None]
-        scatter /= (step**2)[:, None]
+    norm = line_at(lines, scale, begin, end)
+    np.subtract(y[:, begin:end], norm, out=norm)
+    norm /= step[:, None]
+    near = index_nearest(x, e0)[:, None] + np.arange(-_SIDE, _SIDE + 1)
+    near = np.clip(near, 0, len(x) - 1)
+    scatter = noise.near(near, 0.5).mean(axis=1) / step**2
+    spacing = (x[near[:, -1]] - x[near[:, 0]]) / np.maximum(near[:, -1] - near[:, 0], 1)
     powers = scale.powers(e0, 2)
     line = lines.covariance[:, :2, :2]
     of_line = (powers[:, :, None] * line * powers[:, None, :]).sum(axis=(1, 2))
     across = (powers * step_with_line(lines, scale, at)).sum(axis=1)
-    return Shape(begin, x[begin:end], norm, scatter, e0, step, variance, of_line, across)
+    return Shape(
+        begin,
+        x[begin:end],
+        norm,
+        scatter,
+        spacing,
+        e0,
+        step,
+        variance,
+        of_line,
+        across,
+    )
 
 
 def half_step(
@@ -128,12 +146,17 @@ def _power(scale: Scale, lines: Lines, energy: FloatArray) -> FloatArray:
     return np.asarray((energy / scale.origin) ** lines.exponent)
 
 
-def _running(x: FloatArray, values: FloatArray) -> FloatArray:
-    """Integrals from the first point to each, by trapezia."""
-    total = np.zeros_like(values)
-    pieces = 0.5 * np.diff(x) * (values[:, 1:] + values[:, :-1])
-    np.cumsum(pieces, axis=1, out=total[:, 1:])
-    return total
+def _integrals(x: FloatArray, values: FloatArray, start: IntArray, k: IntArray) -> FloatArray:
+    """Integrals of each frame from point `start` to point `k`, by trapezia; k ≥ start."""
+    steps, index = np.diff(x), np.arange(len(x))
+    after, before = np.append(steps, 0.0), np.append(0.0, steps)
+    use = (index >= start[:, None]) & (index <= k[:, None])
+    total = weighted_sums(values * use, 0.5 * (after + before)[None])[:, 0]
+    rows = np.arange(len(values))
+    # The two ends have half a step too much.
+    return np.asarray(
+        total - 0.5 * (before[start] * values[rows, start] + after[k] * values[rows, k])
+    )
 
 
 def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -158,17 +181,18 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     share = np.clip((_UPPER - low) / rise, 0.0, 1.0)
     width = x[k] - x[k - 1]
     end = x[k - 1] + share * width
-    over_lower = np.clip(norm, _LOWER, _UPPER) - _LOWER
-    area = _running(x, over_lower)[rows, k - 1]
+    over_lower = np.minimum(norm, _UPPER)
+    over_lower -= _LOWER
+    np.maximum(over_lower, 0.0, out=over_lower)
+    area = _integrals(x, over_lower, np.zeros_like(k), k - 1)
     last = over_lower[rows, k - 1]
     area += share * width * (last + 0.5 * share * (_UPPER - _LOWER - last))
     energy = end - area / (_UPPER - _LOWER)
 
-    inside = (norm > _LOWER) & (norm < _UPPER) & (index < k[:, None])
-    step = np.gradient(x) if len(x) > 1 else np.ones_like(x)
-    length = (inside * step).sum(axis=1)
-    own = (inside * shape.scatter * step**2).sum(axis=1)
-    variance = own + shape.of_lines(length, (inside * norm * step).sum(axis=1))
+    count = np.count_nonzero((over_lower > 0) & (index < k[:, None]), axis=1)
+    length = count * shape.spacing
+    variance = shape.scatter * length * shape.spacing
+    variance = variance + shape.of_lines(length, area + _LOWER * length)
     variance = variance / (_UPPER - _LOWER) ** 2
     return np.where(found, energy, np.nan), np.where(found, variance, np.nan)
 
@@ -188,22 +212,21 @@ def first_moment(
     """
     x, norm = shape.x, shape.norm
     rows, index = np.arange(len(norm)), np.arange(norm.shape[1])
-    use = (index >= point[:, None]) & (x <= (shape.e0 + _AFTER)[:, None])
-    k = np.where(use, norm, -np.inf).argmax(axis=1)
-    found = (k > 0) & (k < norm.shape[1] - 1)
-    after = np.minimum(k + 1, norm.shape[1] - 1)
-    found &= use[rows, after] & (norm[rows, k] > 0)
+    # Below the half step nothing is higher than beyond it, but perhaps a strong pre-edge peak.
+    begin, end = int(point.min(initial=0)), norm.shape[1]
+    k = begin + np.where(index[begin:] >= point[:, None], norm[:, begin:], -np.inf).argmax(axis=1)
+    found = (k > 0) & (k < end - 1) & (norm[rows, k] > 0)
+    found &= x[np.minimum(k + 1, end - 1)] <= shape.e0 + _AFTER
     start = np.searchsorted(x, shape.e0 - _BEFORE)
-    running = _running(x, norm)
-    area = running[rows, k] - running[rows, np.minimum(start, norm.shape[1] - 1)]
-    _, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
+    area = _integrals(x, norm, np.minimum(start, k), k)
+    smooth, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
     top_variance = (weights[:, 0] ** 2 * noise.near(near, 1.0)).sum(axis=1)
     top_variance = top_variance / shape.step**2
-    top = np.where(found, norm[rows, k], 1.0)
+    # The highest point alone is biased upwards by the noise.
+    rise = (smooth[:, 0] - y[rows, near[:, cubics.reach]]) / shape.step
+    top = np.where(found, norm[rows, k] + rise, 1.0)
     energy = x[k] - area / top
-    step = np.gradient(x) if len(x) > 1 else np.ones_like(x)
-    inside = (index >= start[:, None]) & (index < k[:, None])
-    own = (inside * shape.scatter * step**2).sum(axis=1) + (area / top) ** 2 * top_variance
     length = x[k] - shape.e0 + _BEFORE
+    own = shape.scatter * length * shape.spacing + (area / top) ** 2 * top_variance
     variance = own + shape.of_lines(length - area / top, np.zeros(len(norm)))
     return np.where(found, energy, np.nan), np.where(found, variance / top**2, np.nan)

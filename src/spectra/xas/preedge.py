@@ -236,7 +236,8 @@ class PreEdge(Method):
         over = subtract_line(scale, y, line, 0, len(x))
         near = local_polynomials(x, self.reach, _DEGREE, 1)
         around = local_polynomials(x, self.main_reach, _DEGREE, 1)
-        peak = find_maxima(x, over, near, noise, self.window, 0.0)
+        share = self._share(x, over)
+        peak = find_maxima(x, over, near, noise, self.window, share)
         main = find_maxima(x, over, around, noise, self.main, 1.0)
         height_error = np.sqrt(height_variance(scale, line, main))
         sound = self._judge(x, over, main, height_error, rows, verdicts)
@@ -255,6 +256,15 @@ class PreEdge(Method):
             failed = sound & np.isnan(values["area"])
             verdicts.note(rows[failed], f"the {self.baseline} baseline could not be fitted")
         return values
+
+    def _share(self, x: FloatArray, over: FloatArray) -> FloatArray:
+        """About how far up the edge the pre-edge reaches (frames,)."""
+        tops = []
+        for low, high in (self.window, self.main):
+            first, last = np.searchsorted(x, (low, high))
+            tops.append(over[:, first:last].max(axis=1))
+        share = tops[0] / np.where(tops[1] > 0, tops[1], np.inf)
+        return np.asarray(np.clip(share, 0.0, 1.0))
 
     def _judge(
         self,

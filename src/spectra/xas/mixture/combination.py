@@ -13,7 +13,6 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from spectra.errors import SettingError, StackError
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import Method
 from spectra.results import Column, Results, Table
 from spectra.settings import ANY_FILE, setting
 from spectra.stack import Stack
@@ -21,17 +20,15 @@ from spectra.status import Status
 from spectra.xas.mixture.bounded import covariances, solve, subsets
 from spectra.xas.mixture.frames import (
     Frames,
-    Window,
-    check_normalised,
-    check_window,
     finish,
     frames_of,
     points_of,
 )
+from spectra.xas.mixture.normalised import OnNormalised
 from spectra.xas.mixture.ranking import PENALTIES, Ranking, rank
 from spectra.xas.mixture.resample import resampled
 from spectra.xas.mixture.shifted import SHIFTS, Mixing, Mixture
-from spectra.xas.mixture.standards import Standard, load_standards
+from spectra.xas.mixture.standards import load_standards
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -42,18 +39,18 @@ _CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class MixturePlan:
-    """Standards, the points of the window, and which combinations are tried."""
+    """How standards mix, the points of the window, and which combinations are tried."""
 
     table: Table
-    energy: FloatArray
     points: IntArray
-    standards: tuple[Standard, ...]
+    mixing: Mixing
     combinations: tuple[tuple[int, ...], ...]
     attrs: dict[str, Any]
+    normalising: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearCombination(Method):
+class LinearCombination(OnNormalised):
     """Shares of standards in every spectrum of a stack of normalised absorption.
 
     Each frame is fitted by least squares as Σ w_j·s_j(E − δ), with w_j ≥ 0. Standards are
@@ -80,8 +77,6 @@ class LinearCombination(Method):
     standards : tuple of str
         Names of frames of the same stack, files (``"file.h5"`` or ``"file.h5::name"``), or names
         in ``reference_patterns/xanes``.
-    window : (float, float), optional
-        Energies that are fitted (eV); by default all that data and standards have in common.
     sum_to_one : bool
         Whether weights add up to one.
     shift : {"none", "common", "each"}
@@ -97,6 +92,8 @@ class LinearCombination(Method):
         scatter, and the central 95 % ``weight_low`` to ``weight_high``.
     seed : int
         Of the resamplings.
+    window, normalize
+        As in `OnNormalised`; by default all energies that data and standards have in common.
     """
 
     name: ClassVar[str] = "xas.LinearCombination"
@@ -105,7 +102,6 @@ class LinearCombination(Method):
     standards: tuple[str, ...] = setting(
         (), "frames, files or references to combine", files=ANY_FILE
     )
-    window: Window | None = setting(None, "energies that are fitted", unit="eV")  # noqa: RUF009
     sum_to_one: bool = setting(True, "whether weights add up to one")
     shift: str = setting("none", "shifts of the standards", within=", ".join(SHIFTS))
     shift_limit: float = setting(3.0, "largest shift", unit="eV", within="> 0")
@@ -118,7 +114,7 @@ class LinearCombination(Method):
         given: Any = self.standards
         given = (given,) if isinstance(given, str) else given
         object.__setattr__(self, "standards", tuple(str(s) for s in given))
-        object.__setattr__(self, "window", check_window(self.window, self.name))
+        super().__post_init__()
         for name, known in (("shift", SHIFTS), ("penalty", PENALTIES)):
             if getattr(self, name) not in known:
                 raise SettingError(
@@ -145,8 +141,9 @@ class LinearCombination(Method):
             If the stack or a standard is not normalised, too few points are left, or two
             standards cannot be told apart in the window.
         """
-        check_normalised(source, self.name)
-        standards = load_standards(self.standards, source, self.name)
+        normalising = self.plan_normalisation(source)
+        source = self.normalised(source)
+        standards = load_standards(self.standards, source, self.normalised)
         if len(standards) > _MOST_STANDARDS:
             raise SettingError(
                 f"{self.name}: {len(standards)} standards; at most {_MOST_STANDARDS}: all their "
@@ -157,7 +154,8 @@ class LinearCombination(Method):
         needed = 2 * len(standards) + 2
         points = points_of(source, self.window, needed, self.name, covered)
         energy = source.x[points]
-        _tell_apart(standards, energy, self.name)
+        mixing = Mixing(energy, standards, self.sum_to_one, self.shift, self.shift_limit)
+        _tell_apart(mixing, self.name)
         tried = tuple(subsets(len(standards), self.largest)) if self.penalty != "none" else ()
         labels = [s.label for s in standards]
         attrs = {
@@ -168,7 +166,7 @@ class LinearCombination(Method):
             "title": source.title,
         }
         table = mixture_table(labels, tried, self.shift, self.bootstrap > 0)
-        return MixturePlan(table, energy, points, standards, tried, attrs)
+        return MixturePlan(table, points, mixing, tried, attrs, normalising)
 
     def table(self, plan: MixturePlan) -> Table:
         """Declare the table."""
@@ -176,10 +174,11 @@ class LinearCombination(Method):
 
     def fit(self, block: Stack, plan: MixturePlan) -> Results:
         """Fit every frame of a block."""
+        block = self.normalised_block(block, plan.normalising)
         frames = frames_of(block, plan.points, complete=False)
-        mixing = Mixing(plan.energy, plan.standards, self.sum_to_one, self.shift, self.shift_limit)
-        _check_counts(frames, 2 * len(plan.standards) + 2)
-        everyone = tuple(range(len(plan.standards)))
+        mixing = plan.mixing
+        _check_counts(frames, 2 * len(mixing.standards) + 2)
+        everyone = tuple(range(len(mixing.standards)))
         columns: dict[str, NDArray[Any]] = {}
         if self.penalty == "none":
             columns |= self._columns(frames, mixing, mixing.fit(frames, everyone), everyone)
@@ -311,11 +310,11 @@ def upper_limit(value: FloatArray, error: FloatArray) -> FloatArray:
     return np.where(error > 0, np.maximum(limit, 0.0), value)
 
 
-def _tell_apart(standards: Sequence[Standard], energy: FloatArray, method: str) -> None:
+def _tell_apart(mixing: Mixing, method: str) -> None:
     """Refuse standards that are the same in the window."""
-    curves = np.stack([s.curve()(energy) for s in standards])
-    for j, i in combinations(range(len(curves)), 2):
-        if np.abs(curves[i] - curves[j]).max() < 1e-9:
+    energy, standards = mixing.energy, mixing.standards
+    for j, i in combinations(range(len(standards)), 2):
+        if np.abs(mixing.still[:, i] - mixing.still[:, j]).max() < 1e-9:
             raise StackError(
                 f"{method}: {standards[j].label!r} and {standards[i].label!r} are the same from "
                 f"{energy[0]:g} to {energy[-1]:g} eV; leave one of them out"

@@ -11,20 +11,18 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import Method, setting
+from spectra.method import setting
 from spectra.results import Column, Results, Table
 from spectra.stack import Stack
 from spectra.xas.mixture.decompose import Decomposition, decompose
 from spectra.xas.mixture.frames import (
-    Window,
-    check_normalised,
-    check_window,
     finish,
     frames_of,
     points_of,
     row_products,
 )
 from spectra.xas.mixture.indicators import indicators
+from spectra.xas.mixture.normalised import OnNormalised
 from spectra.xas.mixture.standards import Standard, load_standards
 
 FloatArray = NDArray[np.float64]
@@ -45,10 +43,11 @@ class ComponentsPlan:
     points: IntArray
     spectra: FloatArray
     attrs: dict[str, Any]
+    normalising: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrincipalComponents(Method):
+class PrincipalComponents(OnNormalised):
     """Singular value decomposition of a whole stack of normalised absorption.
 
     Spectra are neither centred nor scaled, as Malinowski's figures suppose; these are in
@@ -72,10 +71,10 @@ class PrincipalComponents(Method):
         What recommends: the least indicator function, the last reduced eigenvalue that is
         significant at 5 %, or the fewest that leave no more than the noise given with the data.
         No criterion is safe: compare them in ``attrs["suggestions"]``.
-    window : (float, float), optional
-        Energies used (eV).
     targets : tuple of str
         As the standards of `LinearCombination`.
+    window, normalize
+        As in `OnNormalised`.
     """
 
     name: ClassVar[str] = "xas.PrincipalComponents"
@@ -83,14 +82,13 @@ class PrincipalComponents(Method):
 
     components: int | None = setting(None, "components kept", within="≥ 1")
     criterion: str = setting("ind", "what recommends their number", within=", ".join(CRITERIA))
-    window: Window | None = setting(None, "energies used", unit="eV")  # noqa: RUF009
     targets: tuple[str, ...] = setting((), "standards that may be among the species")
 
     def __post_init__(self) -> None:
         given: Any = self.targets
         given = (given,) if isinstance(given, str) else given
         object.__setattr__(self, "targets", tuple(str(s) for s in given))
-        object.__setattr__(self, "window", check_window(self.window, self.name))
+        super().__post_init__()
         if self.criterion not in CRITERIA:
             raise SettingError(
                 f"{self.name}: criterion = {self.criterion!r}; expected {', '.join(CRITERIA)}"
@@ -109,8 +107,9 @@ class PrincipalComponents(Method):
             If a target is not known, more components are asked for than there are, or the
             noise is to decide and is not given.
         """
-        check_normalised(source, self.name)
-        targets = load_standards(self.targets, source, self.name)
+        normalising = self.plan_normalisation(source)
+        source = self.normalised(source)
+        targets = load_standards(self.targets, source, self.normalised)
         covered = np.all([t.covers(source.x) for t in targets], axis=0) if targets else None
         points = points_of(source, self.window, _FEWEST_POINTS, self.name, covered)
         found = decompose(source, points, self.name)
@@ -141,7 +140,7 @@ class PrincipalComponents(Method):
             "errors": "given" if source.noise == "given" else "residual",
             "title": source.title,
         }
-        return ComponentsPlan(components_table(kept), points, spectra, attrs)
+        return ComponentsPlan(components_table(kept), points, spectra, attrs, normalising)
 
     def table(self, plan: ComponentsPlan) -> Table:
         """Declare the table."""
@@ -149,6 +148,7 @@ class PrincipalComponents(Method):
 
     def fit(self, block: Stack, plan: ComponentsPlan) -> Results:
         """Scores of every frame of a block."""
+        block = self.normalised_block(block, plan.normalising)
         frames = frames_of(block, plan.points, complete=True)
         turned = np.ascontiguousarray(plan.spectra.T)
         score = row_products(frames.y, turned)

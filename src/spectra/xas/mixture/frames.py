@@ -22,6 +22,7 @@ Window = tuple[float, float]
 
 # A point that fewer of the frames have is left out of a window.
 _SHARED = 0.5
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -60,23 +61,6 @@ class Frames:
         """Some of the frames."""
         messages = [self.messages[i] for i in rows.tolist()]
         return Frames(self.y[rows], self.weight[rows], self.known, self.status[rows], messages)
-
-
-def check_normalised(stack: Stack, method: str) -> None:
-    """Refuse a stack that does not hold normalised absorption over energy.
-
-    Raises
-    ------
-    StackError
-    """
-    if stack.axis.name != "energy":
-        raise StackError(f"{method} works on spectra over energy; the axis is {stack.axis.name!r}")
-    if stack.quantity != "norm":
-        raise StackError(
-            f"{method} works on normalised absorption (quantity 'norm'); the stack holds "
-            f"{stack.quantity!r}; normalise it first, or say so when reading "
-            "(quantity='norm') if it already is"
-        )
 
 
 def check_window(window: Window | None, method: str) -> Window | None:
@@ -120,11 +104,10 @@ def points_of(
     if covered is not None:
         inside &= covered
     finite, good = np.zeros(stack.n_points), 0
-    for _, block in stack.blocks():
-        rows = np.asarray(block.load().signal)[block.status == Status.OK]
-        rows = rows[np.isfinite(rows).any(axis=1)]
-        finite += np.isfinite(rows).sum(axis=0)
-        good += len(rows)
+    for _, block in stack.blocks(_BLOCK):
+        there = np.isfinite(np.asarray(block.signal[:]))[block.status == Status.OK]
+        finite += np.count_nonzero(there, axis=0)
+        good += int(np.count_nonzero(there.any(axis=1)))
     points = np.flatnonzero(inside & (finite >= max(_SHARED * good, 1)))
     if len(points) < needed:
         raise StackError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import Method, setting
+from spectra.method import setting
 from spectra.results import Column, Results, Table
 from spectra.stack import Stack
 from spectra.status import Status
@@ -25,13 +25,11 @@ from spectra.xas.mixture.alternating import (
 from spectra.xas.mixture.bounded import covariances
 from spectra.xas.mixture.frames import (
     Frames,
-    Window,
-    check_normalised,
-    check_window,
     finish,
     frames_of,
     points_of,
 )
+from spectra.xas.mixture.normalised import OnNormalised
 from spectra.xas.mixture.starting import evolving_factors, purest_frames
 
 FloatArray = NDArray[np.float64]
@@ -58,10 +56,11 @@ class ResolutionPlan:
     scattered: FloatArray
     allowed: BoolArray
     attrs: dict[str, Any]
+    normalising: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class CurveResolution(Method):
+class CurveResolution(OnNormalised):
     """MCR-ALS: D = C·S + E for a whole stack of normalised absorption.
 
     The spectra S are resolved from up to 2000 frames spread over the sequence, by alternating least
@@ -81,8 +80,6 @@ class CurveResolution(Method):
     components : int, optional
         How many; not needed where `start` names frames. `PrincipalComponents` helps to choose:
         drifts of a long series count as components there, and should not here.
-    window : (float, float), optional
-        Energies used (eV).
     start : str or tuple of str
         First estimates: ``simplisma`` (the purest frames), ``efa`` (evolving factors), or the
         names of frames that are nearly pure, in the order the components shall have.
@@ -101,13 +98,14 @@ class CurveResolution(Method):
     bootstrap : int
         Number of series with residuals drawn anew (0 for none).
     seed : int
+    window, normalize
+        As in `OnNormalised`.
     """
 
     name: ClassVar[str] = "xas.CurveResolution"
     block_size: ClassVar[int] = 512
 
     components: int | None = setting(None, "number of components", within="1 … 8")
-    window: Window | None = setting(None, "energies used", unit="eV")  # noqa: RUF009
     start: str | tuple[str, ...] = setting("simplisma", "first estimates, or names of frames")
     nonnegative: tuple[str, ...] = setting(NONNEGATIVE, "what is not negative")
     closure: bool = setting(True, "whether concentrations add up to one")
@@ -120,7 +118,7 @@ class CurveResolution(Method):
 
     def __post_init__(self) -> None:
         set_ = object.__setattr__
-        set_(self, "window", check_window(self.window, self.name))
+        super().__post_init__()
         set_(self, "nonnegative", tuple(self.nonnegative))
         set_(self, "absent", tuple(tuple(int(v) for v in a) for a in self.absent))
         if isinstance(self.start, str) and self.start not in STARTS:
@@ -164,7 +162,8 @@ class CurveResolution(Method):
         SettingError
             If a frame of `start` is not there, or an absence is not within the sequence.
         """
-        check_normalised(source, self.name)
+        normalising = self.plan_normalisation(source)
+        source = self.normalised(source)
         points = points_of(source, self.window, _FEWEST_POINTS, self.name)
         rows, data = _model_frames(source, points, self.name)
         _, singular, spectra = np.linalg.svd(data, full_matrices=False)
@@ -196,7 +195,7 @@ class CurveResolution(Method):
         )
         attrs = self._attrs(source, points, data, singular, found, scattered)
         return ResolutionPlan(
-            resolution_table(count), points, found.spectra, scattered, allowed, attrs
+            resolution_table(count), points, found.spectra, scattered, allowed, attrs, normalising
         )
 
     def narrow(self, plan: ResolutionPlan, start: int, stop: int) -> ResolutionPlan:
@@ -211,6 +210,7 @@ class CurveResolution(Method):
 
     def fit(self, block: Stack, plan: ResolutionPlan) -> Results:
         """Concentrations of every frame of a block."""
+        block = self.normalised_block(block, plan.normalising)
         frames = frames_of(block, plan.points, complete=False)
         y, weight, rule = frames.y, frames.weight, self.constraints
         found = project(y, weight, plan.spectra, plan.allowed, rule)

@@ -62,7 +62,7 @@ class Mixing:
         return [s.curve() for s in self.standards]
 
     @cached_property
-    def _still(self) -> FloatArray:
+    def still(self) -> FloatArray:
         """The standards where they were measured (points, standards)."""
         return np.stack([spline(self.energy) for spline in self._splines], axis=1)
 
@@ -70,7 +70,7 @@ class Mixing:
     def _pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
         """Products of two standards each (points, pairs)."""
         i, j = np.triu_indices(len(self.standards))
-        return i, j, np.ascontiguousarray(self._still[:, i] * self._still[:, j])
+        return i, j, np.ascontiguousarray(self.still[:, i] * self.still[:, j])
 
     def curves(self, shift: FloatArray, order: int = 0) -> FloatArray:
         """Shifted standards (frames, points, standards), or their slopes."""
@@ -86,7 +86,7 @@ class Mixing:
     def curve(self, mixture: Mixture) -> FloatArray:
         """The fitted spectra (frames, points)."""
         if self.shift == "none":
-            return row_products(mixture.weight, np.ascontiguousarray(self._still.T))
+            return row_products(mixture.weight, np.ascontiguousarray(self.still.T))
         curves = self.curves(mixture.shift)
         return np.asarray(np.matmul(curves, mixture.weight[:, :, None])[:, :, 0])
 
@@ -115,7 +115,7 @@ class Mixing:
             i, j, pairs = self._pairs
             gram = np.empty((len(w), size, size))
             gram[:, i, j] = gram[:, j, i] = row_products(w, pairs)
-            return Normal(gram, row_products(weighted, self._still), square, size, self.closed)
+            return Normal(gram, row_products(weighted, self.still), square, size, self.closed)
         curves, slopes = self.curves(mixture.shift), self.curves(mixture.shift, 1)
         present = np.isin(np.arange(size), members)
         change = -slopes * (mixture.weight * present)[:, None, :]

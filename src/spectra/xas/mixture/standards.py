@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from spectra.readers import read
 from spectra.reference import reference_folder
 from spectra.stack import Stack
 from spectra.status import Status
-from spectra.xas.mixture.frames import check_normalised
 
 FloatArray = NDArray[np.float64]
 
@@ -41,7 +41,9 @@ class Standard:
         return np.asarray((energy >= low) & (energy <= high))
 
 
-def load_standards(specs: tuple[str, ...], stack: Stack, method: str) -> tuple[Standard, ...]:
+def load_standards(
+    specs: tuple[str, ...], stack: Stack, normalised: Callable[[Stack], Stack]
+) -> tuple[Standard, ...]:
     """Load standards by name.
 
     Parameters
@@ -51,8 +53,9 @@ def load_standards(specs: tuple[str, ...], stack: Stack, method: str) -> tuple[S
         frames, or one as ``"file.h5::name"``), or a file in ``reference_patterns/xanes``
         without its ending.
     stack : Stack
-    method : str
-        Who asks, for messages.
+        Normalised.
+    normalised : callable
+        Normalises a Stack read from a file.
 
     Raises
     ------
@@ -61,31 +64,31 @@ def load_standards(specs: tuple[str, ...], stack: Stack, method: str) -> tuple[S
     StackError
         If a standard is not normalised absorption or has too few points.
     """
-    found = [s for spec in specs for s in _load(spec, stack, method)]
+    found = [s for spec in specs for s in _load(spec, stack, normalised)]
     labels = [s.label for s in found]
     if twice := sorted({s for s in labels if labels.count(s) > 1}):
-        raise SettingError(f"{method}: several standards are called {', '.join(twice)}")
+        raise SettingError(f"several standards are called {', '.join(twice)}")
     return tuple(found)
 
 
-def _load(spec: str, stack: Stack, method: str) -> list[Standard]:
+def _load(spec: str, stack: Stack, normalised: Callable[[Stack], Stack]) -> list[Standard]:
     if spec in stack.names:
         if stack.names.count(spec) > 1:
-            raise SettingError(f"{method}: several frames are called {spec!r}")
-        return [_standard(stack[stack.names.index(spec)], method)]
+            raise SettingError(f"several frames are called {spec!r}")
+        return [_standard(stack[stack.names.index(spec)])]
     name, _, frame = spec.partition(_OF)
     path = _find(name)
     if path is None:
         known = ", ".join(stack.names[:12]) + (", …" if len(stack) > 12 else "")
         raise SettingError(
-            f"{method}: no standard {spec!r}: neither a frame of the stack ({known}), nor a "
+            f"no standard {spec!r}: neither a frame of the stack ({known}), nor a "
             "file, nor one of reference_patterns/xanes"
         )
     own = read(path)
     if frame and frame not in own.names:
-        raise SettingError(f"{method}: {path} has no frame {frame!r}; it has {own.names}")
+        raise SettingError(f"{path} has no frame {frame!r}; it has {own.names}")
     chosen = [own.names.index(frame)] if frame else range(len(own))
-    return [_standard(own[i], method) for i in chosen]
+    return [_standard(normalised(own[i])) for i in chosen]
 
 
 def _find(name: str) -> Path | None:
@@ -99,14 +102,13 @@ def _find(name: str) -> Path | None:
     return next((p for p in spectra if p.stem == name), None)
 
 
-def _standard(one: Stack, method: str) -> Standard:
-    check_normalised(one, method)
+def _standard(one: Stack) -> Standard:
     full = one.load()
     y = np.asarray(full.signal)[0]
     use = np.isfinite(y)
     if full.status[0] != Status.OK or np.count_nonzero(use) < _FEWEST:
         raise StackError(
-            f"{method}: the standard {one.names[0]!r} cannot be used: "
+            f"the standard {one.names[0]!r} cannot be used: "
             f"{full.messages[0] or f'{np.count_nonzero(use)} finite points'}"
         )
     return Standard(one.names[0], full.x[use].copy(), y[use].copy())
