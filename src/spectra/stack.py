@@ -288,6 +288,11 @@ class Stack:
                 return np.empty((0, *source.shape[1:]))
             return np.concatenate([np.asarray(source[i : i + 1]) for i in rows.tolist()])
 
+        def texts(values: tuple[str, ...]) -> tuple[str, ...]:
+            if isinstance(index, range):
+                return values[index.start : index.stop]
+            return tuple(values[i] for i in index)
+
         if isinstance(index, range) and len(index) == 0:
             index = range(0, 0)
         return replace(
@@ -296,9 +301,9 @@ class Stack:
             errors=pick(self.errors),
             channels={k: pick(v) for k, v in self.channels.items()},
             variables={k: v[rows] for k, v in self.variables.items()},
-            names=tuple(self.names[i] for i in rows.tolist()),
+            names=texts(self.names),
             status=self.status[rows],
-            messages=tuple(self.messages[i] for i in rows.tolist()),
+            messages=texts(self.messages),
         )
 
     def load(self) -> Stack:

@@ -136,6 +136,28 @@ def test_columns_by_their_numbers(tmp_path):
         spectra.read(path, signal="ln(col2/col7)")
 
 
+def test_columns_without_labels(tmp_path):
+    path = write(tmp_path, "a.dat", f"# my sample\n{rows(ENERGY, MU)}")
+    assert find_reader(path, None).name == "text"
+    stack = spectra.read(path, format="columns")
+    np.testing.assert_array_equal(stack.x, ENERGY)
+    np.testing.assert_array_equal(stack.signal[0], MU)
+    named = write(tmp_path, "b.dat", f"# mono i0 i1\n{rows(ENERGY, I0, I1)}")
+    check(spectra.read(named, energy="mono"))
+
+
+@pytest.mark.parametrize("label", ["Binding Energy (eV)", "kinetic_energy", "Energy loss"])
+def test_energies_of_electrons_are_others(tmp_path, label):
+    path = write(tmp_path, "a.dat", f"# {label}\ti0\n{rows(ENERGY, I0)}")
+    assert find_reader(path, None).name == "text"
+
+
+def test_long_headers(tmp_path):
+    remarks = "# a remark about the beamline\n" * 900
+    path = write(tmp_path, "a.dat", f"{remarks}# energy i0 i1 i2\n{rows(ENERGY, I0, I1, I2)}")
+    check(spectra.read(path))
+
+
 def test_repeated_and_unordered_points(tmp_path):
     order = np.r_[0:30, 29, 30:60]
     low = np.where(np.arange(61) == 30, 3.0, 1.0)

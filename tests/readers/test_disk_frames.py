@@ -153,3 +153,12 @@ def test_counts_are_no_absorption(tmp_path):
     assert spectra.read(path).quantity == "intensity"
     assert spectra.read(path, quantity="mu").quantity == "mu"
     assert spectra.read(path, signal="-ln(counts)").quantity == "mu"
+
+
+def test_a_stack_on_disk_is_written_as_our_own(cube, tmp_path):
+    stack = spectra.read(cube)
+    spectra.write(tmp_path / "own.h5", stack)
+    again = spectra.open(tmp_path / "own.h5")
+    np.testing.assert_array_equal(again.load().signal, SPECTRA)
+    assert again.metadata["shape"] == [ROWS, COLUMNS]
+    assert again.quantity == "mu"

@@ -15,7 +15,15 @@ def command(
     anode: Annotated[str | None, typer.Option(help="Anode of a laboratory tube, e.g. Cu.")] = None,
     format: Annotated[str | None, typer.Option(help="Name of the reader.")] = None,  # noqa: A002
     poni: Annotated[str | None, typer.Option(help="pyFAI calibration, for images.")] = None,
-    regrid: Annotated[bool, typer.Option(help="Interpolate frames on another axis.")] = False,
+    regrid: Annotated[
+        bool | None,
+        typer.Option(help="Interpolate frames on another axis (by default spectra over energy)."),
+    ] = None,
+    signal: Annotated[str, typer.Option(help='Made of columns, e.g. "ln(i0/i1)".')] = "",
+    energy: Annotated[str, typer.Option(help="Column of the photon energy.")] = "",
+    entry: Annotated[
+        list[str] | None, typer.Option(help="Names or patterns of the spectra of a file.")
+    ] = None,
 ) -> int:
     """Read patterns and write them as one NeXus file."""
     from spectra.cli.common import plain_warnings
@@ -32,6 +40,9 @@ def command(
             anode=anode,
             poni=poni,
             regrid=regrid,
+            signal=signal,
+            energy=energy,
+            entry=entry or (),
             progress=make_progress(None, "reading"),
         )
     write_file(output, stack)

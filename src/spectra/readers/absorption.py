@@ -23,6 +23,7 @@ FloatArray = NDArray[np.float64]
 _ENERGY = re.compile(
     r"(?:[a-z\d]+_)*(?:energ(?:y|ies|ia|ie)?|ene|hv|hnu)(?:_?k?ev)?(?:_[a-z\d]+)*|(?:e|en|x)_?k?ev|k?ev"
 )
+_OTHER_ENERGY = re.compile(r"binding|kinetic|loss|transfer|pass_")
 _BARE_ENERGY = ("e", "en")
 _ANGLE = re.compile(r"(?:mono_?|bragg_?)?(?:angle|theta)(?:_[a-z]+)*|bragg")
 
@@ -68,7 +69,9 @@ class Choice:
 
 
 def is_energy(name: str) -> bool:
-    """Whether a column of this name holds photon energies."""
+    """Whether a column of this name holds photon energies, and not those of electrons."""
+    if _OTHER_ENERGY.search(name):
+        return False
     return bool(_ENERGY.fullmatch(name)) or name in _BARE_ENERGY
 
 

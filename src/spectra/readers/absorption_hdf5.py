@@ -23,10 +23,13 @@ from spectra.readers.times import iso_seconds
 FloatArray = NDArray[np.float64]
 
 _MAGIC = b"\x89HDF\r\n\x1a\n"
-_MOST_VALUES = 50_000_000
+_MOST_VALUES = 5_000_000
 _MOST_DEPTH = 12
 _FEWEST = 3
-_BROKEN = (KeyError, OSError, RuntimeError, ValueError, TypeError, AttributeError)
+_BROKEN = (
+    *(KeyError, OSError, RuntimeError, ValueError, TypeError, AttributeError),
+    *(IndexError, OverflowError, MemoryError),
+)
 _NORMALISED = re.compile(r"normali[sz]ed")
 # NXxas of 2010 calls detectors by what they see; what that is says its mode.
 _SEEN = {"transmission": "itrans", "fluorescence yield": "ifluor", "fluorescence": "ifluor"}
@@ -71,9 +74,11 @@ def read_recorded(path: Path) -> list[Recorded]:
         If the file is damaged, leads out of its folder, or holds no such group.
     """
     with open_hdf5(path) as file:
-        check_links(path, file)
         try:
+            check_links(path, file)
             found = [r for group in _Walk(file).groups() if (r := _recorded(path, group))]
+        except ReaderError:
+            raise
         except _BROKEN as error:
             raise ReaderError(
                 path, f"something in it cannot be read ({error})", remedy="copy the file again"

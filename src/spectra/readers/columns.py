@@ -57,7 +57,8 @@ def read_columns(path: Path) -> list[Table]:
 def find_labels(header: list[str], width: int) -> list[str]:
     """Labels of columns: the last line of a header that has as many, one of them an energy.
 
-    Where no line names an energy, the last line of all if it has as many; else empty.
+    Where no line names an energy, the last line of all if it has as many and names something
+    of absorption; else empty.
 
     Parameters
     ----------
@@ -70,8 +71,10 @@ def find_labels(header: list[str], width: int) -> list[str]:
         for labels in _splits(line, width):
             if any(is_energy(column_name(label)) for label in labels):
                 return labels
-    last = next(_splits(lines[-1], width), None) if lines else None
-    return last or [""] * width
+    for labels in _splits(lines[-1], width) if lines else ():
+        if any(is_absorption(column_name(label)) for label in labels):
+            return labels
+    return [""] * width
 
 
 def units_of(labels: list[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,18 @@ class Ordering:
     starts: IntArray
     note: str = ""
 
+    @cached_property
+    def unchanged(self) -> bool:
+        """Whether the recorded points are in order as far as they go, each once."""
+        own = np.arange(len(self.index))
+        return np.array_equal(self.index, own) and len(self.starts) == len(own)
+
     def apply(self, values: FloatArray) -> FloatArray:
         """Recorded values (..., recorded) on the axis (..., points)."""
-        taken = np.asarray(values, dtype=float)[..., self.index]
+        recorded = np.asarray(values, dtype=float)
+        if self.unchanged and len(self.index) == recorded.shape[-1]:
+            return recorded
+        taken = recorded[..., self.index]
         if len(self.starts) == len(self.index):
             return taken
         counts = np.diff(self.starts, append=len(self.index))
