@@ -23,7 +23,7 @@ from spectra.xas.edge import (
     steepest_point,
 )
 from spectra.xas.frames import Verdicts, alike_points, require_energies, screen
-from spectra.xas.lines import edge_step, fit_lines
+from spectra.xas.lines import edge_step, fit_lines, unit_lines
 from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.polynomials import Scale
@@ -47,12 +47,16 @@ _BEYOND = 20.0
 
 @dataclass(frozen=True)
 class NormalizePlan:
-    """What holds for all frames: the table, a common E0, the tabulated edge (eV or NaN)."""
+    """What holds for all frames: the table, a common E0, the tabulated edge (eV or NaN).
+
+    ``normalised`` says that the spectra are so already, and their lines are not fitted anew.
+    """
 
     table: Table
     e0: float
     tabulated: float
     attrs: dict[str, Any]
+    normalised: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +76,11 @@ class Normalize(Method):
     sequence, one for all frames; ``larch``, the point that Larch's ``find_e0`` takes, pre-edge
     peak or not; or a number. With `search` the derivative is looked for between two energies
     instead (the first inflection of a foil, say).
+
+    A stack that is normalised already (quantity ``norm``) is taken as it is, line 0 and edge step
+    1, as long as nothing is said about ranges, degrees or exponent: other ranges than those that
+    it was normalised with would change it once more. Uncertainties of line and step are then
+    those that the ranges not given would have.
 
     Uncertainties come from the points': those of counts or given with the spectra, or estimated
     from their scatter (`spectra.xas.noise`); that of E0 is carried into the edge step.
@@ -142,9 +151,11 @@ class Normalize(Method):
             "origin": scale.origin,
             "scale": scale.scale,
             "e0": self.e0,
+            "normalised": self._is_normalised(source),
         }
         powers = 3 if self.degree is None else self.degree + 1
-        plan = NormalizePlan(normalize_table(powers), np.nan, tabulated, attrs)
+        table = normalize_table(powers)
+        plan = NormalizePlan(table, np.nan, tabulated, attrs, self._is_normalised(source))
         if self.e0 != "sequence":
             return plan if isinstance(self.e0, str) else replace(plan, e0=float(self.e0))
         first = replace(self, e0="derivative")
@@ -202,9 +213,11 @@ class Normalize(Method):
         cubics = local_cubics(x, self.smoothing)
         found = self._find_edge(scale, y, noise, main, cubics, plan)
         ranges = self._ranges(x, found.energy)
-        lines = fit_lines(scale, y, noise, ranges, self.exponent, powers)
+        fitted = fit_lines(scale, y, noise, ranges, self.exponent, powers)
         at = x[ranges.edge]
-        step, step_variance = edge_step(lines, scale, at, found.variance)
+        fitted_step, step_variance = edge_step(fitted, scale, at, found.variance)
+        lines = unit_lines(fitted) if plan.normalised else fitted
+        step = np.ones_like(fitted_step) if plan.normalised else fitted_step
         shape = edge_shape(scale, y, noise, lines, found.energy, at)
         half, half_variance, point = half_step(scale, y, noise, lines, shape, cubics)
         integral, integral_variance = integral_edge(shape, point)
@@ -220,6 +233,7 @@ class Normalize(Method):
         for name, variance in zip(list(values), (*variances, moment_variance), strict=True):
             values[f"{name}_stderr"] = np.sqrt(variance)
         values |= {
+            "fitted_step": fitted_step,
             "step_energy": at,
             "pre_low": ranges.pre_low,
             "pre_high": ranges.pre_high,
@@ -234,6 +248,12 @@ class Normalize(Method):
             "noise_after": np.sqrt(_level(noise, ranges, after=True)),
         }
         return values
+
+    def _is_normalised(self, source: Stack) -> bool:
+        """Whether the spectra are normalised, and nothing is said of how they should be."""
+        said = (*self.pre_edge, *self.post_edge, self.degree)
+        unsaid = all(v is None for v in said) and self.pre_degree == 1 and not self.exponent
+        return source.quantity == "norm" and unsaid
 
     def _ranges(self, x: FloatArray, e0: FloatArray) -> Ranges:
         return find_ranges(x, e0, self.pre_edge, self.post_edge, self.degree, self.pre_degree)
@@ -269,6 +289,7 @@ class Normalize(Method):
             return found
         ranges = self._ranges(x, found.energy)
         lines = fit_lines(scale, y, noise, ranges, self.exponent, plan.table.size("power"))
+        lines = unit_lines(lines) if plan.normalised else lines
         shape = edge_shape(scale, y, noise, lines, found.energy, x[ranges.edge])
         half, variance, _ = half_step(scale, y, noise, lines, shape, cubics)
         known = np.isfinite(half)
@@ -287,7 +308,7 @@ class Normalize(Method):
         plan: NormalizePlan,
     ) -> NDArray[np.bool_]:
         """Mark frames whose numbers mean nothing; give which of them do."""
-        x, e0, step = scale.x, values["e0"], values["edge_step"]
+        x, e0, step = scale.x, values["e0"], values["fitted_step"]
         error = values["edge_step_stderr"]
         none = ~(step > _SIGNIFICANT * error)
         verdicts.mark(
