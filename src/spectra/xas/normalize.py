@@ -22,7 +22,7 @@ from spectra.xas.edge import (
     search_limits,
     steepest_point,
 )
-from spectra.xas.frames import Verdicts, alike_points, require_energies, screen
+from spectra.xas.frames import Verdicts, alike_points, require_energies, screen, widen_by_shift
 from spectra.xas.lines import edge_step, fit_lines, unit_lines
 from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise, find_noise
@@ -41,6 +41,7 @@ _SIGNIFICANT = 5.0
 # Farther from the tabulated edge than this it is another element's (eV).
 _CHEMICAL = 60.0
 _FEWEST = 3
+_ENERGIES = ("e0", "edge_half", "edge_integral", "edge_moment")
 # A scan that ends nearer to the edge than this has not seen the step (eV).
 _BEYOND = 20.0
 
@@ -83,7 +84,8 @@ class Normalize(Method):
     those that the ranges not given would have.
 
     Uncertainties come from the points': those of counts or given with the spectra, or estimated
-    from their scatter (`spectra.xas.noise`); that of E0 is carried into the edge step.
+    from their scatter (`spectra.xas.noise`), and for energies also that of the shifts by which
+    `Align` moved the spectra; that of E0 is carried into the edge step.
     What they do not hold is the choice of the ranges.
 
     Examples
@@ -188,6 +190,8 @@ class Normalize(Method):
             keep = self._judge(scale, values, rows, verdicts, plan)
             for name, column in columns.items():
                 column[rows[keep]] = values[name][keep]
+        shifted = _ENERGIES[1:] if np.isfinite(plan.e0) else _ENERGIES
+        widen_by_shift(columns, block, shifted)
         return Results(
             table=plan.table,
             columns=columns,
