@@ -48,9 +48,9 @@ def make_recipe(options: argparse.Namespace) -> Recipe:
         stack["signal"] = options.signal
     correct = []
     if options.reference:
-        correct.append({"correction": "xas.Align", "reference": options.reference})
+        correct.append({"correction": "xas.Align", "channel": options.reference})
     edge: dict[str, Any] = {"name": "preedge", "method": "xas.PreEdge"}
-    for name, window in (("window", options.pre_edge), ("main_window", options.main)):
+    for name, window in (("window", options.pre_edge), ("main", options.main)):
         if window:
             edge[name] = window
     valence: dict[str, Any] = {

@@ -44,6 +44,9 @@ class Valence(Method):
     that were measured and evaluated alike: same windows, resolution, and thickness. So the best
     standards are frames of the same results, named by patterns.
 
+    A frame that `PreEdge` marks ``lost`` since it has no P/M has a valence by its area or centroid
+    all the same, and keeps its message.
+
     The uncertainty of a valence has a part of its own, from the noise of the sample's spectrum,
     and one that all samples share, from the standards (`Calibration`) and from `scatter`. In
     differences between samples of one kind the shared part cancels.
@@ -134,7 +137,7 @@ class Valence(Method):
     def fit(self, block: Results, plan: ValencePlan) -> Results:
         """Read the valence of every frame of a block off the curve."""
         value, stderr = block[self.indicator], block[f"{self.indicator}_stderr"]
-        good = block.ok() & np.isfinite(value) & np.isfinite(stderr)
+        good = self._has(block)
         value, stderr = np.where(good, value, np.nan), np.where(good, stderr, np.nan)
         read = plan.calibration.read(value, stderr)
         total = np.sqrt(read.own**2 + read.common**2 + self.scatter**2)
@@ -181,7 +184,7 @@ class Valence(Method):
         """One standard from all good frames whose names fit a pattern."""
         named = np.array([fnmatchcase(n, pattern) for n in source.names])
         value, stderr = source[self.indicator], source[f"{self.indicator}_stderr"]
-        known = named & source.ok() & np.isfinite(value) & (stderr > 0)
+        known = named & self._has(source) & (stderr > 0)
         if not known.any():
             why = "no frame has such a name"
             if named.any():
@@ -192,6 +195,12 @@ class Valence(Method):
         mean = float(np.average(value[known], weights=weight))
         return Standard(pattern, valence, self.scatter, mean, float(weight.sum() ** -0.5))
 
+    def _has(self, source: Results) -> NDArray[np.bool_]:
+        """Frames with the indicator: also those that lack another, as an area beside no P/M."""
+        told = np.isin(source.status, (Status.OK, Status.LOST))
+        value, stderr = source[self.indicator], source[f"{self.indicator}_stderr"]
+        return np.asarray(told & np.isfinite(value) & np.isfinite(stderr))
+
     def _verdicts(
         self,
         block: Results,
@@ -201,6 +210,7 @@ class Valence(Method):
     ) -> tuple[NDArray[np.int8], tuple[str, ...]]:
         """Status and message of every frame: what is beyond the standards is flagged."""
         status, messages = block.status.copy(), list(block.messages)
+        status[good] = Status.OK
         low, high = calibration.valence.min(), calibration.valence.max()
         span = f"the standards ({low:g} to {high:g})"
         for i in np.flatnonzero(block.ok() & ~good).tolist():
