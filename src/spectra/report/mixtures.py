@@ -11,7 +11,7 @@ from spectra.report.drawing import Drawing, Mark, Panel
 from spectra.report.labels import slug
 from spectra.report.plotdata import SERIES
 from spectra.report.section import Section
-from spectra.report.select import abscissae, thin
+from spectra.report.select import Abscissa, abscissae, thin
 from spectra.results import Results
 from spectra.status import Status
 
@@ -35,7 +35,7 @@ def mixture_section(step: str, results: Results) -> Section:
     note = "Open symbols are flagged."
     if count > _MOST_SHOWN:
         note += f" The first {_MOST_SHOWN} of {count} are shown."
-    panels = [_shares(results)]
+    panels = [shares_panel(results, abscissae(results)[0])]
     if "spectra" in results.attrs:
         panels.append(_spectra(results))
     if "indicators" in results.attrs:
@@ -54,9 +54,9 @@ def _labels(results: Results) -> list[str]:
     return [str(v) for v in labels[:_MOST_SHOWN]]
 
 
-def _shares(results: Results) -> Panel:
+def shares_panel(results: Results, against: Abscissa) -> Panel:
+    """Shares of the components or standards along a variable."""
     name = _SHARES[results.table.name]
-    against = abscissae(results)[0]
     use = thin(len(results), _MOST_POINTS)
     marks = tuple(
         Mark(
@@ -82,7 +82,8 @@ def _spectra(results: Results) -> Panel:
             zip(_labels(results), results.attrs["spectra"], strict=False)
         )
     )
-    return Panel("energy (eV)", "normalised μ", marks, "Spectra of the components")
+    label = "abstract spectrum" if results.table.name == "components" else "normalised μ"
+    return Panel("energy (eV)", label, marks, "Spectra of the components")
 
 
 def _eigenvalues(results: Results) -> Panel:
