@@ -20,6 +20,8 @@ FloatArray = NDArray[np.float64]
 _MM = 1.0 / 25.4
 _PANEL = 85.0
 _HEIGHT = 68.0
+# From so many points on, smaller ones keep a curve in sight.
+_MANY = 100
 # Height of each of several panels above one another.
 _STACKED = 34.0
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
@@ -160,12 +162,17 @@ def journal_figure(drawing: Drawing, heading: str = "") -> Figure:
     panels = iter(drawing.panels)
     for k, count in enumerate(columns):
         cells = grid[k].subgridspec(count, 1, hspace=0.0)
-        lowest = None
+        lowest, begin = None, len(figure.axes)
         for row in range(count - 1, -1, -1):
             lowest = figure.add_subplot(cells[row], sharex=lowest)
-        for ax, panel in zip(figure.axes[-1 : -count - 1 : -1], panels, strict=False):
+        column = figure.axes[: begin - 1 if begin else None : -1]
+        figure.align_ylabels(column)
+        for ax, panel in zip(column, panels, strict=False):
             _fill(ax, panel)
             ax.label_outer(remove_inner_ticks=False)
+            if count > 1 and (legend := ax.get_legend()) is not None:
+                names = legend.legend_handles
+                ax.legend(loc="lower right", bbox_to_anchor=(1.0, 0.96), ncols=len(names))
     if heading:
         figure.suptitle(_plain(heading), fontsize=7.5)
     return figure
@@ -202,7 +209,7 @@ def _draw(ax: Axes, mark: Mark) -> None:
                 xerr=None if mark.x_stderr is None else mark.x_stderr[part],
                 yerr=None if mark.y_stderr is None else mark.y_stderr[part],
                 fmt="o",
-                ms=2.8,
+                ms=2.8 if len(mark.x) < _MANY else 1.8,
                 mfc=face,
                 mec=mark.colour,
                 mew=0.5,
@@ -221,10 +228,10 @@ def _draw_coloured(ax: Axes, mark: Mark) -> None:
     """Points with a colour each."""
     colours = np.array(mark.colours)
     faces = colours if mark.hollow is None else np.where(mark.hollow, "white", colours)
-    bars: dict[str, Any] = {"fmt": "none", "elinewidth": 0.6, "zorder": 1}
-    ax.errorbar(mark.x, mark.y, yerr=mark.y_stderr, xerr=mark.x_stderr, ecolor=mark.colours, **bars)
-    edges = {"edgecolors": colours.tolist(), "linewidths": 0.5, "zorder": 2}
-    ax.scatter(mark.x, mark.y, s=6.0, c=faces.tolist(), label=_plain(mark.name) or None, **edges)
+    bars: dict[str, Any] = {"fmt": "none", "elinewidth": 0.6, "ecolor": list(mark.colours)}
+    ax.errorbar(mark.x, mark.y, yerr=mark.y_stderr, xerr=mark.x_stderr, **bars)
+    edges = {"edgecolors": colours.tolist(), "linewidths": 0.5, "zorder": 3}
+    ax.scatter(mark.x, mark.y, s=5.0, c=faces.tolist(), label=_plain(mark.name) or None, **edges)
 
 
 def _plain(text: str) -> str:

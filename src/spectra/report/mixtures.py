@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.drawing import Drawing, Mark, Panel
-from spectra.report.labels import slug
+from spectra.report.labels import slug, without_common_words
 from spectra.report.plotdata import SERIES
 from spectra.report.section import Section
 from spectra.report.select import Abscissa, abscissae, thin
@@ -51,7 +51,7 @@ def mixture_section(step: str, results: Results) -> Section:
 def _labels(results: Results) -> list[str]:
     column = results.table.column(_SHARES[results.table.name])
     labels = next(iter(results.table.coords[column.dims[0]].values()))
-    return [str(v) for v in labels[:_MOST_SHOWN]]
+    return without_common_words([str(v) for v in labels])[:_MOST_SHOWN]
 
 
 def shares_panel(results: Results, against: Abscissa) -> Panel:
@@ -99,8 +99,8 @@ def _sentences(results: Results) -> Iterator[str]:
     if "window" in attrs:
         low, high = attrs["window"]
         yield (
-            f"Standards: {', '.join(attrs['standards'])}; fitted from {low:g} to {high:g} eV, "
-            f"{attrs['points']} points."
+            f"Standards: {', '.join(without_common_words(attrs['standards']))}; fitted from "
+            f"{low:g} to {high:g} eV, {attrs['points']} points."
         )
     if "suggestions" in attrs:
         told = ", ".join(f"{k}: {v}" for k, v in attrs["suggestions"].items())

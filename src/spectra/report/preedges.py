@@ -90,11 +90,8 @@ def _diagram(record: Record, step: str, results: Results) -> Iterator[Mark]:
         if len(other) == len(results):
             standard |= [any(fnmatchcase(n, p) for p in patterns) for n in results.names]
     known = np.isfinite(results["area"]) & np.isfinite(results["centroid"])
-    for rows, name, colour in (
-        (known & ~standard, "samples", BLUE),
-        (standard & known, "standards", RED),
-    ):
-        use = np.flatnonzero(rows)
+    for is_standard, name, colour in ((False, "samples", BLUE), (True, "standards", RED)):
+        use = np.flatnonzero(known & (standard == is_standard))
         use = use[thin(use.size, _MOST_POINTS)]
         if use.size == 0:
             continue

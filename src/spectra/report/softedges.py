@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectra.notation import with_uncertainty
 from spectra.report.drawing import Drawing, Mark, Panel
-from spectra.report.labels import slug
+from spectra.report.labels import slug, without_common_words
 from spectra.report.plotdata import SERIES
 from spectra.report.section import Section
 from spectra.report.select import abscissae, thin
@@ -35,14 +35,14 @@ def soft_section(step: str, results: Results, stack: Stack | None) -> Section:
     if along is not None:
         panels.append(along)
     peaks = [str(p) for p in results.table.coords["peak"]["label"].tolist()]
-    columns = ["sample", "channel", *(f"{p} (eV)" for p in peaks)]
+    several = len(channels) > 1
+    columns = ["sample", *["channel"] * several, *(f"{p} (eV)" for p in peaks)]
     columns += [f"centroid {p} (eV)" for p in peaks]
     columns += ["branching ratio"] * ("branching" in results.columns)
-    several = len(channels) > 1
     sentence = (
         "Channels of one scan stand side by side: electron yield sees some nanometres, "
-        "fluorescence some hundred and is flattened by self-absorption, so that its branching ratio "
-        "compares with fluorescence only."
+        "fluorescence some hundred. Fluorescence is flattened by self-absorption: its branching "
+        "ratio compares with fluorescence only."
     )
     drawings = (Drawing(f"soft-{slug(step)}", tuple(panels)),) if panels else ()
     return Section(
@@ -63,7 +63,7 @@ def _channels(results: Results) -> list[str]:
 
 
 def _of(results: Results, name: str, channel: int) -> FloatArray:
-    values = results[name]
+    values: FloatArray = results[name]
     return values[:, channel] if "channel" in results.table.coords else values
 
 
@@ -72,8 +72,8 @@ def _spectra(results: Results, stack: Stack, channels: list[str]) -> Panel:
     good = np.flatnonzero(results.status != Status.BAD_INPUT)
     chosen = good[thin(good.size, max(_MOST_CURVES // len(channels), 1))]
     part = stack[chosen].load()
-    marks = []
-    for i, name in enumerate(part.names):
+    marks: list[Mark] = []
+    for i, name in enumerate(without_common_words(part.names)):
         for channel in channels:
             y = np.asarray(part.signal if channel == _SIGNAL else part.channel(channel))[i]
             low, high = np.nanmin(y), np.nanmax(y)
@@ -105,6 +105,7 @@ def _along(results: Results, channels: list[str]) -> Panel | None:
 
 
 def _rows(results: Results, channels: list[str]) -> Iterator[tuple[str, ...]]:
+    names = without_common_words(results.names)
     order = np.argsort(results.status == Status.OK, kind="stable")[:_MOST_ROWS]
     for i in order.tolist():
         for k, channel in enumerate(channels):
@@ -115,7 +116,7 @@ def _rows(results: Results, channels: list[str]) -> Iterator[tuple[str, ...]]:
                 value = np.atleast_1d(_of(results, name, k)[i])
                 error = np.atleast_1d(_of(results, f"{name}_stderr", k)[i])
                 cells += [_written(v, e) for v, e in zip(value, error, strict=True)]
-            yield (results.names[i], channel, *cells)
+            yield (names[i], *[channel] * (len(channels) > 1), *cells)
 
 
 def _written(value: float, error: float) -> str:
