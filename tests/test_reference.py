@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spectra.errors import ReaderError, SettingError
-from spectra.reference import Phase, list_phases, load_phase, radiation
+from spectra.reference import Phase, emission_spectrum, list_phases, load_phase, radiation
 from spectra.xrd.lattice import orthogonalization
 
 # Formula units per cell and density (g/cm³) from handbooks (CRC; International Centre for
@@ -18,6 +18,8 @@ KNOWN = {
     "Al2O3": ({"Al": 12, "O": 18}, 3.987),
     "Be": ({"Be": 2}, 1.85),
     "CeO2": ({"Ce": 4, "O": 8}, 7.215),
+    # Of the cell that B. Kratochvíl et al. (1979) found.
+    "Co2SiO4": ({"Co": 8, "Si": 4, "O": 16}, 4.69),
     "Cu": ({"Cu": 4}, 8.93),
     "CuCr2O4": ({"Cu": 8, "Cr": 16, "O": 32}, 5.43),
     "CuO": ({"Cu": 4, "O": 4}, 6.51),
@@ -34,7 +36,14 @@ KNOWN = {
     "graphite": ({"C": 4}, 2.26),
 }
 # Shortest distance (angstrom) between atoms, from the literature of each structure.
-SHORTEST = {"LaB6": 1.65, "V2O5": 1.58, "LiFePO4": 1.52, "Si": 2.35, "graphite": 1.42}
+SHORTEST = {
+    "Co2SiO4": 1.62,
+    "LaB6": 1.65,
+    "V2O5": 1.58,
+    "LiFePO4": 1.52,
+    "Si": 2.35,
+    "graphite": 1.42,
+}
 
 
 @pytest.mark.parametrize("name", sorted(KNOWN))
@@ -96,3 +105,20 @@ def test_radiation():
     assert radiation("Cu Ka1").wavelength2 is None
     with pytest.raises(SettingError, match="there are Cr"):
         radiation("Xx")
+
+
+def test_the_spectrum_of_copper_peaks_at_its_doublet():
+    """The Lorentzians add up to peaks where the paper finds those of Kα1, and about of Kα2."""
+    lines = np.array(emission_spectrum("Cu"))
+    assert lines[:, 1].sum() == pytest.approx(1.0)
+    doublet = radiation("Cu")
+    for wavelength, limit in ((doublet.wavelength, 2e-6), (doublet.wavelength2, 1e-5)):
+        x = wavelength * (1.0 + np.arange(-2e-4, 2e-4, 2e-7))
+        y = (
+            lines[:, 1]
+            / lines[:, 2]
+            / (1.0 + (2.0 * (x[:, None] - lines[:, 0]) / lines[:, 2]) ** 2)
+        )
+        assert x[y.sum(axis=1).argmax()] == pytest.approx(wavelength, rel=limit)
+    with pytest.raises(SettingError, match="those of Cu"):
+        emission_spectrum("Mo")

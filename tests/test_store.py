@@ -125,6 +125,19 @@ def interrupted(output: Path, blocks: int = 2) -> Path:
     return output.with_name(output.name + ".partial")
 
 
+def assert_all_done_again(output: Path) -> None:
+    """Resuming trusts no block that is there."""
+    seen = []
+    spectra.run(
+        *(DATA, METHOD, output),
+        block_size=SIZE,
+        resume=True,
+        progress=lambda n, _: seen.append(n),
+    )
+    assert seen == [4, 8, 10]
+    assert_whole(output)
+
+
 def test_control_c_leaves_a_folder_to_resume(tmp_path):
     partial = interrupted(tmp_path / "r.h5")
     assert sorted(p.name for p in partial.iterdir()) == [
@@ -152,17 +165,7 @@ def test_a_harmed_block_is_done_again(tmp_path, harm):
         shutil.copy(partial / "block-000000000.h5", block)
     else:
         spectra.write(block, Toy(power=3.0)(DATA[4:8]))
-    seen = []
-    spectra.run(
-        DATA,
-        METHOD,
-        tmp_path / "r.h5",
-        block_size=SIZE,
-        resume=True,
-        progress=lambda n, _: seen.append(n),
-    )
-    assert seen == [4, 8, 10]
-    assert_whole(tmp_path / "r.h5")
+    assert_all_done_again(tmp_path / "r.h5")
 
 
 def test_a_block_harmed_during_the_run_is_never_left_out(tmp_path):
@@ -184,17 +187,7 @@ def test_blocks_without_their_header_are_not_trusted(tmp_path, header):
         (partial / "header.json").unlink()
     else:
         (partial / "header.json").write_text(header)
-    seen = []
-    spectra.run(
-        DATA,
-        METHOD,
-        tmp_path / "r.h5",
-        block_size=SIZE,
-        resume=True,
-        progress=lambda n, _: seen.append(n),
-    )
-    assert seen == [4, 8, 10]
-    assert_whole(tmp_path / "r.h5")
+    assert_all_done_again(tmp_path / "r.h5")
 
 
 def test_another_run_is_not_resumed_into(tmp_path):

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.lineshapes import Doublet, get_profile
+from spectra.fit.doublet import Doublet
+from spectra.fit.lineshapes import get_profile
 from spectra.operando import Cycler
 from spectra.reference import load_phase, radiation
 from spectra.results import Record

@@ -22,7 +22,7 @@ from spectra.nexus import write_file
 from spectra.operando import align, read_cycler
 from spectra.readers import read
 from spectra.results import Record, Results
-from spectra.settings import ANY_FILE, Settings
+from spectra.settings import A_FILE, ANY_FILE, Settings
 from spectra.stack import Stack
 
 Kind = TypeVar("Kind", bound=Settings)
@@ -189,7 +189,7 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
         for name in _listed(settings.electrochemistry.file):
             if not (folder / name).is_file():
                 raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
-    return Recipe(settings, folder, methods, corrections)
+    return Recipe(settings, folder, methods, tuple(corrections))
 
 
 def _made(
@@ -325,7 +325,7 @@ def _located(value: Any, suffixes: tuple[str, ...], folder: Path, place: str) ->
     path = folder / value
     if suffixes == ANY_FILE:
         return str(path) if path.is_file() else value
-    if path.suffix.lower() not in suffixes:
+    if suffixes != A_FILE and path.suffix.lower() not in suffixes:
         return value
     if not path.is_file():
         raise SettingError(f"{place} names {path}, which does not exist; check the path")

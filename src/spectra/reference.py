@@ -10,11 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from scipy.constants import Planck, elementary_charge, speed_of_light
+
 from spectra.cif import read_phase
 from spectra.errors import ReaderError, SettingError
 from spectra.phase import Atom as Atom
 from spectra.phase import Phase as Phase
 
+# eV·angstrom
+_HC = speed_of_light * Planck / elementary_charge * 1e10
 PHASE_FILES = (".cif", ".toml")
 
 
@@ -46,6 +50,27 @@ def radiation(name: str) -> Radiation:
     if line.lower() == "ka1":
         return Radiation(name, entry["wavelength"])
     return Radiation(name, entry["wavelength"], entry["wavelength2"], entry["ratio"])
+
+
+def emission_spectrum(anode: str) -> tuple[tuple[float, float, float], ...]:
+    """Return the Kα emission of an anode as Lorentzians: wavelength, share, full width.
+
+    Wavelengths and widths in angstrom; the shares in the intensity have the sum 1.
+
+    Examples
+    --------
+    >>> [round(wavelength, 6) for wavelength, _, _ in emission_spectrum("Cu")]
+    [1.54059, 1.541063, 1.544398, 1.544685]
+    """
+    table = {k: v for k, v in _radiation_table().items() if "spectrum" in v}
+    if anode not in table:
+        raise SettingError(f"no spectrum of {anode!r}; there are those of {', '.join(table)}")
+    lines = [tuple(float(v) for v in line) for line in table[anode]["spectrum"]]
+    whole = sum(height * width for _, width, height in lines)
+    return tuple(
+        (_HC / energy, height * width / whole, _HC * width / energy**2)
+        for energy, width, height in lines
+    )
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spectra import views
 from spectra.errors import ResultsError
-from spectra.notation import with_uncertainty
+from spectra.rows import Rows
 from spectra.stack import Stack, Variable
 from spectra.status import Status, count_statuses
-
-# Frames, and entries of a dimension, that a notebook shows.
-_MOST_SHOWN = 20
-_MOST_LABELS = 12
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -112,42 +109,6 @@ class Table:
             fill = np.nan if dtype.kind == "f" else -1
             arrays[column.name] = np.full(self.shape(column, n_frames), fill, dtype)
         return arrays
-
-
-class _Rows:
-    """Arrays of a known number of rows, filled block by block."""
-
-    def __init__(self, n: int) -> None:
-        self._n, self._filled = n, 0
-        self._arrays: dict[tuple[str, str], NDArray[Any]] = {}
-
-    def add(self, part: Mapping[tuple[str, str], NDArray[Any]], count: int) -> None:
-        """Add a block of `count` rows."""
-        if self._arrays and self._arrays.keys() != part.keys():
-            odd = sorted(name for _, name in self._arrays.keys() ^ part.keys())
-            raise ResultsError(f"blocks do not fit together: not all have {odd}")
-        rows = slice(self._filled, self._filled + count)
-        self._filled += count
-        if self._filled > self._n:
-            raise ResultsError(f"blocks of more than {self._n} frames")
-        for name, values in part.items():
-            self._room(name, values)[rows] = values
-
-    def complete(self) -> dict[tuple[str, str], NDArray[Any]]:
-        """The arrays, of which every row must have come."""
-        if self._filled < self._n:
-            raise ResultsError(f"blocks of {self._filled} frames; expected {self._n}")
-        return self._arrays
-
-    def _room(self, name: tuple[str, str], values: NDArray[Any]) -> NDArray[Any]:
-        """The array for some values, as wide as the widest numbers so far."""
-        room = self._arrays.get(name)
-        if room is None:
-            room = np.empty((self._n, *values.shape[1:]), values.dtype)
-        elif room.dtype != values.dtype:
-            room = room.astype(np.result_type(room, values), copy=False)
-        self._arrays[name] = room
-        return room
 
 
 @dataclass(frozen=True, repr=False)
@@ -290,7 +251,7 @@ class Results:
         attrs: Mapping[str, Any] = {}
         messages: list[str] = []
         names: list[str] = []
-        rows = _Rows(n_frames)
+        rows = Rows(n_frames)
         for part in parts:
             first = first or part
             attrs = attrs or part.attrs
@@ -334,67 +295,20 @@ class Results:
 
     def to_xarray(self) -> xarray.Dataset:
         """All columns as an `xarray.Dataset` with dimension ``frame`` first."""
-        import xarray as xr
-
-        data: dict[str, Any] = {
-            c.name: (
-                ("frame", *_unique_dims(c.dims)),
-                self.columns[c.name],
-                {"units": c.unit, "long_name": c.meaning},
-            )
-            for c in self.table.all_columns()
-        }
-        data["status"] = ("frame", self.status)
-        data["message"] = ("frame", np.array(self.messages, dtype=object))
-        coords: dict[str, Any] = {"name": ("frame", np.array(self.names, dtype=object))}
-        coords |= {k: ("frame", v.values, {"units": v.unit}) for k, v in self.variables.items()}
-        for dim, labels in self.table.coords.items():
-            coords |= {f"{dim}_{k}": (dim, np.asarray(v)) for k, v in labels.items()}
-        return xr.Dataset(data, coords)
+        return views.to_xarray(self)
 
     def to_dataframe(self) -> pandas.DataFrame:
         """One row per frame; further dimensions become columns named ``name[label]``.
 
         Columns of more than one further dimension (covariances) are left to `to_xarray`.
         """
-        import pandas as pd
-
-        data: dict[str, Any] = {"name": list(self.names)}
-        data |= {k: v.values for k, v in self.variables.items()}
-        data["status"] = [Status(s).label for s in self.status]
-        data["message"] = list(self.messages)
-        for column in self.table.all_columns():
-            values = self.columns[column.name]
-            if not column.dims:
-                data[column.name] = values
-            elif len(column.dims) == 1:
-                labels = next(iter(self.table.coords[column.dims[0]].values()))
-                data |= {f"{column.name}[{lb}]": values[:, i] for i, lb in enumerate(labels)}
-        return pd.DataFrame(data)
+        return views.to_dataframe(self)
 
     def plot(
         self, column: str = "", *, against: str = "", ax: matplotlib.axes.Axes | None = None
     ) -> matplotlib.axes.Axes:
         """Plot one column with error bars against the frame number or a variable."""
-        import matplotlib.pyplot as plt
-
-        ax = ax if ax is not None else plt.subplots()[1]
-        name = column or self.table.default or self.table.columns[0].name
-        spec = self.table.column(name)
-        y = self.column(name).reshape(self.n_frames, -1)
-        dy = self.columns.get(f"{name}_stderr")
-        x = self.variables[against].values if against else np.arange(self.n_frames)
-        labels = self._labels(spec)
-        for i in range(y.shape[1]):
-            yerr = None if dy is None else dy.reshape(self.n_frames, -1)[:, i]
-            label = labels[i] if labels else None
-            ax.errorbar(x, y[:, i], yerr=yerr, fmt="o", ms=3, lw=0.8, capsize=2, label=label)
-        if 1 < len(labels) <= _MOST_LABELS:
-            ax.legend()
-        unit = self.variables[against].unit if against else ""
-        ax.set_xlabel(f"{against} ({unit})" if unit else against or "frame")
-        ax.set_ylabel(f"{name} ({spec.unit})" if spec.unit else name)
-        return ax
+        return views.plot(self, column, against=against, ax=ax)
 
     def __repr__(self) -> str:
         columns = ", ".join(c.name for c in self.table.columns)
@@ -403,45 +317,9 @@ class Results:
             f"status: {count_statuses(self.status)}>"
         )
 
-    def _labels(self, column: Column) -> list[str]:
-        """What the entries of a column of one further dimension are called."""
-        if len(column.dims) != 1:
-            return []
-        return [str(v) for v in next(iter(self.table.coords[column.dims[0]].values()))]
-
     def _repr_html_(self) -> str:
         """The first frames, values with their uncertainties; wide columns are left out."""
-        from html import escape
-
-        import pandas as pd
-
-        first = self[:_MOST_SHOWN]
-        data: dict[str, Any] = {"name": list(first.names)}
-        data |= {k: [f"{x:.6g}" for x in v.values.tolist()] for k, v in first.variables.items()}
-        data["status"] = [Status(s).label for s in first.status]
-        left = []
-        for column in self.table.columns:
-            labels = self._labels(column)
-            wide = len(column.dims) > 1 or len(labels) > _MOST_LABELS
-            if wide and (len(column.dims) > 1 or column.name != self.table.default):
-                left.append(column.name)
-                continue
-            values, errors = first.columns[column.name], first.columns.get(f"{column.name}_stderr")
-            for i, label in enumerate(labels[:_MOST_LABELS] or [""]):
-                at = (slice(None), i) if labels else slice(None)
-                own = None if errors is None else errors[at]
-                data[f"{column.name}[{label}]" if labels else column.name] = _told(values[at], own)
-        head = f"<p>{escape(repr(self))}</p>"
-        more = f"<p>Not shown: {escape(', '.join(left))}.</p>" if left else ""
-        return head + str(pd.DataFrame(data).to_html()) + more
-
-
-def _told(values: NDArray[Any], errors: NDArray[Any] | None) -> list[str]:
-    """Values as they are read, with their uncertainties in brackets."""
-    if errors is not None:
-        pairs = zip(values.tolist(), errors.tolist(), strict=True)
-        return [with_uncertainty(v, e) for v, e in pairs]
-    return [f"{v:.6g}" if isinstance(v, float) else str(v) for v in values.tolist()]
+        return views.to_html(self)
 
 
 @dataclass(frozen=True)
@@ -464,8 +342,3 @@ class Record:
     stack: Stack | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _unique_dims(dims: tuple[str, ...]) -> tuple[str, ...]:
-    """Name a repeated dimension (a covariance's second axis) differently, for xarray."""
-    return tuple(d if d not in dims[:i] else f"{d}_2" for i, d in enumerate(dims))

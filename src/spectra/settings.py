@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 
 from spectra.errors import SettingError
 
-# Of a setting whose texts are names of files, if there are such files.
+# Of settings whose texts all name files, and of those that do if there is such a file.
+A_FILE = ("*",)
 ANY_FILE = ("",)
 
 
@@ -17,8 +18,8 @@ def setting(
     """Declare a setting with its meaning, unit and allowed range.
 
     The declaration is what the documentation, error messages and recipes read. Texts that end in
-    one of `files` (suffixes with their dots, or `ANY_FILE`) are paths; those of a recipe are
-    relative to it.
+    one of `files` (suffixes with their dots, `A_FILE` or `ANY_FILE`) are paths; those of a recipe
+    are relative to it.
     """
     metadata = {"meaning": meaning, "unit": unit, "range": within, "files": files}
     return field(default=default, metadata=metadata)

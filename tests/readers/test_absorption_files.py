@@ -188,7 +188,8 @@ def test_repeated_and_unordered_points(tmp_path):
         (columns(body=rows(ENERGY, -I0, I1, I2)), {}, "0 finite points of 60"),
         (columns(body=rows(ENERGY[:2], I0[:2], I1[:2], I2[:2])), {}, "2 points"),
         (columns() + b"5600 oops 1 2\n5601 1 2 3\n", {}, "line 63"),
-        (columns(), {"signal": "ln(i0/i9)"}, "no column 'i9'.*expected columns energy, i0"),
+        (columns(), {"signal": "ln(i0/q)"}, r"'ln\(i0/q\)': .*no column 'q'; there are energy, i0"),
+        (columns(), {"signal": "energi"}, "did you mean 'energy'.*expected columns energy, i0"),
         (columns(), {"entry": "x"}, "nothing in it is called 'x'"),
         (xdi().replace(b"itrans", b"jtrans"), {}, "nothing says which"),
     ],
@@ -225,6 +226,12 @@ def test_athena(tmp_path, make, packed):
     np.testing.assert_array_equal(stack.signal[0], MU)
     np.testing.assert_array_equal(stack.channel("i0")[0], I0)
     assert stack.variables["energy_shift"].values[0] == -0.25
+
+
+def test_projects_packed_in_parts(tmp_path):
+    data = perl_project(False)
+    parts = gzip.compress(data[:900]) + gzip.compress(data[900:]) + b"\0" * 20
+    assert spectra.read(write(tmp_path, "a.prj", parts)).n_frames == 2
 
 
 def test_athena_of_several_groups(tmp_path):
@@ -274,6 +281,7 @@ def test_athena_groups_without_absorption_are_flagged(tmp_path):
         (perl_project()[:500], "ends too early"),
         (gzip.compress(b"0" * (140 << 20), 9), "more than 128 MiB"),
         (gzip.compress(b"something else"), "not an Athena project"),
+        (gzip.compress(b"") * 2000, "more than 1000 parts"),
         (perl_project(False).replace(b"@x = (", b"@x = (sub { 1 }, ", 1), "line 6: .*is not data"),
         (perl_project(False).replace(b"'i0'", b"'i0"), ""),
         (perl_project(False)[:700], "is not data"),
@@ -429,6 +437,28 @@ def test_hdf5_that_reaches_out_is_refused(tmp_path):
 
     with pytest.raises(ReaderError, match="outside"):
         spectra.read(write(tmp_path, "data/a.h5", hdf5(edit)))
+
+
+def test_warnings_point_at_who_reads(tmp_path):
+    shifted = write(tmp_path, "b.xdi", xdi("energy eV,mutrans", rows(ENERGY[1:] + 0.7, MU[1:])))
+    files = [write(tmp_path, "a.xdi", xdi()), shifted, write(tmp_path, "c.xdi", b"#XDI/1")]
+    with pytest.warns(DataWarning) as of_files:
+        spectra.read(files)
+    scans = write(tmp_path, "a.spec", spec())
+    with pytest.warns(DataWarning) as of_scans:
+        spectra.read(scans, signal="ln(i0/i1)", energy="1000*energy")
+    caught = [*of_files, *of_scans]
+    messages = " ".join(str(w.message) for w in caught)
+    for told in ("cannot be read", "cannot be used", "signal differs", "a reservation"):
+        assert told in messages
+    assert {w.filename for w in caught} == {__file__}
+
+
+def test_what_merged_groups_scatter_by_is_kept_on_request(tmp_path):
+    scatter = ",".join(f"'{v:.17g}'" for v in MU / 100)
+    data = perl_project(False).replace(b"@signal = ();", f"@stddev = ({scatter});".encode())
+    stack = spectra.read(write(tmp_path, "a.prj", data), channels={"scatter": "stddev"})
+    np.testing.assert_array_equal(stack.channel("scatter"), [MU / 100, MU / 100])
 
 
 def test_spectra_on_axes_that_do_not_meet_are_told_apart(tmp_path):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from operando_patterns import weight_fraction, write_charge
@@ -18,8 +20,11 @@ from spectra.fit.uncertainty import point_sigma
 from spectra.nexus import open_file
 from spectra.recipe import check_recipe, load_recipe, run_recipe
 from spectra.report import write_figures, write_report
+from spectra.report.figures import group_figure
+from spectra.report.plots import make_plots
 from spectra.report.refined import correlations, curves_of, grouped, refinements, shown_frames
 from spectra.report.series import beside_map, groups
+from spectra.results import Record
 from spectra.xrd.pattern.curves import pattern_curves
 from spectra.xrd.pattern.statistics import agreement
 from spectra.xrd.phases import PhaseStatus
@@ -167,6 +172,21 @@ def test_figures(charge, tmp_path):
     names = {p.name for p in write_figures(charge, tmp_path, ("png",))}
     assert {"patterns.png", "rietveld_weight.png", "rietveld_correlations.png"} <= names
     assert sum(n.startswith("rietveld_fit_") for n in names) >= 3
+
+
+def test_frames_are_whole_and_labels_keep_apart(results):
+    bare = replace(results[4:7], variables={})
+    (group,) = (g for g in groups(Record({"rietveld": bare})) if "microstrain" in g.heading)
+    series = [replace(s, label=f"strain of phase_{i:06d} (%)") for i, s in enumerate(group.series)]
+    with matplotlib.rc_context({"font.size": 7.0, "axes.labelsize": 7.5}):
+        figure = group_figure(group, series, simulated=False)
+        figure.canvas.draw()
+    assert all(float(t).is_integer() for t in figure.axes[-1].get_xticks())
+    labels = [ax.yaxis.label.get_window_extent() for ax in figure.axes]
+    assert all(above.y0 > below.y1 for above, below in pairwise(labels))
+    assert [c[-1]["ticks"] for c in make_plots(Record({"rietveld": bare})).abscissae.values()] == [
+        {"tick0": 0, "dtick": 1}
+    ]
 
 
 def test_results_show_themselves(results):

@@ -38,7 +38,7 @@ def soft_edges(frames, sigma=0.004, seed=0, *, given=False):
     shape = (frames, len(ENERGY))
     signal = clean() + rng.normal(0, sigma, shape)
     tfy = clean(shift=0.1, areas=(2.4, 1.3)) + rng.normal(0, 2 * sigma, shape)
-    errors = np.full(shape, sigma) if given else None
+    errors = np.full(shape, sigma or 0.004) if given else None
     return Stack.from_arrays(
         ENERGY,
         signal,

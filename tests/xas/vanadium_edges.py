@@ -8,9 +8,10 @@ an energy scale that jitters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.special import erf
 
 from spectra import Stack
@@ -64,7 +65,8 @@ class Series:
 
     Attributes
     ----------
-    stack : Stack
+    stack, true : Stack
+        As measured, and the same without noise, jitter and drift.
     valence : array (frames,)
     ratio : array (frames,)
         P/M of the true curves: their maxima, between points, over the line through their values
@@ -72,6 +74,7 @@ class Series:
     """
 
     stack: Stack
+    true: Stack
     valence: np.ndarray
     ratio: np.ndarray
 
@@ -128,18 +131,22 @@ def operando_series(
         variables={"time": Variable(60.0 * np.arange(frames, dtype=float), "s")},
         title="simulated charge",
     )
-    return Series(stack, valence, true_ratio(x, valence, step))
+    clean = background(x) + step * absorption(x, valence)
+    true_stack = replace(stack, signal=clean)
+    return Series(stack, true_stack, valence, true_ratio(x, valence, step))
 
 
 def true_ratio(x: np.ndarray, valence: np.ndarray, step: float = 1.0) -> np.ndarray:
-    """P/M of the true curves."""
+    """P/M of the true curves: exact at some valences, and between them by a cubic spline."""
+    nodes = np.linspace(valence.min(), valence.max(), 21)
     line = x[(x >= LINE[0]) & (x <= LINE[1])]
     heights = []
     for low, high in (WINDOW, MAIN):
         fine = np.arange(low, high, 0.005)
-        over = background(fine) + step * absorption(fine, valence)
-        at_line = background(line) + step * absorption(line, valence)
+        over = background(fine) + step * absorption(fine, nodes)
+        at_line = background(line) + step * absorption(line, nodes)
         fits = np.polynomial.polynomial.polyfit(line - 5412.0, at_line.T, 1)
         over -= np.polynomial.polynomial.polyval(fine - 5412.0, fits)
         heights.append(over.max(axis=1))
-    return heights[0] / heights[1]
+    ratio = heights[0] / heights[1]
+    return CubicSpline(nodes, ratio)(valence)

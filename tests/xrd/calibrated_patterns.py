@@ -57,6 +57,26 @@ def lebail(n: int, seed: int) -> tuple[LeBail, Simulated]:
     return method, simulate(truth, X, n, values, seed)
 
 
+def overlapping(method: type[LeBail | Pawley], n: int, seed: int) -> tuple[WholePattern, Simulated]:
+    """Two phases whose lines are so broad (0.7 deg) that most stand under others."""
+    settings = {
+        "phases": (ANATASE, RUTILE),
+        "start": INSTRUMENT,
+        "widths": ("size",),
+        "background_degree": 2,
+    }
+    truth = Rietveld(**settings)
+    values = {
+        f"{ANATASE}.scale": 0.012,
+        f"{RUTILE}.scale": 0.03,
+        f"{ANATASE}.size": 0.6,
+        f"{RUTILE}.size": 0.6,
+        "zero": drifting(n, 0.01, 0.03),
+    }
+    made = simulate(truth, X, n, values | background() | cells(truth, n), seed)
+    return method(**settings), made
+
+
 def without_structure(method: WholePattern, n: int) -> dict[str, np.ndarray | float]:
     """True values of all but intensities."""
     widths = {f"{RUTILE}.size": 0.10, f"{RUTILE}.strain": 0.10, "zero": drifting(n, 0.01, 0.03)}
@@ -136,6 +156,8 @@ CASES: dict[str, Callable[[int, int], tuple[WholePattern, Simulated]]] = {
     "Rietveld": rietveld,
     "Pawley": pawley,
     "Le Bail": lebail,
+    "Pawley, overlapping": lambda n, seed: overlapping(Pawley, n, seed),
+    "Le Bail, overlapping": lambda n, seed: overlapping(LeBail, n, seed),
 }
 
 

@@ -129,7 +129,8 @@ def test_a_jump_of_many_widths_between_frames_is_followed():
 
 
 def test_kalpha_doublet_and_given_errors():
-    from spectra.fit.lineshapes import Doublet, get_profile
+    from spectra.fit.doublet import Doublet
+    from spectra.fit.lineshapes import get_profile
 
     line = Doublet(get_profile("pseudo_voigt"), 1.5444274 / 1.5405929, 0.5)
     y = 50 + 300 * line.value(X, 45.0, 0.1, 0.4) + 200 * line.value(X, 30.0, 0.1, 0.4)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from calibrated import from_counts
 
-from spectra.fit.lineshapes import Doublet, get_profile
+from spectra.fit.doublet import Doublet
+from spectra.fit.lineshapes import get_profile
 from spectra.reference import radiation
 from spectra.stack import Stack
 from spectra.xrd import Peaks

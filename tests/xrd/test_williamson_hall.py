@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from test_cell import WAVELENGTH, tracked
 
+import spectra
 from spectra import Stack, Status
 from spectra.errors import ResultsError, SettingError
-from spectra.fit.lineshapes import breadth_and_gradient, get_profile
+from spectra.fit.breadths import breadth_and_gradient
+from spectra.fit.lineshapes import get_profile
 from spectra.reference import load_phase
 from spectra.report import write_figures
 from spectra.report.figures import lines_figure
@@ -194,3 +197,37 @@ def test_figure_of_the_lines(tmp_path):
     figure = lines_figure(found, simulated=True)
     assert len(figure.axes[0].containers) == 3
     assert "simulated" in figure.axes[0].get_title()
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("plot", ["lorentzian", "size_strain"])
+def test_the_size_of_anatase_is_that_of_topas(tracked_anatase, plot):
+    """Volume-weighted column lengths after M. R. Rowles, J. Appl. Cryst. 55 (2022) 631.
+
+    The instrument widens these lines by some hundredths of a degree out of half a degree. Many
+    lines overlap, so that they scatter about the straight line by three times their uncertainties
+    and more; the strain that comes out is no more than an upper limit.
+    """
+    peaks, sizes, errors = tracked_anatase
+    found = WilliamsonHall(phase="TiO2_anatase", others=("TiO2_rutile",), plot=plot)(peaks)
+    assert (found["n_lines"] >= 10).all()
+    off = found["size"] - sizes
+    assert (np.abs(off) < 3.0 * np.hypot(found["size_stderr"], errors)).all()
+    assert (np.abs(off) < 0.2 * sizes).all()
+    assert (found["chi2_reduced"] > 4.0).all()
+    assert (found["strain"] < 4e-3).all()
+
+
+@pytest.fixture(scope="module")
+def tracked_anatase(data):
+    """Peaks of three frames, and what TOPAS found for anatase in them (angstrom)."""
+    folder = data / "xrd" / "tio2_temperature"
+    numbers = (0, 4, 8)
+    stack = spectra.read([folder / f"degussa_{i:03d}.xye" for i in numbers], anode="Cu")
+    with (folder / "output.txt").open() as file:
+        rows = [r for r in csv.DictReader(file, delimiter="\t") if r["phase"] == "Anatase"]
+    theirs = [next(r for r in rows if int(r["seqno"]) == i + 1) for i in numbers]
+    sizes, errors = (
+        np.array([10.0 * float(r[name]) for r in theirs]) for name in ("Lvol", "Lvol_err")
+    )
+    return Peaks()(stack), sizes, errors

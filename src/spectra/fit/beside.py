@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.lineshapes import Doublet, Profile
+from spectra.fit.doublet import Doublet
+from spectra.fit.lineshapes import Profile
 from spectra.fit.model import Model
 from spectra.fit.objective import SpectraObjective
 from spectra.fit.starting import linear_problem

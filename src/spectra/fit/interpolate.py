@@ -33,14 +33,18 @@ def find_weights(x: FloatArray, at: FloatArray, points: int = 4) -> tuple[IntArr
         They sum to 1; on a point of `x` one of them is 1 and the others are 0.
     """
     first = np.clip(np.searchsorted(x, at) - points // 2, 0, len(x) - points)
-    sources = first[..., None] + np.arange(points)
-    near = x[sources]
-    weights = np.ones(near.shape)
+    away = [at - x[first + j] for j in range(points)]
+    starts = np.arange(len(x) - points + 1)
+    weights = np.ones((*at.shape, points))
     for i in range(points):
+        # What stands below the fraction is the same for all places between two points.
+        below = np.ones(starts.shape)
         for j in range(points):
             if i != j:
-                weights[..., i] *= (at - near[..., j]) / (near[..., i] - near[..., j])
-    return sources, weights
+                weights[..., i] *= away[j]
+                below *= x[starts + i] - x[starts + j]
+        weights[..., i] /= below[first]
+    return first[..., None] + np.arange(points), weights
 
 
 def interpolate_rows(
@@ -88,14 +92,20 @@ def _rowwise(
         sources, weights = find_weights(x, np.where(inside, at[part], x[0]), few)
         frames = np.arange(len(at))[part, None]
         near = [rows[..., frames, sources[..., i]] for i in range(few)]
-        out[..., part, :] = np.where(inside, join(near, weights), np.nan)
+        with np.errstate(invalid="ignore"):
+            out[..., part, :] = np.where(inside, join(near, weights), np.nan)
     return out
 
 
 def _weighted(near: list[FloatArray], weights: FloatArray) -> FloatArray:
-    out = np.zeros(near[0].shape)
+    out = near[0] * weights[..., 0]
+    for i, values in enumerate(near[1:], 1):
+        out += values * weights[..., i]
+    if not np.isnan(out).any():
+        return out
+    # A point without weight must not spread its NaN.
+    out[...] = 0.0
     for i, values in enumerate(near):
-        # A point without weight must not spread its NaN.
         out += np.where(weights[..., i] == 0.0, 0.0, values * weights[..., i])
     return out
 

@@ -8,7 +8,7 @@ to the centre and then to each shape parameter.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, wofz
 
 from spectra.errors import SettingError
+from spectra.fit.pseudo_voigt import (
+    GAUSS,
+    LN2,
+    fill_pseudo_voigt,
+    mix_pseudo_voigt,
+    pseudo_voigt,
+    pseudo_voigt_alone,
+    split_pseudo_voigt,
+)
 
 FloatArray = NDArray[np.float64]
 Gradient = tuple[FloatArray, ...]
 
-_LN2 = float(np.log(2.0))
-_GAUSS = float(2.0 * np.sqrt(_LN2 / np.pi))
-_SIGMA = float(1.0 / (2.0 * np.sqrt(2.0 * _LN2)))
+_SIGMA = float(1.0 / (2.0 * np.sqrt(2.0 * LN2)))
 _POSITIVE = (1e-12, np.inf)
 _FAR = -300.0
 # Γ⁵ = Γ_G⁵ + c₁Γ_G⁴Γ_L + … + Γ_L⁵ of Thompson, Cox and Hastings.
@@ -30,8 +37,6 @@ _TCH = (2.69269, 2.42843, 4.47163, 0.07842)
 # Width of a Voigt profile from those of its parts: J. J. Olivero and R. L. Longbothum,
 # J. Quant. Spectrosc. Radiat. Transf. 17 (1977) 233; good to 0.02 %.
 _OLIVERO = (0.5346, 0.2166)
-# (2(x − c)/w)² beyond which a Gaussian is nothing beside its maximum.
-_NEAR = 60.0
 
 
 @dataclass(frozen=True)
@@ -117,89 +122,13 @@ class Profile:
         return height[..., 0], tuple(np.broadcast_to(g, height.shape)[..., 0] for g in gradient[1:])
 
 
-@dataclass(frozen=True)
-class Doublet:
-    """A profile as the Kα1/Kα2 doublet of a laboratory tube, of unit total area.
-
-    Both components have the same shape. The centre is that of Kα1 at 2θ₁ (deg); Kα2 stands
-    at 2θ₂ = 2 arcsin((λ₂/λ₁) sin θ₁) by Bragg's law. Where that has no solution it is left
-    out.
-
-    Parameters
-    ----------
-    profile : Profile
-    wavelength_ratio : float
-        λ₂/λ₁.
-    intensity_ratio : float
-        r = I(Kα2)/I(Kα1); the components have areas 1/(1 + r) and r/(1 + r).
-    """
-
-    profile: Profile
-    wavelength_ratio: float
-    intensity_ratio: float
-
-    @property
-    def name(self) -> str:
-        """Name of the profile."""
-        return self.profile.name
-
-    @property
-    def shape_names(self) -> tuple[str, ...]:
-        """Parameters after the centre."""
-        return self.profile.shape_names
-
-    @property
-    def bounds(self) -> Mapping[str, tuple[float, float]]:
-        """Allowed range of each shape parameter."""
-        return self.profile.bounds
-
-    @property
-    def defaults(self) -> Mapping[str, float]:
-        """Where shape parameters that are not widths start."""
-        return self.profile.defaults
-
-    def value(self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike) -> FloatArray:
-        """Doublet at x: (..., points)."""
-        second, share, _ = self._second(center)
-        first = self.profile.value(x, center, *shape)
-        return (1.0 - share) * first + share * self.profile.value(x, second, *shape)
-
-    def value_and_gradient(
-        self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike
-    ) -> tuple[FloatArray, Gradient]:
-        """Doublet and its derivatives by the centre of Kα1 and each shape parameter."""
-        second, share, slope = self._second(center)
-        one, gradient_one = self.profile.value_and_gradient(x, center, *shape)
-        two, gradient_two = self.profile.value_and_gradient(x, second, *shape)
-        rest = 1.0 - share
-        by_center = rest * gradient_one[0] + share * slope * gradient_two[0]
-        others = zip(gradient_one[1:], gradient_two[1:], strict=True)
-        return rest * one + share * two, (by_center, *(rest * a + share * b for a, b in others))
-
-    def peak_height_and_gradient(self, *shape: ArrayLike) -> tuple[FloatArray, Gradient]:
-        """Height of the Kα1 component alone, and its derivatives by the shape parameters."""
-        height, gradient = self.profile.peak_height_and_gradient(*shape)
-        share = 1.0 / (1.0 + self.intensity_ratio)
-        return share * height, tuple(share * g for g in gradient)
-
-    def _second(self, center: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Centre of Kα2, its share of the area, and its derivative by the centre of Kα1."""
-        theta = np.radians(0.5 * np.asarray(center, dtype=float))
-        sine = self.wavelength_ratio * np.sin(theta)
-        reached = np.abs(sine) < 1.0
-        sine = np.where(reached, sine, 0.0)
-        slope = self.wavelength_ratio * np.cos(theta) / np.sqrt(1.0 - sine**2)
-        share = np.where(reached, self.intensity_ratio / (1.0 + self.intensity_ratio), 0.0)
-        return np.degrees(2.0 * np.arcsin(sine)), share, slope
-
-
 def _gaussian(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> tuple[FloatArray, Gradient]:
     """Evaluate g = (2/w)·√(ln 2/π)·exp(−4 ln 2·(x − c)²/w²)."""
     inverse = 1.0 / fwhm
     t = (x - center) * inverse
     t2 = t * t
-    g = (_GAUSS * inverse) * np.exp(np.maximum(-4.0 * _LN2 * t2, _FAR))
-    slope = (8.0 * _LN2) * t
+    g = (GAUSS * inverse) * np.exp(np.maximum(-4.0 * LN2 * t2, _FAR))
+    slope = (8.0 * LN2) * t
     return g, (g * slope * inverse, g * (slope * t - 1.0) * inverse)
 
 
@@ -213,117 +142,6 @@ def _lorentzian(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> tuple[Fl
     return g, (g * slope * inverse, g * (slope * t - 1.0) * inverse)
 
 
-def _pseudo_voigt(
-    x: FloatArray, center: FloatArray, fwhm: FloatArray, eta: FloatArray
-) -> tuple[FloatArray, Gradient]:
-    """Evaluate g = η·L + (1 − η)·G, both of the same fwhm.
-
-    G. K. Wertheim et al., Rev. Sci. Instrum. 45 (1974) 1369.
-    """
-    out = [np.empty(np.broadcast_shapes(x.shape, center.shape, fwhm.shape)) for _ in range(4)]
-    _fill_pseudo_voigt(x, center, fwhm, eta, out)
-    gauss, lorentz, by_t, by_width = out
-    inverse = 1.0 / fwhm
-    a, b = (_GAUSS * inverse) * (1.0 - eta), (2.0 / np.pi * inverse) * eta
-    g = a * gauss + b * lorentz
-    mixing = (2.0 / np.pi * inverse) * lorentz - (_GAUSS * inverse) * gauss
-    return g, (4.0 * inverse * by_t, (2.0 * by_width - g) * inverse, mixing)
-
-
-def _pseudo_voigt_alone(
-    x: FloatArray, center: FloatArray, fwhm: FloatArray, eta: FloatArray
-) -> FloatArray:
-    """Evaluate the same without derivatives, in half the time."""
-    inverse = 1.0 / fwhm
-    t2 = np.asarray((x - center) * (2.0 * inverse))
-    t2 = np.multiply(t2, t2, out=np.empty(np.broadcast_shapes(t2.shape, eta.shape)))
-    g = np.empty_like(t2)
-    _fill_gauss(t2, g)
-    g *= (_GAUSS * inverse) * (1.0 - eta)
-    t2 += 1.0
-    np.divide((2.0 / np.pi * inverse) * eta, t2, out=t2)
-    g += t2
-    return g
-
-
-def _fill_pseudo_voigt(
-    x: FloatArray,
-    center: FloatArray,
-    fwhm: FloatArray,
-    eta: FloatArray,
-    out: Sequence[FloatArray],
-) -> None:
-    """Write G = exp(−t² ln 2), L = 1/(1 + t²), T = t·S and t·T, with t = 2(x − c)/w.
-
-    g = a·G + b·L, and dg/dt = −2T with S = a·ln 2·G + b·L².
-    """
-    gauss, lorentz, by_t, by_width = out
-    inverse = 1.0 / fwhm
-    np.subtract(x, center, out=by_t)
-    by_t *= 2.0 * inverse
-    np.multiply(by_t, by_t, out=by_width)
-    _fill_gauss(by_width, gauss)
-    np.add(by_width, 1.0, out=lorentz)
-    np.divide(1.0, lorentz, out=lorentz)
-    slope = lorentz * lorentz
-    slope *= 2.0 / np.pi * inverse * eta
-    slope += gauss * (_LN2 * _GAUSS * inverse * (1.0 - eta))
-    by_t *= slope
-    by_width *= slope
-
-
-def _fill_gauss(t2: FloatArray, out: FloatArray) -> None:
-    """Write exp(−t² ln 2), zero where it is below 1e-18 of its maximum.
-
-    Exponentials are dear, and of a long pattern a peak needs few.
-    """
-    near = t2 < _NEAR
-    if 2 * np.count_nonzero(near) > near.size:
-        np.multiply(t2, -_LN2, out=out)
-        # Far out the exponential would underflow, which takes ten times as long.
-        np.maximum(out, -_LN2 * _NEAR, out=out)
-        np.exp(out, out=out)
-        out *= near
-        return
-    inside = t2[near]
-    inside *= -_LN2
-    np.exp(inside, out=inside)
-    out[...] = 0.0
-    out[near] = inside
-
-
-def _mix_pseudo_voigt(area: FloatArray, fwhm: FloatArray, eta: FloatArray) -> FloatArray:
-    inverse = 1.0 / fwhm
-    g, b = _GAUSS * inverse, 2.0 / np.pi * inverse
-    mixing = np.zeros((*area.shape, 4, 4))
-    mixing[..., 2, 0] = 4.0 * area * inverse
-    mixing[..., 0, 1], mixing[..., 1, 1] = g * (1.0 - eta), b * eta
-    mixing[..., :2, 2] = -(area * inverse)[..., None] * mixing[..., :2, 1]
-    mixing[..., 3, 2] = 2.0 * area * inverse
-    mixing[..., 0, 3], mixing[..., 1, 3] = -area * g, area * b
-    return mixing
-
-
-def _split_pseudo_voigt(
-    x: FloatArray, center: FloatArray, fwhm: FloatArray, asymmetry: FloatArray, eta: FloatArray
-) -> tuple[FloatArray, Gradient]:
-    """Pseudo-Voigt halves of full widths w(1 ± a), left (−) and right (+) of the maximum.
-
-    With half widths in the ratio (1 − a):(1 + a) and one common height, the halves' areas are
-    (1 ∓ a)/2, so that the total area is 1 and the fwhm is w.
-    """
-    a, w = asymmetry, fwhm
-    side = np.where(x < center, -1.0, 1.0)
-    factor = 1.0 + side * a
-    g, (by_center, by_width, by_eta) = _pseudo_voigt(x, center, w * factor, eta)
-    return g * factor, (
-        by_center * factor,
-        by_width * factor**2,
-        side * (g + by_width * w * factor),
-        by_eta * factor,
-    )
-
-
 def _pearson7(
     x: FloatArray, center: FloatArray, fwhm: FloatArray, exponent: FloatArray
 ) -> tuple[FloatArray, Gradient]:
@@ -332,8 +150,8 @@ def _pearson7(
     M. M. Hall et al., J. Appl. Cryst. 10 (1977) 66. Lorentzian for m = 1, Gaussian for m → ∞.
     """
     m, w = exponent, fwhm
-    k = np.expm1(_LN2 / m)
-    k_slope = -_LN2 / m**2 * (1.0 + k)
+    k = np.expm1(LN2 / m)
+    k_slope = -LN2 / m**2 * (1.0 + k)
     t = 2.0 * (x - center) / w
     inside = k * t * t
     log_bottom = np.log1p(inside)
@@ -378,7 +196,7 @@ def _tch(
     η = 1.36603q − 0.47719q² + 0.11116q³, q = Γ_L/Γ.
     """
     (total, total_slopes), (eta, eta_slopes) = tch_parts(fwhm_gauss, fwhm_lorentz)
-    g, (by_center, by_width, by_eta) = _pseudo_voigt(x, center, total, eta)
+    g, (by_center, by_width, by_eta) = pseudo_voigt(x, center, total, eta)
     return g, (
         by_center,
         *(by_width * a + by_eta * b for a, b in zip(total_slopes, eta_slopes, strict=True)),
@@ -436,14 +254,14 @@ PROFILES: Mapping[str, Profile] = {
         Profile("lorentzian", ("fwhm",), _FWHM, {}, _lorentzian, _own_width),
         Profile(
             *("pseudo_voigt", ("fwhm", "eta"), _FWHM | _ETA, {"eta": 0.5}),
-            *(_pseudo_voigt, _own_width),
-            ProfileBasis(4, 2, _fill_pseudo_voigt, _mix_pseudo_voigt),
-            _pseudo_voigt_alone,
+            *(pseudo_voigt, _own_width),
+            ProfileBasis(4, 2, fill_pseudo_voigt, mix_pseudo_voigt),
+            pseudo_voigt_alone,
         ),
         Profile(
             *("split_pseudo_voigt", ("fwhm", "asymmetry", "eta")),
             *(_FWHM | {"asymmetry": (-0.9, 0.9)} | _ETA, {"asymmetry": 0.0, "eta": 0.5}),
-            *(_split_pseudo_voigt, _own_width),
+            *(split_pseudo_voigt, _own_width),
         ),
         Profile(
             *("pearson7", ("fwhm", "exponent"), _FWHM | {"exponent": (0.6, 100.0)}),
@@ -468,23 +286,3 @@ def get_profile(name: str) -> Profile:
     near = difflib.get_close_matches(name, PROFILES, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise SettingError(f"no profile {name!r}; {hint}There are {', '.join(PROFILES)}")
-
-
-def fwhm_and_gradient(profile: Profile | Doublet, *shape: ArrayLike) -> tuple[FloatArray, Gradient]:
-    """Full width at half maximum of one component, and its derivatives by the shape."""
-    single = profile.profile if isinstance(profile, Doublet) else profile
-    return single.width(*(np.asarray(s, dtype=float) for s in shape))
-
-
-def breadth_and_gradient(
-    profile: Profile | Doublet, *shape: ArrayLike
-) -> tuple[FloatArray, Gradient]:
-    """Integral breadth of one component, area over height, and its derivatives by the shape."""
-    single = profile.profile if isinstance(profile, Doublet) else profile
-    height, slopes = single.peak_height_and_gradient(*shape)
-    return 1.0 / height, tuple(-s / height**2 for s in slopes)
-
-
-def fwhm_of(profile: Profile | Doublet, *shape: ArrayLike) -> FloatArray:
-    """Full width at half maximum of one component."""
-    return fwhm_and_gradient(profile, *shape)[0]

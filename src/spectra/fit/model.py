@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 if TYPE_CHECKING:
-    from spectra.fit.lineshapes import Doublet, Profile, ProfileBasis
+    from spectra.fit.doublet import Doublet
+    from spectra.fit.lineshapes import Profile, ProfileBasis
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.breadths import fwhm_and_gradient
 from spectra.fit.cutting import Windows
-from spectra.fit.lineshapes import fwhm_and_gradient
 from spectra.fit.losses import Counts
 from spectra.fit.model import Model
 from spectra.fit.objective import SpectraObjective

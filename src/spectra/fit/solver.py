@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.covariance import covariance
+from spectra.fit.secant import learn, upwards
 from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
@@ -30,6 +31,8 @@ _EXACT = 1e-26
 _TRUSTED = 1e-5
 # The first steps gain more than the later ones: no more than this is expected of the next.
 _CONTRACTION = 1e-2
+# What is learnt on the way makes one step gain much and the next one less.
+_CONTRACTION_LEARNT = 0.1
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ class Solution:
     decrement : array (rows,)
         What a further step would gain, g·H⁻¹·g, as far as the last steps let foresee; infinite
         where the solver gave up.
+    rest : array (rows, parameters, parameters) or None
+        What was learnt of second derivatives that the Hessian lacks, if that was asked for.
     """
 
     theta: FloatArray
@@ -108,6 +113,7 @@ class Solution:
     status: NDArray[np.int8]
     iterations: NDArray[np.int32]
     decrement: FloatArray
+    rest: FloatArray | None
 
     def covariance(self) -> FloatArray:
         """Inverse of the Hessian over the free parameters (rows, parameters, parameters).
@@ -120,7 +126,9 @@ class Solution:
     def put(self, rows: IntArray, other: Solution) -> None:
         """Replace the `rows` by those of `other`, which has just these."""
         for name in Solution.__annotations__:
-            getattr(self, name)[rows] = getattr(other, name)
+            own, new = getattr(self, name), getattr(other, name)
+            if own is not None and new is not None:
+                own[rows] = new
 
 
 @dataclass
@@ -138,6 +146,13 @@ class _State:
     promised: FloatArray
     damping: FloatArray
     growth: FloatArray
+    rest: FloatArray | None
+
+    def local(self) -> Evaluation:
+        """The quadratic model that steps are made from."""
+        if self.rest is None:
+            return self.here
+        return replace(self.here, hessian=upwards(self.here.hessian, self.rest))
 
     def take(self, keep: IntArray) -> _State:
         parts = vars(self).items()
@@ -158,6 +173,7 @@ def minimize(
     tolerance: float = 1e-12,
     damping: float = 1e-3,
     promised: FloatArray | None = None,
+    rest: FloatArray | None = None,
 ) -> Solution:
     """Minimise every row of `objective` from its start, within its bounds.
 
@@ -184,6 +200,10 @@ def minimize(
     promised : array (rows,), optional
         What the step that led to the start was to gain, where it was one of the same objective:
         `Solution.decrement` of a fit in single precision.
+    rest : array (rows, parameters, parameters), optional
+        What the objective's Hessian lacks, as far as it is known; zeros are enough. Then the
+        steps learn it from gradients, which pays where large residuals are left or a model is
+        even in a parameter. Without it, steps trust the objective's Hessian.
 
     Returns
     -------
@@ -200,6 +220,7 @@ def minimize(
         status=np.full(n_rows, Status.NOT_CONVERGED, np.int8),
         iterations=np.zeros(n_rows, np.int32),
         decrement=np.full(n_rows, np.inf),
+        rest=None if rest is None else rest.copy(),
     )
     if n_rows == 0:
         return out
@@ -211,7 +232,7 @@ def minimize(
     never = np.full(n_rows, np.inf)
     gained = np.full(n_rows, _TINY) if promised is None else promised + _TINY
     state = _State(
-        *(every, objective, here, lower, upper, free, floor, never, gained, first, growth)
+        *(every, objective, here, lower, upper, free, floor, never, gained, first, growth, rest)
     )
     out.chi2[:] = here.cost
     usable = np.isfinite(here.cost) & np.isfinite(here.hessian).all(axis=(1, 2))
@@ -231,9 +252,11 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     """One damped step of every row; finished rows are written to `out` and dropped."""
     vary = state.free & ~_held(state)
     # What an undamped step would gain: zero at a minimum, whatever the damping has become.
-    newton, decrement = _newton_step(state.here, vary)
+    local = state.local()
+    newton, decrement = _newton_step(local, vary)
     # What will be left after another step, if it gains on the minimum as the last one did.
-    contraction = np.clip(decrement / np.maximum(state.promised, decrement), _CONTRACTION, 1.0)
+    least = _CONTRACTION if state.rest is None else _CONTRACTION_LEARNT
+    contraction = np.clip(decrement / np.maximum(state.promised, decrement), least, 1.0)
     left = np.where(decrement <= _TRUSTED * state.here.cost, contraction, 1.0) * decrement
     arrived = left <= tolerance * state.here.cost + state.floor
     # At the rounding of the cost, steps go on as long as each leaves much less to be gained.
@@ -249,8 +272,9 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
         state, vary, decrement = state.take(rest), vary[rest], decrement[rest]
         if rest.size == 0:
             return state
+        local = local.take(rest)
     here = state.here
-    step, promised = _bounded_step(state, vary)
+    step, promised = _bounded_step(state, local, vary)
     trial = np.clip(here.theta + step, state.lower, state.upper)
     there = state.objective.evaluate(np.where(state.free, trial, here.theta))
     gain = here.cost - there.cost
@@ -267,7 +291,11 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     # cost itself where the promise is tiny; elsewhere it has failed.
     rounding = stalled & small & (promised <= 1e-9 * here.cost + state.floor)
     near = settled | rounding
+    before, moved = here.gradient.copy(), there.theta - here.theta
     here.put(better | rounding, there)
+    if state.rest is not None:
+        change = np.where(state.free, before - there.gradient, 0.0)
+        state.rest = learn(state.rest, here.hessian, moved, change)
     state.damping = np.where(near, _DAMPING_MIN, np.maximum(damping, _DAMPING_MIN))
     state.growth = np.where(better, 2.0, state.growth * 2.0)
     state.previous = np.where(near, decrement, np.inf)
@@ -291,6 +319,8 @@ def _store(state: _State, out: Solution) -> None:
     out.chi2[state.rows] = state.here.cost
     out.hessian[state.rows] = state.here.hessian
     out.at_bound[state.rows] = _held(state)
+    if out.rest is not None and state.rest is not None:
+        out.rest[state.rows] = state.rest
 
 
 def _held(state: _State) -> BoolArray:
@@ -359,9 +389,11 @@ def _last_step(
     )
 
 
-def _bounded_step(state: _State, vary: BoolArray) -> tuple[FloatArray, FloatArray]:
+def _bounded_step(
+    state: _State, local: Evaluation, vary: BoolArray
+) -> tuple[FloatArray, FloatArray]:
     """Damped step inside the box (rows, P), and the decrease of the cost it promises (rows,)."""
-    gradient, hessian = state.here.gradient, state.here.hessian
+    gradient, hessian = local.gradient, local.hessian
     room_down = state.lower - state.here.theta
     room_up = state.upper - state.here.theta
     step = solve_damped(hessian, gradient, vary, state.damping)

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.beside import curve_of, straight_part
+from spectra.fit.breadths import fwhm_of
 from spectra.fit.coarse import bin_objective
 from spectra.fit.cutting import Windows, bin_sizes, cut_out, padded_sizes
-from spectra.fit.lineshapes import Doublet, Profile, fwhm_of
+from spectra.fit.doublet import Doublet
+from spectra.fit.lineshapes import Profile
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.model import Model
 from spectra.fit.objective import SpectraObjective

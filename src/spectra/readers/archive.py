@@ -14,6 +14,7 @@ from spectra.errors import ReaderError
 _MOST_BYTES = 512 * 2**20
 _MOST_MEMBER_BYTES = 128 * 2**20
 _MOST_MEMBERS = 20_000
+_MOST_GZIPS = 1000
 _MOST_RATIO = 2000
 _DEEPEST = 60
 
@@ -78,7 +79,9 @@ def unpack_gzip(path: Path, data: bytes) -> bytes:
     """
     out = bytearray()
     try:
-        while data:
+        for _ in range(_MOST_GZIPS):
+            if not data:
+                break
             unpacker = zlib.decompressobj(wbits=31)
             out += unpacker.decompress(data, _MOST_MEMBER_BYTES + 1 - len(out))
             if len(out) > _MOST_MEMBER_BYTES:
@@ -87,6 +90,8 @@ def unpack_gzip(path: Path, data: bytes) -> bytes:
                 raise zlib.error("it ends too early")
             # Several may follow each other; zeros may fill up the last.
             data = unpacker.unused_data.lstrip(b"\0")
+        else:
+            raise zlib.error(f"it is of more than {_MOST_GZIPS} parts")
     except zlib.error as error:
         raise ReaderError(
             path, f"it cannot be unpacked ({error})", remedy="the file is damaged: copy it again"

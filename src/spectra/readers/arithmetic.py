@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
-from spectra.fit.expressions import Dual, parse_expression
+from spectra.fit.expressions import Dual, Expression, parse_expression
 
 FloatArray = NDArray[np.float64]
 
@@ -65,8 +65,7 @@ def calculate(text: str, columns: Mapping[str, FloatArray]) -> FloatArray:
     SettingError
         For what is not arithmetic or names no column; it names the columns there are.
     """
-    called = _called(text, columns)
-    expression = parse_expression(_plain(text, columns), set(called), kind="column")
+    expression, called = _parse(text, columns)
     used = {n: Dual(np.asarray(columns[called[n]], dtype=float), {}) for n in expression.names}
     value = expression.evaluate(used).value
     if np.iscomplexobj(value):
@@ -85,9 +84,17 @@ def columns_in(text: str, columns: Mapping[str, object]) -> frozenset[str]:
     SettingError
         As `calculate`.
     """
-    called = _called(text, columns)
-    used = parse_expression(_plain(text, columns), set(called), kind="column").names
-    return frozenset(called[name] for name in used)
+    expression, called = _parse(text, columns)
+    return frozenset(called[name] for name in expression.names)
+
+
+def _parse(text: str, columns: Iterable[str]) -> tuple[Expression, dict[str, str]]:
+    """An expression, and the columns by what it calls them."""
+    called, plain = _called(text, columns), _plain(text, columns)
+    try:
+        return parse_expression(plain, set(called), kind="column"), called
+    except SettingError as error:
+        raise SettingError(str(error).replace(repr(plain), repr(text))) from None
 
 
 def _called(text: str, columns: Iterable[str]) -> dict[str, str]:

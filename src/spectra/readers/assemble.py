@@ -256,6 +256,6 @@ def _shared_metadata(frames: list[Frame]) -> dict[str, Any]:
             warnings.warn(
                 f"{name} differs between files ({', '.join(known[:3])}…); the first is used",
                 DataWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
     return shared

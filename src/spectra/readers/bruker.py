@@ -81,11 +81,9 @@ def read_raw(path: Path) -> list[Frame]:
     return frames
 
 
-def _read_range(
-    path: Path, data: bytes, at: int, number: int, total: int, metadata: dict[str, float | str]
-) -> tuple[Frame, int]:
-    where = f"byte {at} (range {number + 1} of {total})"
-    if at + _RANGE_HEADER > len(data):
+def require_header(path: Path, data: bytes, end: int, where: str) -> None:
+    """Refuse a file that is over before the header of a range is, at byte `end`."""
+    if end > len(data):
         raise ReaderError(
             path,
             f"the file ends at byte {len(data)}",
@@ -93,6 +91,13 @@ def _read_range(
             expected="a range header",
             remedy="the file is truncated: copy it again",
         )
+
+
+def _read_range(
+    path: Path, data: bytes, at: int, number: int, total: int, metadata: dict[str, float | str]
+) -> tuple[Frame, int]:
+    where = f"byte {at} (range {number + 1} of {total})"
+    require_header(path, data, at + _RANGE_HEADER, where)
     length, n_points = struct.unpack_from("<II", data, at)
     (start,) = struct.unpack_from("<d", data, at + 16)
     (step,) = struct.unpack_from("<d", data, at + 176)

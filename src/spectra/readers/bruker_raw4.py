@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from spectra.errors import ReaderError
-from spectra.readers.bruker import read_records
+from spectra.readers.bruker import read_records, require_header
 from spectra.readers.frame import Frame, Reader, noise_of, tube
 
 _MAGIC = b"RAW4.00"
@@ -134,14 +134,7 @@ def _read_range(
     path: Path, data: bytes, at: int, number: int, metadata: Mapping[str, Any]
 ) -> tuple[Frame, int]:
     where = f"byte {at} (range {number})"
-    if at + _RANGE_HEADER > len(data):
-        raise ReaderError(
-            path,
-            f"the file ends at byte {len(data)}",
-            where=where,
-            expected="a range header",
-            remedy="the file is truncated: copy it again",
-        )
+    require_header(path, data, at + _RANGE_HEADER, where)
     start, step = struct.unpack_from("<dd", data, at + 72)
     n_points = _integer(data, at + 88)
     size, drives = struct.unpack_from("<II", data, at + 136)

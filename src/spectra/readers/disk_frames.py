@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,9 @@ from spectra.stack import ArraySource, Axis, Stack, Variable
 
 FloatArray = NDArray[np.float64]
 
-_BAND_BYTES = 64 << 20
+_BAND_BYTES = 32 << 20
+# As many as signals are likely to be calculated from.
+_BANDS = 4
 _UNITS = {"time": "s", "temperature": "K", "voltage": "V"}
 
 
@@ -38,9 +40,9 @@ _UNITS = {"time": "s", "temperature": "K", "voltage": "V"}
 class DiskFrames:
     """Spectra of a dataset in which the energy may be any dimension.
 
-    The file is read in bands of rows of the first other dimension, at most 64 MiB or one row
-    at a time, and the last band is kept: blocks of frames that follow each other read every
-    value once, whatever their size.
+    The file is read in bands of rows of the first other dimension, at most 32 MiB or one row
+    at a time, and a process keeps the last few: blocks of frames that follow each other read
+    every value once, whatever their size.
 
     Parameters
     ----------
@@ -54,7 +56,6 @@ class DiskFrames:
     source: H5Array
     dimension: int
     order: Ordering
-    _last: dict[int, FloatArray] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def others(self) -> tuple[int, ...]:
@@ -67,9 +68,6 @@ class DiskFrames:
         """(frames, points)."""
         return (math.prod(self.others), len(self.order.starts))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_last": {}}
-
     def __getitem__(self, key: Any, /) -> FloatArray:
         frames = range(self.shape[0])[key] if isinstance(key, slice) else None
         if not isinstance(frames, range) or frames.step != 1:
@@ -80,9 +78,8 @@ class DiskFrames:
         while at < frames.stop:
             first = at // size * size
             stop = min(frames.stop, first + size)
-            out[at - frames.start : stop - frames.start] = self._band(at // size)[
-                at - first : stop - first
-            ]
+            band = self._band(at // size)[at - first : stop - first]
+            out[at - frames.start : stop - frames.start] = self.order.apply(band)
             at = stop
         return out
 
@@ -96,15 +93,21 @@ class DiskFrames:
         return max(1, _BAND_BYTES // max(row, 1))
 
     def _band(self, number: int) -> FloatArray:
-        if number not in self._last:
-            rows = slice(number * self._rows_per_band, (number + 1) * self._rows_per_band)
-            everything = slice(None)
-            key = (everything, rows) if self.dimension == 0 else (rows,)
-            values = np.moveaxis(self.source[key], self.dimension, -1)
-            spectra = self.order.apply(values.reshape(-1, values.shape[-1]))
-            self._last.clear()
-            self._last[number] = spectra
-        return self._last[number]
+        """Spectra (frames, recorded) of a band."""
+        rows = self._rows_per_band
+        path = Path(self.source.path)
+        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        return _read_band(self.source, self.dimension, number * rows, rows, changed)
+
+
+@lru_cache(maxsize=_BANDS)
+def _read_band(source: H5Array, dimension: int, first: int, rows: int, changed: int) -> FloatArray:
+    """Read rows of a dataset as spectra; `changed` tells one state of the file from another."""
+    band = slice(first, first + rows)
+    values = np.moveaxis(source[(slice(None), band) if dimension == 0 else (band,)], dimension, -1)
+    spectra = values.reshape(-1, values.shape[-1])
+    spectra.flags.writeable = False
+    return spectra
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def read_items(
             f"{len(errors)} of {len(paths)} files cannot be read and are marked bad_input; "
             f"the first: {errors[0]}",
             DataWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     return items, tuple(inputs)
 
@@ -148,7 +148,7 @@ def _of_tables(path: Path, reader: Reader, selection: Selection) -> list[Item]:
             f"{len(errors)} of {len(items)} spectra of {path} cannot be used and are marked "
             f"bad_input; the first: {errors[0]}",
             DataWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
     return items
 

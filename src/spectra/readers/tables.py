@@ -277,10 +277,11 @@ def evaluate(
     try:
         return calculate(text, columns)
     except SettingError as error:
+        names = f"columns {', '.join(columns)} (col1 to col{len(columns)})"
         raise ReaderError(
             path,
             str(error),
             where=where,
-            expected=f"columns {', '.join(columns)} (col1 to col{len(columns)})",
+            expected="" if "; there are " in str(error) else names,
             remedy="correct the expression",
         ) from None

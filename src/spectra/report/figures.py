@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from spectra.xrd.tracks import found
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 SINGLE, DOUBLE = 85.0, 170.0
@@ -42,6 +44,8 @@ SINGLE, DOUBLE = 85.0, 170.0
 
 _MM = 1.0 / 25.4
 _MOST_POINTS = 2000
+# Letters that fit on a line beside a panel, and below a narrow one.
+_LONGEST_BESIDE, _LONGEST_BELOW = 16, 17
 _MOST_ROWS = 6
 _PEAK_PANELS = 4
 _FAINT = "#8fc1de"
@@ -192,6 +196,7 @@ def map_figure(record: Record) -> Figure | None:
     )
     _draw_tracks(ax, record)
     ax.set(xlabel=axis_label(stack.axis), ylabel="frame")
+    _tick_frames(ax.yaxis)
     ax.set(xlim=reduced.edges[:2], ylim=reduced.edges[2:])
     ax.tick_params(color="0.8")
     if is_simulated(record):
@@ -213,7 +218,7 @@ def map_figure(record: Record) -> Figure | None:
             xerr=error,
             **{"fmt": "o", "ms": 1.8, "color": BLUE, "ecolor": _FAINT, "elinewidth": 0.6},
         )
-        axis.set_xlabel(series.label.replace("$", r"\$"))
+        axis.set_xlabel(_broken(series.label, _LONGEST_BELOW).replace("$", r"\$"))
         axis.locator_params(axis="x", nbins=3)
     return figure
 
@@ -235,8 +240,10 @@ def group_figure(group: Group, series: Sequence[Series], simulated: bool) -> Fig
     figure, axes = _new(SINGLE, 12 + 30 * len(series), len(series), 1, sharex=True)
     for ax, one in zip(axes[:, 0], series, strict=True):
         _errorbars(ax, one, against)
-        ax.set_ylabel(one.label.replace("$", r"\$"))
+        ax.set_ylabel(_broken(one.label, _LONGEST_BESIDE).replace("$", r"\$"))
     axes[-1, 0].set_xlabel(against.label)
+    if against.name == "frame":
+        _tick_frames(axes[-1, 0].xaxis)
     axes[0, 0].set_title(_title(group.heading, simulated))
     figure.align_ylabels()
     return figure
@@ -255,11 +262,27 @@ def peaks_figure(panels: Sequence[PeakPanel], simulated: bool) -> Figure:
             if column == 0:
                 ax.set_ylabel(one.label)
         axes[-1, column].set_xlabel(against.label)
+        if against.name == "frame":
+            _tick_frames(axes[-1, column].xaxis)
         axes[-1, column].locator_params(axis="x", nbins=5)
     if simulated:
         figure.suptitle("simulated data", fontsize=7.5)
     figure.align_ylabels()
     return figure
+
+
+def _broken(label: str, most: int) -> str:
+    """A label in lines of no more than `most` letters, where its words and unit allow it."""
+    head, bracket, unit = label.rpartition(" (")
+    whole = head + bracket + unit.replace(" ", "\N{NO-BREAK SPACE}") if bracket else label
+    return "\n".join(wrap(whole, most, break_long_words=False, break_on_hyphens=False))
+
+
+def _tick_frames(axis: Axis) -> None:
+    """Ticks at whole frames only."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
 
 
 def _errorbars(ax: Axes, series: Series, against: Abscissa) -> None:

@@ -20,6 +20,8 @@ _UNITS = {
     "degC": "°C",
     "mAh/g": "mAh g⁻¹",
 }
+# Up to so many frames plots by themselves have ticks between them.
+_FEW_FRAMES = 10
 _NAMES = {
     "volume": "V",
     "alpha": "α",
@@ -43,6 +45,11 @@ _NAMES = {
     "norm": "normalised μ",
     "mu": "μ",
 }
+
+
+def frame_ticks(count: int) -> dict[str, int]:
+    """Ticks of an axis over the numbers of `count` frames, as plotly wants them: whole ones."""
+    return {"tick0": 0, "dtick": 1} if count <= _FEW_FRAMES else {}
 
 
 def unit_symbol(unit: str) -> str:

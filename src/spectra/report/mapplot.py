@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spectra.report.labels import axis_label
+from spectra.report.labels import axis_label, frame_ticks
 from spectra.report.plotdata import BLUE, CYAN, FAINT, MOST_POINTS, RED, numbers, plain_text
 from spectra.report.select import Abscissa, PatternMap, abscissa, beside, pattern_map, step_of, thin
 from spectra.report.series import Series, beside_map
@@ -39,7 +39,12 @@ def pattern_plot(record: Record) -> dict[str, Any] | None:
     label = axis_label(stack.axis)
     layout: dict[str, Any] = {
         "xaxis": {"title": {"text": plain_text(label)}, "range": [left, right], "showgrid": False},
-        "yaxis": {"title": {"text": "frame"}, "range": [low, high], "showgrid": False},
+        "yaxis": {
+            "title": {"text": "frame"},
+            "range": [low, high],
+            "showgrid": False,
+            **frame_ticks(stack.n_frames),
+        },
         "images": [
             {
                 "source": picture,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from spectra.report.absorption import absorption_sections
 from spectra.report.drawing import plotly_plots
-from spectra.report.labels import axis_label, slug
+from spectra.report.labels import axis_label, frame_ticks, slug
 from spectra.report.mapplot import pattern_plot
 from spectra.report.patternplot import refined_plots
 from spectra.report.plotdata import BLUE, FAINT, GREY, MOST_POINTS, RED, numbers, plain_text
@@ -153,7 +153,12 @@ def _marker(series: Series, use: NDArray[np.intp]) -> dict[str, Any]:
 def _share(plots: Plots, results: Results, use: NDArray[np.intp]) -> str:
     """Key of the abscissae of some results; equal ones are stored once."""
     choices = [
-        {"name": a.name, "label": a.label, "x": numbers(a.values[use], 7)}
+        {
+            "name": a.name,
+            "label": a.label,
+            "x": numbers(a.values[use], 7),
+            "ticks": frame_ticks(len(results)) if a.name == "frame" else {},
+        }
         for a in abscissae(results)
     ]
     for key, known in plots.abscissae.items():

@@ -19,6 +19,7 @@ MOST_SERIES = 12
 _CELL = ("volume", "a", "b", "c", "alpha", "beta", "gamma")
 _STRAIN = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c")
 _BROADENING = "Left out where the uncertainty is larger than the value; the tables hold all."
+_FRACTION = "{} (wt %)"
 _FRACTIONS = "Shares of the crystalline phases of the model; what is amorphous is left out."
 _PEAK = ("center", "fwhm", "area")
 # What is worth plotting of steps that have several numbers for each frame.
@@ -150,6 +151,7 @@ def _pattern_groups(step: str, results: Results) -> list[Group]:
             for p, phase in phases:
                 value, error = _of_phase(results, name, p)
                 label = with_unit(f"{quantity(name)} of {phase}", "%" if percent else column.unit)
+                label = _FRACTION.format(phase) if name == "weight_fraction" else label
                 factor = 100.0 if percent else 1.0
                 if name in ("size", "strain") and error is not None:
                     # Broadening that is not seen gives any size, with a bar that hides the others.
@@ -195,7 +197,7 @@ def beside_map(record: Record) -> list[Series]:
     out = []
     for name, factor, label in (
         ("volume", 1.0, "V of {} (Å³)"),
-        ("weight_fraction", 100.0, "{} (wt %)"),
+        ("weight_fraction", 100.0, _FRACTION),
     ):
         if not _has(results, name) or (name != "volume" and len(phases) < 2):
             continue

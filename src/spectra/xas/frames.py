@@ -120,6 +120,12 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     return finite
 
 
+def cut(values: FloatArray, rows: IntArray, points: BoolArray) -> FloatArray:
+    """Some rows at some points, each row in one piece of memory."""
+    some = values if len(rows) == len(values) else values[rows]
+    return np.ascontiguousarray(some) if points.all() else np.compress(points, some, axis=1)
+
+
 def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray, IntArray]]:
     """Groups of frames with the same finite points: (points,), and which frames."""
     if rows.size == 0:

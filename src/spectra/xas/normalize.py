@@ -22,7 +22,14 @@ from spectra.xas.edge import (
     search_limits,
     steepest_point,
 )
-from spectra.xas.frames import Verdicts, alike_points, require_energies, screen, widen_by_shift
+from spectra.xas.frames import (
+    Verdicts,
+    alike_points,
+    cut,
+    require_energies,
+    screen,
+    widen_by_shift,
+)
 from spectra.xas.lines import edge_step, fit_lines, unit_lines
 from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise, find_noise
@@ -179,13 +186,9 @@ class Normalize(Method):
         finite = screen(y, verdicts)
         whole = Scale.of(block.x)
         for points, rows in alike_points(finite, np.flatnonzero(verdicts.good)):
-            all_points = bool(points.all())
-            some = y[rows] if all_points else y[np.ix_(rows, points)]
-            if errors is None:
-                sigma = None
-            else:
-                sigma = errors[rows] if all_points else errors[np.ix_(rows, points)]
-            scale = whole if all_points else whole.only(points)
+            some = cut(y, rows, points)
+            sigma = None if errors is None else cut(errors, rows, points)
+            scale = whole if points.all() else whole.only(points)
             values = self._normalize(scale, some, sigma, block.noise, plan)
             keep = self._judge(scale, values, rows, verdicts, plan)
             for name, column in columns.items():

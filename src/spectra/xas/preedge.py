@@ -21,11 +21,18 @@ from spectra.xas.baseline import (
     spline_baseline,
     width_at_half,
 )
-from spectra.xas.frames import Verdicts, alike_points, require_energies, screen, widen_by_shift
+from spectra.xas.frames import (
+    Verdicts,
+    alike_points,
+    cut,
+    require_energies,
+    screen,
+    widen_by_shift,
+)
 from spectra.xas.local import local_polynomials
-from spectra.xas.maxima import Maxima, find_maxima
+from spectra.xas.maxima import KINDS, Maxima, find_maxima
 from spectra.xas.noise import Noise, find_noise
-from spectra.xas.polynomials import Scale
+from spectra.xas.polynomials import Scale, weighted_sums
 from spectra.xas.ratio import Line, fit_line, height_variance, ratio_variance, subtract_line
 
 FloatArray = NDArray[np.float64]
@@ -56,7 +63,10 @@ class PreEdge(Method):
     A line through the range `line` is subtracted, and P/M is the height of the pre-edge's
     maximum over that of the main peak's (``ratio``); the second definition in use takes the
     pre-edge peak's height over its own baseline instead (``ratio_subtracted``). Maxima are
-    located between the points (`spectra.xas.maxima`). A frame without a local maximum in a
+    located between the points: by polynomials of the fourth degree (parabolas where points are
+    few) over ± `reach` and ± `main_reach`, which lower a sharp pre-edge peak by up to a
+    hundredth, alike in spectra measured alike; or by their reciprocals, which follow it
+    (`spectra.xas.maxima`). A frame without a local maximum in a
     window has no ratio: it gets the status ``lost`` and a message, and what does not need the
     maximum (area, centroid) stands beside it.
 
@@ -95,7 +105,8 @@ class PreEdge(Method):
         (5478.0, 5510.0), "where the main peak's maximum is", unit="eV"
     )
     reach: float = setting(1.0, "half-width about the pre-edge maximum", unit="eV", within="> 0")
-    main_reach: float = setting(2.0, "half-width about the main maximum", unit="eV", within="> 0")
+    main_reach: float = setting(3.0, "half-width about the main maximum", unit="eV", within="> 0")
+    maximum: str = setting("polynomial", "what maxima are found by", within=", ".join(KINDS))
     baseline: str = setting("spline", "baseline of the pre-edge peaks", within=", ".join(BASELINES))
     foot: tuple[float, float] = setting((5455.0, 5478.0), "range of the baseline", unit="eV")
     free: tuple[float, float] = setting(
@@ -119,6 +130,10 @@ class PreEdge(Method):
         if self.baseline not in BASELINES:
             raise SettingError(
                 f"{self.name}: baseline = {self.baseline!r}; expected {', '.join(BASELINES)}"
+            )
+        if self.maximum not in KINDS:
+            raise SettingError(
+                f"{self.name}: maximum = {self.maximum!r}; expected {', '.join(KINDS)}"
             )
         if not 0 <= self.peaks <= _MOST_PEAKS:
             raise SettingError(f"{self.name}: peaks = {self.peaks}; expected 0 to {_MOST_PEAKS}")
@@ -173,7 +188,8 @@ class PreEdge(Method):
             if missing:
                 verdicts.mark(rows, Status.BAD_INPUT, missing)
                 continue
-            some, sigma = y[rows][:, points], None if errors is None else errors[rows][:, points]
+            some = cut(y, rows, points)
+            sigma = None if errors is None else cut(errors, rows, points)
             scale = Scale.of(x).only(points)
             values = self._evaluate(scale, some, sigma, block.noise, rows, verdicts)
             for name, value in values.items():
@@ -238,8 +254,8 @@ class PreEdge(Method):
         near = local_polynomials(x, self.reach, _DEGREE, 1)
         around = local_polynomials(x, self.main_reach, _DEGREE, 1)
         share = self._share(x, over)
-        peak = find_maxima(x, over, near, noise, self.window, share)
-        main = find_maxima(x, over, around, noise, self.main, 1.0)
+        peak = find_maxima(x, over, near, noise, self.window, share, self.maximum)
+        main = find_maxima(x, over, around, noise, self.main, 1.0, self.maximum)
         height_error = np.sqrt(height_variance(scale, line, main))
         sound = self._judge(x, over, main, height_error, rows, verdicts)
         self._judge_peak(peak, sound, rows, verdicts)
@@ -437,7 +453,7 @@ def _level(noise: Noise, foot: Foot) -> FloatArray:
     if noise.points is None:
         return noise.before
     part = noise.points[:, foot.first : foot.last]
-    return np.asarray(part[:, foot.peaks].mean(axis=1))
+    return weighted_sums(part, foot.peaks[None] / np.count_nonzero(foot.peaks))[:, 0]
 
 
 def preedge_table(peaks: int) -> Table:

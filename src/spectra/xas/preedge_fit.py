@@ -173,7 +173,7 @@ def fit_components(
         model, own = one + model, one.make_params()
         first = 0.15 * width / count
         own[f"{prefix}center"].set(
-            value=float(np.median(center)), min=float(inside[0]), max=float(inside[-1])
+            value=float(inside.mean()), min=float(inside[0]), max=float(inside[-1])
         )
         own[f"{prefix}sigma"].set(value=first, min=_NARROWEST, max=width)
         if f"{prefix}sigma_r" in own:

@@ -30,7 +30,8 @@ SIGNAL = "signal"
 
 _FEWEST_POINTS = 24
 _FEWEST_OUTSIDE, _FEWEST_INSIDE = 5, 4
-_DEGREE = 4
+# Its even part, of the fourth degree, follows a maximum without bias; the odd one a slope.
+_DEGREE = 5
 
 
 @dataclass(frozen=True)

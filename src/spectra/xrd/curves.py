@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.lineshapes import Doublet, Profile, get_profile
+from spectra.fit.doublet import Doublet
+from spectra.fit.lineshapes import Profile, get_profile
 from spectra.results import Results
 from spectra.stack import Stack
 from spectra.xrd.tracks import found

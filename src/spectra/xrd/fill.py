@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.breadths import breadth_and_gradient
 from spectra.fit.cutting import Windows
-from spectra.fit.lineshapes import Doublet, Profile, breadth_and_gradient
+from spectra.fit.doublet import Doublet
+from spectra.fit.lineshapes import Profile
 from spectra.fit.quantities import NAMES, Quantities
 from spectra.fit.uncertainty import misfit_scale, propagate
 from spectra.fit.windows import WindowFit

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.breadths import fwhm_of
 from spectra.fit.find import FoundPeaks, find_peaks
-from spectra.fit.lineshapes import fwhm_of
 from spectra.fit.model import Points
 from spectra.fit.windows import WindowFit, WindowFitter
 from spectra.xrd.follow import NodePeaks

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spectra.errors import SettingError, StackError
 from spectra.fit.beside import curve_of
 from spectra.fit.damage import Normal
-from spectra.fit.lineshapes import Doublet, Profile, get_profile
+from spectra.fit.doublet import Doublet
+from spectra.fit.lineshapes import Profile, get_profile
 from spectra.fit.model import Model
 from spectra.fit.uncertainty import point_sigma
 from spectra.fit.windows import WindowFitter

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.fit.covariance import covariance
 from spectra.xrd.likelihood import Frames, Likelihood, State, factor
+from spectra.xrd.minima import NEVER, Minimum, mix, outer, posterior
 from spectra.xrd.model import CellModel
 from spectra.xrd.pulls import fade
 from spectra.xrd.scatter import STRAY, floors, judge
@@ -32,7 +33,6 @@ _ALIKE = 0.005
 _PART = 5e-4
 # Minima of a floor whose cost is higher than the least by this are not sought one by one.
 _HOPELESS = 30.0
-_NEVER = 1e9
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Refiner:
         for tau in levels:
             state = likelihood.minimise(frames, tau, state)
             state = likelihood.linearise(frames, state.theta)
-            plain.append(_Minimum.of(likelihood, frames, tau, state))
+            plain.append(Minimum.of(likelihood, frames, tau, state))
             first.append(self._minima(observed, frames, tau, plain[-1], (1.0,)))
         # Nothing is left to judge the scatter by where there are as many unknowns.
         free = self._finish(observed, used, frames, np.zeros(len(used)), state).dof
@@ -199,14 +199,14 @@ class Refiner:
             minima += all_
             logs += [prior[k]] * len(all_)
             taus += [tau] * len(all_)
-        weight = _posterior(np.stack([m.cost for m in minima]), np.stack(logs))
-        mean = _mix(weight, [m.theta for m in minima])
-        variance = _mix(weight, [tau**2 for tau in taus])
+        weight = posterior(np.stack([m.cost for m in minima]), np.stack(logs))
+        mean = mix(weight, [m.theta for m in minima])
+        variance = mix(weight, [tau**2 for tau in taus])
         state = likelihood.linearise(frames, mean)
         result = self._finish(observed, used, frames, np.sqrt(variance), state)
-        spread = [m.cov + _outer(m.theta - mean) for m in minima]
-        cov = np.where(np.isfinite(result.cov), _mix(weight, spread), np.nan)
-        floored = _mix(weight, [(tau > 0).astype(float) for tau in taus])
+        spread = [m.cov + outer(m.theta - mean) for m in minima]
+        cov = np.where(np.isfinite(result.cov), mix(weight, spread), np.nan)
+        floored = mix(weight, [(tau > 0).astype(float) for tau in taus])
         return replace(result, cov=cov, doubt=floored)
 
     def _minima(
@@ -214,10 +214,10 @@ class Refiner:
         observed: Observations,
         frames: Frames,
         tau: FloatArray,
-        plain: _Minimum,
+        plain: Minimum,
         tilts: tuple[float, ...],
         rows: IntArray | None = None,
-    ) -> list[_Minimum]:
+    ) -> list[Minimum]:
         """Give the minima for one floor: where axes are nearly of the same length, several.
 
         Lines that are not resolved leave it open which of two such axes is the longer one, and
@@ -228,7 +228,7 @@ class Refiner:
         """
         likelihood = self._likelihood
         rows = np.arange(len(tau)) if rows is None else rows
-        found: list[_Minimum] = []
+        found: list[Minimum] = []
         fresh = np.ones(len(tau))
         for pair in self.alike():
             one, two = pair
@@ -242,11 +242,11 @@ class Refiner:
                     trial[:, one], trial[:, two] = middle * (1 + part), middle * (1 - part)
                     state = likelihood.linearise(some, trial[rows]).keep(begin)
                     end = likelihood.minimise(some, tau[rows], state)
-                    minimum = _Minimum.of(likelihood, some, tau[rows], end)
+                    minimum = Minimum.of(likelihood, some, tau[rows], end)
                     lost = np.abs(end.theta[:, one] / end.theta[:, two] - 1.0) >= _ALIKE
                     same = np.where(lost, 0.0, plain.likeness(rows, minimum, one, two))
                     fresh[rows] = np.minimum(fresh[rows], 1.0 - same)
-                    minimum = replace(minimum, cost=minimum.cost + _NEVER * lost)
+                    minimum = replace(minimum, cost=minimum.cost + NEVER * lost)
                     found.append(plain.put(rows, minimum))
         return [*found, replace(plain, cost=plain.cost - 2.0 * np.log(np.maximum(fresh, 1e-300)))]
 
@@ -447,60 +447,3 @@ class Refiner:
             some = mine.any(axis=1)
             scale[some, p] = (mine * area)[some].sum(axis=1) / (mine**2)[some].sum(axis=1)
         return scale
-
-
-@dataclass(frozen=True)
-class _Minimum:
-    """Minima of the likelihood, one per frame: parameters, their covariance, and the cost."""
-
-    theta: FloatArray
-    cov: FloatArray
-    cost: FloatArray
-
-    @classmethod
-    def of(cls, likelihood: Likelihood, frames: Frames, tau: FloatArray, state: State) -> _Minimum:
-        normal = likelihood.weigh(frames, tau, state)[0]
-        cov = covariance(normal, np.ones(state.theta.shape, bool))
-        cost = likelihood.cost(frames, tau, state)
-        return cls(state.theta, np.where(np.isfinite(cov), cov, 0.0), cost)
-
-    def likeness(self, rows: IntArray, other: _Minimum, one: int, two: int) -> FloatArray:
-        """exp(−d²/2) for the distance d of the difference of two parameters, in uncertainties."""
-        cov = self.cov[rows]
-        variance = cov[:, one, one] + cov[:, two, two] - 2.0 * cov[:, one, two]
-        mine = self.theta[rows, one] - self.theta[rows, two]
-        off = mine - (other.theta[:, one] - other.theta[:, two])
-        return np.asarray(np.exp(-0.5 * off**2 / np.maximum(variance, 1e-300)))
-
-    def put(self, rows: IntArray, other: _Minimum) -> _Minimum:
-        """Give a copy with the frames `rows` of another; the rest does not count."""
-        theta, cov = self.theta.copy(), self.cov.copy()
-        cost = np.full(len(self.cost), _NEVER)
-        theta[rows], cov[rows], cost[rows] = other.theta, other.cov, other.cost
-        return _Minimum(theta, cov, cost)
-
-
-def _posterior(cost: FloatArray, log_prior: FloatArray) -> FloatArray:
-    """Weights (minima, frames) that sum to one."""
-    log_weight = log_prior - 0.5 * cost
-    weight = np.exp(log_weight - log_weight.max(axis=0))
-    total = np.zeros(weight.shape[1])
-    for one in weight:
-        total += one
-    return np.asarray(weight / total)
-
-
-def _mix(weight: FloatArray, values: list[FloatArray]) -> FloatArray:
-    """Sum of values (minima of (frames, ...)) by their weights (minima, frames).
-
-    One after the other: the order, and so the last bit, must not hang on how many frames there
-    are.
-    """
-    total = np.zeros(values[0].shape)
-    for w, value in zip(weight, values, strict=True):
-        total += w.reshape(-1, *[1] * (value.ndim - 1)) * value
-    return total
-
-
-def _outer(vector: FloatArray) -> FloatArray:
-    return np.asarray(vector[:, :, None] * vector[:, None, :])

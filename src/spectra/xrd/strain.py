@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import ResultsError, SettingError
+from spectra.errors import ResultsError
 from spectra.fit.uncertainty import propagate
 from spectra.method import Method, setting
 from spectra.results import Column, Results, Table
 from spectra.xrd.extent import Extent, find_extent
 from spectra.xrd.lattice import orthogonalization, volume
-from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.principal import VOIGT, principal_values
+from spectra.xrd.reference_frame import check_reference, reference_frame
 
 FloatArray = NDArray[np.float64]
 
@@ -58,11 +58,7 @@ class Strain(Method):
     reference: int | str = setting("first", "reference frame", within="frame, first, literature")
 
     def __post_init__(self) -> None:
-        if isinstance(self.reference, str) and self.reference not in ("first", "literature"):
-            raise SettingError(
-                f"{self.name}: reference = {self.reference!r}; "
-                "expected a frame number, 'first' or 'literature'"
-            )
+        check_reference(self.name, self.reference)
 
     def prepare(self, source: Results) -> StrainPlan:
         """Take the reference cells.
@@ -82,7 +78,8 @@ class Strain(Method):
         keep = [i for i, name in enumerate(everyone) if name not in standards]
         cells, cov, frames = [], [], []
         for i in keep:
-            frame = self._reference_frame(source, i, everyone[i])
+            there = np.isfinite(source["volume"][:, i])
+            frame = reference_frame(self.name, self.reference, source, i, there)
             frames.append(frame)
             if frame < 0:
                 cells.append(np.array(source.attrs["literature"][everyone[i]], dtype=float))
@@ -140,23 +137,6 @@ class Strain(Method):
             extent = find_extent(value[good], error[good])
             verdict[name] = _verdict(name, extent, float(np.mean(value[good])), good)
         return replace(results, attrs={**results.attrs, "verdict": verdict})
-
-    def _reference_frame(self, source: Results, i: int, name: str) -> int:
-        """Return the number of the reference frame, or -1 for the literature."""
-        if self.reference == "literature":
-            return -1
-        found = np.flatnonzero(np.isfinite(source["volume"][:, i]) & source.ok())
-        if isinstance(self.reference, str):
-            sure = found[source["phase_status"][found, i] == PhaseStatus.OK]
-            best = sure if sure.size else found
-            return int(best[0]) if best.size else -1
-        if self.reference not in found:
-            raise ResultsError(
-                f"{self.name}: {name} is not determined in reference frame {self.reference}; "
-                f"it is in {found.size} frames"
-                + (f", the first is {found[0]}" if found.size else "")
-            )
-        return int(self.reference)
 
 
 def strain_table(names: tuple[str, ...]) -> Table:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import ResultsError, SettingError
+from spectra.errors import SettingError
 from spectra.method import Method, setting
 from spectra.phase import Phase
 from spectra.results import Column, Results, Table
@@ -17,8 +17,9 @@ from spectra.status import Status
 from spectra.xrd.crystal.changes import changes_from
 from spectra.xrd.crystal.geometry import RefinedRows
 from spectra.xrd.crystal.inventory import Inventory
-from spectra.xrd.crystal.readout import RefinedPhase, choose_phases, read_phase_rows
+from spectra.xrd.crystal.readout import choose_phases, read_phase_rows
 from spectra.xrd.phases import PhaseStatus
+from spectra.xrd.reference_frame import check_reference, reference_frame
 
 FloatArray = NDArray[np.float64]
 
@@ -94,11 +95,7 @@ class Structure(Method):
     valences: Mapping[str, int] | None = setting(None, "valences of cations")
 
     def __post_init__(self) -> None:
-        if isinstance(self.reference, str) and self.reference not in ("first", "literature"):
-            raise SettingError(
-                f"{self.name}: reference = {self.reference!r}; "
-                "expected a frame number, 'first' or 'literature'"
-            )
+        check_reference(self.name, self.reference)
         set_ = object.__setattr__
         for name in ("phases", "centres"):
             value = getattr(self, name)
@@ -122,7 +119,7 @@ class Structure(Method):
         inventories, start, frames = [], [], []
         for number, phase in chosen.items():
             refined = read_phase_rows(source, number, phase)
-            frame = self._reference_frame(source, number, refined)
+            frame = reference_frame(self.name, self.reference, source, number, refined.found)
             structure = refined.phase if frame < 0 else refined.in_frame(frame)
             inventory = Inventory.of(
                 structure,
@@ -234,23 +231,6 @@ class Structure(Method):
                     f"{self.name}: limits name {pair!r}; expected two elements of one phase, "
                     f"e.g. 'V-O', out of {', '.join(dict.fromkeys(names))}"
                 )
-
-    def _reference_frame(self, source: Results, number: int, refined: RefinedPhase) -> int:
-        """Number of the reference frame, or -1 for the structure that was given."""
-        if self.reference == "literature":
-            return -1
-        found = np.flatnonzero(refined.found & source.ok())
-        if isinstance(self.reference, str):
-            sure = found[source["phase_status"][found, number] == PhaseStatus.OK]
-            best = sure if sure.size else found
-            return int(best[0]) if best.size else -1
-        if self.reference not in found:
-            raise ResultsError(
-                f"{self.name}: {refined.phase.name} is not determined in reference frame "
-                f"{self.reference}; it is in {found.size} frames"
-                + (f", the first is {found[0]}" if found.size else "")
-            )
-        return int(self.reference)
 
 
 def structure_table(inventories: Sequence[Inventory]) -> Table:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ResultsError, SettingError
-from spectra.fit.lineshapes import breadth_and_gradient, get_profile, tch_parts
+from spectra.fit.breadths import breadth_and_gradient
+from spectra.fit.lineshapes import get_profile, tch_parts
 from spectra.fit.uncertainty import misfit_scale
 from spectra.method import Method, setting
 from spectra.reference import PHASE_FILES, Phase, load_phase

@@ -229,7 +229,7 @@ class TestFramesThatCannotBeAligned:
             Align(channel="foil")(scans(3))
         with pytest.raises(StackError, match=r"should be; the axis runs from 8183"):
             Align(element="Cu")(scans(3))
-        with pytest.raises(SettingError, match="no edge 'M'"):
+        with pytest.raises(SettingError, match="no 'M' edge of element 'Ni'"):
             Align(element="Ni", edge="M")(scans(3))
         with pytest.raises(SettingError, match="go together"):
             Align(to="standard")

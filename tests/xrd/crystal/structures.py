@@ -123,6 +123,18 @@ INVENTED = {
 }  # fmt: skip
 
 
+def empty_structure(phase: Phase) -> gemmi.SmallStructure:
+    """Cell and space group of a phase as gemmi has them, without atoms."""
+    small = gemmi.SmallStructure()
+    small.cell = gemmi.UnitCell(*phase.cell)
+    small.spacegroup = gemmi.find_spacegroup_by_name(
+        phase.space_group, phase.cell[3], phase.cell[5]
+    )
+    small.spacegroup_hm = small.spacegroup.xhm()
+    small.setup_cell_images()
+    return small
+
+
 def phase_of(name: str) -> Phase:
     """A structure of this file, or a phase of `reference_patterns/`."""
     if name not in INVENTED:

@@ -8,6 +8,7 @@ import gemmi
 import numpy as np
 import pytest
 from drawn_structures import allowed, covariance_of, draws, numerical_jacobian
+from structures import empty_structure
 
 from spectra.errors import SettingError
 from spectra.reference import Atom, Phase, load_phase
@@ -29,13 +30,7 @@ OBLIQUE = Phase(
 
 
 def small_structure(phase: Phase) -> gemmi.SmallStructure:
-    small = gemmi.SmallStructure()
-    small.cell = gemmi.UnitCell(*phase.cell)
-    small.spacegroup = gemmi.find_spacegroup_by_name(
-        phase.space_group, phase.cell[3], phase.cell[5]
-    )
-    small.spacegroup_hm = small.spacegroup.xhm()
-    small.setup_cell_images()
+    small = empty_structure(phase)
     for atom in phase.atoms:
         site = gemmi.SmallStructure.Site()
         site.label, site.element = atom.label, gemmi.Element(atom.element)

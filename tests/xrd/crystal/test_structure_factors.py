@@ -9,6 +9,7 @@ import xraydb
 from structures import (
     INVENTED,
     direct_sum,
+    empty_structure,
     indices,
     phase_of,
     waasmaier_kirfel,
@@ -29,13 +30,7 @@ TABULATED = [
 
 def small_structure(phase: Phase) -> gemmi.SmallStructure:
     """The phase as gemmi has it, with its own count of special positions."""
-    small = gemmi.SmallStructure()
-    small.cell = gemmi.UnitCell(*phase.cell)
-    small.spacegroup = gemmi.find_spacegroup_by_name(
-        phase.space_group, phase.cell[3], phase.cell[5]
-    )
-    small.spacegroup_hm = small.spacegroup.xhm()
-    small.setup_cell_images()
+    small = empty_structure(phase)
     for i, atom in enumerate(phase.atoms):
         site = gemmi.SmallStructure.Site()
         site.label, site.occ = str(i), atom.occupancy

@@ -54,11 +54,11 @@ def method(**changes):
     return Rietveld(**{**settings, **changes})
 
 
-def model_of(refinement):
+def model_of(refinement, x=X):
     """Its model, starting at its usual starts."""
-    stack = Stack.from_arrays(X, np.ones((1, X.size)), noise="counts")
+    stack = Stack.from_arrays(x, np.ones((1, x.size)), noise="counts")
     phases = [load_phase(p) for p in refinement.phases]
-    return refinement.first_model(stack, phases, X, 100.0 + X)[1]
+    return refinement.first_model(stack, phases, x, 100.0 + x)[1]
 
 
 def theta_of(model, n, **values):
@@ -72,14 +72,14 @@ def theta_of(model, n, **values):
     return theta
 
 
-def expected(model, theta):
+def expected(model, theta, x=X):
     """Counts expected (n, points)."""
-    flat = np.ones((len(theta), X.size))
-    objective = PatternObjective.of(model, Tiles.of(X, 128), flat, flat)
+    flat = np.ones((len(theta), x.size))
+    objective = PatternObjective.of(model, Tiles.of(x, 128), flat, flat)
     return objective.curve(theta)
 
 
-def stack_of(y, rng=None, **variables):
+def stack_of(y, rng=None, x=X, **variables):
     """Frames with counting noise, if there is a generator."""
     counts = y if rng is None else rng.poisson(y)
-    return Stack.from_arrays(X, counts, noise="counts").with_variables(**variables)
+    return Stack.from_arrays(x, counts, noise="counts").with_variables(**variables)

@@ -1,4 +1,4 @@
-"""Smooth functions: derivatives, integrals, first guesses, and what is refused."""
+"""Smooth functions: derivatives, integrals and first guesses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from spectra.errors import SettingError
-from spectra.xrd.pattern.functions import Displacement, Expansion, Subject, make_function
+from spectra.xrd.pattern.function_names import make_function
+from spectra.xrd.pattern.subject import Subject
 from spectra.xrd.pattern.vibrations import heat, motion
 
 T = np.linspace(10.0, 900.0, 60)
@@ -77,11 +77,6 @@ def test_celsius_and_kelvin_give_the_same():
     assert np.isfinite(kelvin).all()
 
 
-def test_the_parameter_says_which_expansion():
-    assert isinstance(make_function("debye", LENGTH, T), Expansion)
-    assert isinstance(make_function("debye", SQUARE, T), Displacement)
-
-
 def test_a_value_hangs_on_its_own_temperature_only():
     for text, subject, beta in CASES:
         function = make_function(text, subject, T)
@@ -90,22 +85,3 @@ def test_a_value_hangs_on_its_own_temperature_only():
             one = function.evaluate(T[i : i + 1], np.array(beta))
             assert whole[0][i] == one[0][0]
             np.testing.assert_array_equal(whole[1][i], one[1][0])
-
-
-@pytest.mark.parametrize(
-    ("text", "subject", "t", "told"),
-    [
-        ("polinomial 2", LENGTH, T, "did you mean 'polynomial'"),
-        ("polynomial", LENGTH, T, "a degree from 1 to 8"),
-        ("spline 1", LENGTH, T, "a number of knots from 2 to 40"),
-        ("debye 3", LENGTH, T, "takes no number"),
-        ("", LENGTH, T, "expected one of constant"),
-        ("spline 4", LENGTH, T[:5], "6 coefficients, but 'temperature' has only 5"),
-        ("constant", LENGTH, T[:0], "no frame determines 'CuO.a'"),
-        ("debye", Subject("CuO.a", "angstrom", "time", "s"), T, "has the unit 's'"),
-        ("debye", LENGTH, T - 20.0, "expected above 0 K"),
-    ],
-)
-def test_what_is_refused(text, subject, t, told):
-    with pytest.raises(SettingError, match=told):
-        make_function(text, subject, t)

@@ -80,9 +80,16 @@ def test_weights_have_the_sum_one(count):
     )
     np.testing.assert_allclose(nodes.weight.sum(axis=-1), 1.0, rtol=0, atol=1e-14)
     assert (nodes.weight >= 0).all()
-    for name in ("weight_by_s_l", "weight_by_h_l", "weight_by_two_theta"):
-        slopes = getattr(nodes, name)
+    for name in ("s_l", "h_l", "two_theta"):
+        slopes = _slope(nodes, "weight", name)
         assert np.abs(slopes.sum(axis=-1)).max() <= 1e-12 * max(np.abs(slopes).max(), 1.0)
+
+
+def _slope(nodes, what, name):
+    """Derivative of shifts or weights by a height or 2θ."""
+    if name == "two_theta":
+        return getattr(nodes, f"{what}_by_two_theta")
+    return getattr(nodes, f"{what}_by_values")[..., ("s_l", "h_l").index(name)]
 
 
 @pytest.mark.parametrize("count", [1, 2, 4, 8, 16, 32])
@@ -97,7 +104,7 @@ def test_derivatives(case, count):
     }
     for what in ("shift", "weight"):
         for name, (move, step) in moves.items():
-            exact = getattr(nodes, f"{what}_by_{name}")
+            exact = _slope(nodes, what, name)
             scale = np.abs(exact).max()
             if what == "weight" and scale * step < 1e-9:
                 # Below the rounding of the weights themselves.
@@ -116,9 +123,9 @@ def test_equal_heights_have_one_derivative_from_both_sides():
             heights[name] += e
             return _at(two_theta, heights["s_l"], heights["h_l"], count)
 
-        assert_slope(getattr(nodes, f"shift_by_{name}"), lambda e: moved(e).shift, 1e-4)
-        assert_slope(getattr(nodes, f"weight_by_{name}"), lambda e: moved(e).weight, 1e-4, 1e-6)
-    np.testing.assert_allclose(nodes.shift_by_s_l, nodes.shift_by_h_l, rtol=1e-12)
+        assert_slope(_slope(nodes, "shift", name), lambda e: moved(e).shift, 1e-4)
+        assert_slope(_slope(nodes, "weight", name), lambda e: moved(e).weight, 1e-4, 1e-6)
+    np.testing.assert_allclose(*np.moveaxis(nodes.shift_by_values, -1, 0), rtol=1e-12)
 
 
 def test_derivative_of_the_profile():
@@ -129,8 +136,8 @@ def test_derivative_of_the_profile():
     value, (by_center, *_) = TCH.value_and_gradient(delta, 0.0, *case[3:])
     by_delta = -by_center
     for i, name in enumerate(("two_theta", "s_l", "h_l")):
-        weight_slope = getattr(nodes, f"weight_by_{name}")[0, 0][:, None]
-        shift_slope = getattr(nodes, f"shift_by_{name}")[0, 0][:, None]
+        weight_slope = _slope(nodes, "weight", name)[0, 0][:, None]
+        shift_slope = _slope(nodes, "shift", name)[0, 0][:, None]
         exact = (weight_slope * value - nodes.weight[0, 0][:, None] * by_delta * shift_slope).sum(
             axis=0
         )

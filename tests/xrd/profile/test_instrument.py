@@ -203,7 +203,9 @@ def test_refined_values_have_uncertainties():
 
 
 def test_our_own_file_comes_back_exactly(tmp_path):
-    for instrument in (_refined(), Instrument((EmissionLine(0.4),), "neutron", polarisation=1.0)):
+    neutrons = Instrument((EmissionLine(0.4),), "neutron", polarisation=1.0)
+    tube = Instrument(emission_lines("Cu spectrum"), soller=0.045, soller_sum=0.01)
+    for instrument in (_refined(), neutrons, tube):
         path = tmp_path / "a.toml"
         write_instrument(instrument, path)
         assert read_instrument(path) == instrument
@@ -248,6 +250,8 @@ def test_a_place_that_cannot_be_written(tmp_path):
         {"polarisation": 1.5},
         {"radiation": "neutron"},
         {"radius": 0.0},
+        {"lines": (EmissionLine(1.5, 1.0, -0.1),)},
+        {"soller": -0.01},
         {"u": math.inf},
         {"h_l": -0.1},
         {"refined": ("w", "w"), "covariance": ((1.0, 0.0), (0.0, 1.0))},

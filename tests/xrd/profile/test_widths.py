@@ -90,7 +90,8 @@ def test_derivatives_of_each_term(term):
 
 def test_derivatives_of_the_sum():
     values, angles = [_values(t) for t in TERMS], _angles()
-    got = line_widths(TERMS, values, angles, WAVELENGTH)
+    natural = 5e-4
+    got = line_widths(TERMS, values, angles, WAVELENGTH, natural)
     assert not got.floored.any()
     column = 0
     for k, term in enumerate(TERMS):
@@ -99,7 +100,7 @@ def test_derivatives_of_the_sum():
             def moved(e, k=k, i=i):
                 changed = [v.copy() for v in values]
                 changed[k][:, i] += e
-                out = line_widths(TERMS, changed, angles, WAVELENGTH)
+                out = line_widths(TERMS, changed, angles, WAVELENGTH, natural)
                 return np.stack([out.gamma_g, out.gamma_l])
 
             exact = np.stack(
@@ -110,7 +111,7 @@ def test_derivatives_of_the_sum():
     assert column == got.gamma_g_by_values.shape[-1]
 
     def turned(e):
-        out = line_widths(TERMS, values, angles + e, WAVELENGTH)
+        out = line_widths(TERMS, values, angles + e, WAVELENGTH, natural)
         return np.stack([out.gamma_g, out.gamma_l])
 
     assert_slope(np.stack([got.gamma_g_by_two_theta, got.gamma_l_by_two_theta]), turned, 0.1)
@@ -133,6 +134,14 @@ def test_caglioti_by_hand():
     )
     assert got.gamma_g[0, 0] == pytest.approx(np.sqrt(0.04 - 0.02 + 0.01 + 0.01))
     assert got.gamma_l[0, 0] == pytest.approx(0.1 * np.sqrt(2.0) + 0.2 + 0.3)
+
+
+def test_width_of_the_emission_line():
+    """Bragg's law turns Δλ into 2·tanθ·Δλ/λ."""
+    two_theta, narrow = np.array([[70.0]]), [np.zeros((1, 4)), np.zeros((1, 3))]
+    got = line_widths((CAGLIOTI, LORENTZ), narrow, two_theta, 1.54, natural=1e-5)
+    moved = [2.0 * np.arcsin(np.sin(np.radians(35.0)) * (1.54 + s) / 1.54) for s in (5e-6, -5e-6)]
+    assert got.gamma_l[0, 0] == pytest.approx(np.degrees(moved[0] - moved[1]), rel=1e-6)
 
 
 def test_negative_widths_are_held_with_no_derivatives():

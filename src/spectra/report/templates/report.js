@@ -36,7 +36,7 @@
     if (plot.against) {
       const choice = abscissa(plot);
       for (const trace of plot.data) trace.x = choice.x;
-      plot.layout.xaxis = { title: { text: choice.label } };
+      plot.layout.xaxis = Object.assign({ title: { text: choice.label } }, choice.ticks);
     }
     const data = plot.narrow && narrow() ? plot.data.slice(0, plot.narrow.keep) : plot.data;
     return Plotly.react(plot.id, data, layoutOf(plot), config);

@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
 from spectra.fit.interpolate import interpolate_errors, interpolate_rows
-from spectra.settings import setting
+from spectra.settings import A_FILE, setting
 from spectra.stack import Stack, Variable
 from spectra.xas.calibrate.frames import (
     edge_energy,
@@ -67,7 +67,9 @@ class Align(Correction):
         "tabulated energy of the edge, at which the reference then rises most steeply",
     )
     standard: Standard | None = setting(  # noqa: RUF009 - a standard is frozen
-        None, "spectrum to align to: a file, a Stack, or two lists of energies and absorption"
+        None,
+        "spectrum to align to: a file, a Stack, or two lists of energies and absorption",
+        files=A_FILE,
     )
     element: str = setting("", "element of the foil; empty takes that of the stack's metadata")
     edge: str = setting("", "edge of the foil, such as K; empty takes that of the metadata, or K")
@@ -104,6 +106,8 @@ class Align(Correction):
                 frame, f"{self._what} cannot be aligned within {self.max_shift:g} eV"
             )
         moved = _moved(full, np.nan_to_num(shift))
+        if self.standard is not None:
+            moved = replace(moved, inputs=(*moved.inputs, *self.standard.load()[2]))
         moved = moved.with_variables(energy_shift=Variable(shift, "eV", "energy shift", stderr))
         known = np.isfinite(shift)
         return remark(moved, remarks, bad=True), {
@@ -192,7 +196,7 @@ class Align(Correction):
         if self.to == "first":
             return task.to_first()
         assert self.standard is not None
-        return task.to_standard(*self.standard.load())
+        return task.to_standard(*self.standard.load()[:2])
 
 
 @dataclass(frozen=True)
@@ -280,10 +284,17 @@ class _Task:
     def _mean(self, shift: FloatArray, found: Shifts, keep: BoolArray) -> FloatArray:
         """Mean of the aligned frames on a common scale; NaN where one of them ends."""
         scale = found.scale[keep, None] / found.scale[keep].mean()
-        at = self.x - shift[:, None]
+        room = self.settings.max_shift
+        window = self.x[self.part]
+        first = int(np.searchsorted(self.x, window[0] - room, side="right")) - 1
+        last = int(np.searchsorted(self.x, window[-1] + room)) + 1
+        near = slice(max(first, 0), last)
+        at = self.x[near] - shift[:, None]
         aligned = interpolate_rows(self.x, self.spectra[keep] / scale, at)
-        whole = np.isfinite(aligned).all(axis=0)
-        return np.where(whole, aligned.mean(axis=0), np.nan)
+        template = np.full(self.x.shape, np.nan)
+        # The mean over whatever there is would have a step where a frame ends.
+        template[near] = aligned.mean(axis=0)
+        return template
 
 
 def _moved(stack: Stack, shift: FloatArray) -> Stack:

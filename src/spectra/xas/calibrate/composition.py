@@ -26,7 +26,7 @@ class Absorption:
     edge, line : float
         Energies of the edge and of its fluorescence, eV.
     step : float
-        What the edge adds just above it.
+        What the edge adds, by the absorber alone.
     below : float
         All absorption just below the edge.
     at_line : float
@@ -80,10 +80,21 @@ def absorption_of(
         known = ", ".join(lines) or "none"
         raise SettingError(f"{name}: {element} {edge} has no line {family!r}; it has {known}")
     at_line = float(xraydb.xray_line(element, family).energy)
-    mu = xraydb.material_mu(
-        formula, np.array([at_line, at_edge - _BESIDE, at_edge + _BESIDE]), density=density
+    mu = xraydb.material_mu(formula, np.array([at_line, at_edge - _BESIDE]), density=density)
+    # The absorber alone: between the two energies the other elements absorb a little less.
+    own = _density_of(formula, element, density) * xraydb.mu_elam(
+        element, np.array([at_edge - _BESIDE, at_edge + _BESIDE])
     )
-    return Absorption(float(at_edge), at_line, float(mu[2] - mu[1]), float(mu[1]), float(mu[0]))
+    return Absorption(float(at_edge), at_line, float(own[1] - own[0]), float(mu[1]), float(mu[0]))
+
+
+def _density_of(formula: str, element: str, density: float) -> float:
+    """Mass of the element per volume, g/cm³."""
+    import xraydb
+
+    parts = xraydb.chemparse(formula)
+    mass = {symbol: n * xraydb.atomic_mass(symbol) for symbol, n in parts.items()}
+    return float(density * mass[element] / sum(mass.values()))
 
 
 def absorption_at(
@@ -96,9 +107,7 @@ def absorption_at(
     """
     import xraydb
 
-    own = xraydb.chemparse(formula)[element]
-    mass = sum(n * xraydb.atomic_mass(e) for e, n in xraydb.chemparse(formula).items())
-    share = density * own * xraydb.atomic_mass(element) / mass
+    share = _density_of(formula, element, density)
     low = np.linspace(_BELOW[0] * at.edge, _BELOW[1] * at.edge, 20)
     power = np.polyfit(np.log(low / at.edge), np.log(xraydb.mu_elam(element, low)), 1)
     before = np.exp(np.polyval(power, np.log(energies / at.edge))) * share

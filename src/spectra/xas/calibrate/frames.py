@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,8 @@ from numpy.typing import NDArray
 from spectra.errors import SettingError, StackError
 from spectra.stack import Stack
 from spectra.status import Status
+from spectra.xas.frames import require_energies
+from spectra.xas.normalize import tabulated_edge
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -24,11 +25,7 @@ def load_spectra(stack: Stack, name: str) -> Stack:
     StackError
         If the axis is another, or there are no frames.
     """
-    if stack.axis.name != "energy" or stack.axis.unit not in ("eV", ""):
-        raise StackError(
-            f"{name}: the axis is {stack.axis.label}, expected energy in eV; "
-            'make the stack with axis_name="energy", axis_unit="eV"'
-        )
+    require_energies(name, stack)
     if stack.n_frames == 0:
         raise StackError(f"{name}: there are no frames")
     return stack.load()
@@ -101,8 +98,6 @@ def edge_energy(stack: Stack, element: str, edge: str, name: str) -> float:
     SettingError
         If neither names an element, or there is no such edge.
     """
-    import xraydb
-
     symbol = element or str(stack.metadata.get("element", ""))
     shell = edge or str(stack.metadata.get("edge", "")) or "K"
     if not symbol:
@@ -110,15 +105,7 @@ def edge_energy(stack: Stack, element: str, edge: str, name: str) -> float:
             f"{name}: no element given, and the stack's metadata name none; "
             'say element="Ni", edge="K"'
         )
-    try:
-        edges: dict[str, Any] = xraydb.xray_edges(symbol)
-    except ValueError:
-        raise SettingError(f"{name}: element = {symbol!r}; expected a symbol such as Ni") from None
-    if shell not in edges:
-        raise SettingError(
-            f"{name}: {symbol} has no edge {shell!r}; it has {', '.join(edges) or 'none'}"
-        )
-    return float(edges[shell].energy)
+    return tabulated_edge(name, symbol, shell)
 
 
 def median_of_finite(values: FloatArray, axis: int) -> FloatArray:

@@ -31,7 +31,7 @@ BoolArray = NDArray[np.bool_]
 
 _POINTS = 11
 _ROUNDS = 5
-_AT_ONCE = 1 << 19
+_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -43,18 +43,34 @@ def steepest_points(
     centres = np.flatnonzero((energy >= low) & (energy <= high))
     if centres.size < 3 or energy.size < _FEWEST:
         return nothing, nothing.copy()
-    lines = np.zeros((energy.size, centres.size))
-    for i, centre in enumerate(centres.tolist()):
-        distance = np.abs(energy - energy[centre])
-        near = distance <= max(half_width, np.partition(distance, 2)[2]) * (1 + 1e-9)
-        lines[near, i] = np.linalg.pinv(np.vander(energy[near] - energy[centre], 2))[0]
-    best = np.argmax(np.nan_to_num(spectra) @ lines, axis=1)
+    best = np.argmax(_slopes(energy, np.nan_to_num(spectra), centres, half_width), axis=1)
     inside = np.flatnonzero((best > 0) & (best < centres.size - 1))
     position, stderr = nothing, nothing.copy()
     start = energy[centres[best[inside]]]
     position[inside], stderr[inside] = _settled(energy, spectra[inside], start, half_width)
     bad = ~(np.isfinite(position) & np.isfinite(stderr) & (position > low) & (position < high))
     return np.where(bad, np.nan, position), np.where(bad, np.nan, stderr)
+
+
+def _slopes(
+    energy: FloatArray, spectra: FloatArray, centres: NDArray[np.intp], half_width: float
+) -> FloatArray:
+    """Slopes of straight lines through the points around each centre (frames, centres)."""
+    low = np.searchsorted(energy, energy[centres] - half_width * (1 + 1e-9))
+    high = np.searchsorted(energy, energy[centres] + half_width * (1 + 1e-9))
+    # At least the neighbours of the centre.
+    low = np.maximum(np.minimum(low, centres - 1), 0)
+    high = np.minimum(np.maximum(high, centres + 2), energy.size)
+
+    def sums(values: FloatArray) -> FloatArray:
+        total = np.cumsum(values, axis=-1)
+        total = np.concatenate([np.zeros((*values.shape[:-1], 1)), total], axis=-1)
+        return np.asarray(total[..., high] - total[..., low])
+
+    x = energy - energy.mean()
+    n, sx = high - low, sums(x)
+    below = sums(x**2) - sx**2 / n
+    return np.asarray((sums(spectra * x) - sx * sums(spectra) / n) / below)
 
 
 def _settled(

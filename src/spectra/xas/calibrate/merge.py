@@ -131,7 +131,7 @@ class _Merged:
         self.channels = {name: np.full((n, points), np.nan) for name in source.channels}
         self.chi2 = np.full(n, np.nan)
         self.kept = np.zeros(source.n_frames, bool)
-        self.odd: list[dict[str, Any]] = []
+        self.odd: dict[int, dict[str, Any]] = {}
 
     def fill(self, which: IntArray, rows: IntArray, settings: Merge) -> None:
         """Fill groups of one size; `rows` (groups, scans) are their usable frames."""
@@ -159,9 +159,12 @@ class _Merged:
             frame = int(rows[group, scan])
             whole = not keep[group, scan].any()
             energies = [] if whole else x[out[group, scan]].tolist()
-            self.odd.append(
-                {"frame": frame, "name": names[frame], "whole": whole, "energies": energies}
-            )
+            self.odd[frame] = {
+                "frame": frame,
+                "name": names[frame],
+                "whole": whole,
+                "energies": energies,
+            }
 
     def record(self) -> dict[str, Any]:
         """What was merged and what was left out."""
@@ -172,7 +175,7 @@ class _Merged:
         bad = np.flatnonzero(~self.good).tolist()
         return {
             "groups": merged,
-            "left_out": sorted(self.odd, key=lambda o: int(o["frame"])),
+            "left_out": [self.odd[i] for i in sorted(self.odd)],
             "bad_input": bad,
         }
 
@@ -202,7 +205,7 @@ class _Merged:
         )
 
     def _message(self, rows: IntArray) -> str:
-        odd = [o for o in self.odd if o["frame"] in set(rows.tolist())]
+        odd = [self.odd[i] for i in rows.tolist() if i in self.odd]
         parts = [f"left out {o['name']} as odd" for o in odd if o["whole"]]
         points = sum(len(o["energies"]) for o in odd)
         if points:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.correction import Correction
-from spectra.errors import SettingError, StackError
+from spectra.errors import SettingError
 from spectra.settings import setting
 from spectra.stack import Stack
+from spectra.status import Status
 from spectra.xas.calibrate.composition import absorption_at, absorption_of
 from spectra.xas.calibrate.frames import (
     edge_energy,
@@ -22,6 +23,8 @@ from spectra.xas.calibrate.frames import (
     usable,
     with_errors,
 )
+from spectra.xas.curves import flattened, normalized
+from spectra.xas.normalize import Normalize
 
 FloatArray = NDArray[np.float64]
 
@@ -43,12 +46,14 @@ class OverAbsorption(Correction):
     which is solved for x at every point, exactly and not to first order in the fine structure,
     so XANES is served as well. An infinitely thick slab gives x = NA/(1 + A − N), the formula of
     Haskel's FLUO (D. Haskel, Argonne 1999) and of Larch's ``fluo_corr``. Coefficients are those
-    of Elam, Ravel and Sieber by xraydb, taken at the edge (as FLUO does), or at each energy.
+    of Elam, Ravel and Sieber by xraydb, taken at the edge (as FLUO does), or at each energy; Δμ
+    is that of the absorber alone, where Larch takes the difference of the whole sample's.
 
-    Spectra must be normalised (quantity ``norm``; flattened, if coefficients are taken at each
-    energy). Uncertainties are propagated by dx/dN; those of composition, thickness and angles
-    are not known here. Where N is more than the sample can emit at all, the point becomes NaN
-    with a message: composition or normalisation are wrong there.
+    Spectra that are not normalised (quantity ``norm``) are so by `Normalize` first, flattened if
+    coefficients are taken at each energy; the result is normalised. Uncertainties are propagated
+    by dx/dN; those of composition, thickness and angles are not known here. Where N is more than
+    the sample can emit at all, the point becomes NaN with a message: composition or normalisation
+    are wrong there.
     """
 
     name: ClassVar[str] = "xas.OverAbsorption"
@@ -67,7 +72,14 @@ class OverAbsorption(Correction):
         "edge", "absorption coefficients are those at the edge, or at each energy"
     )
 
+    normalize: Normalize | Mapping[str, Any] = setting(  # noqa: RUF009 - a method is frozen
+        Normalize(), "how spectra are normalised that are not: settings of xas.Normalize"
+    )
+
     def __post_init__(self) -> None:
+        if not isinstance(self.normalize, Normalize):
+            made = Normalize.from_settings(dict(self.normalize))
+            object.__setattr__(self, "normalize", made)
         if not self.formula:
             raise SettingError("xas.OverAbsorption needs formula=..., such as V2O5")
         for name in ("angle_in", "angle_out"):
@@ -85,12 +97,9 @@ class OverAbsorption(Correction):
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)
-        if full.quantity != "norm":
-            raise StackError(
-                f"{self.name}: the stack holds {full.quantity}, expected norm; normalise the "
-                "spectra first, or read normalised ones"
-            )
         background, depth, facts = self._slab(full)
+        if full.quantity != "norm":
+            full = self._normalised(full)
         measured = np.asarray(full.signal)
         good = usable(full)[:, None]
         x, slope = solve_slab(measured, background, depth)
@@ -106,6 +115,19 @@ class OverAbsorption(Correction):
         corrected = remark(corrected, {i: r for i, r in remarks.items() if not nothing[i]})
         corrected = remark(corrected, {i: r for i, r in remarks.items() if nothing[i]}, bad=True)
         return corrected, {**facts, "points_lost": int(lost.sum())}
+
+    def _normalised(self, stack: Stack) -> Stack:
+        """Spectra over their edge step; those that have none are bad."""
+        assert isinstance(self.normalize, Normalize)
+        results = self.normalize(stack)
+        curves = flattened if self.coefficients == "energies" else normalized
+        made = replace(curves(stack, results), status=stack.status, messages=stack.messages)
+        failed = usable(stack) & (results.status != Status.OK)
+        why = {
+            i: results.messages[i] or Status(int(results.status[i])).label
+            for i in np.flatnonzero(failed).tolist()
+        }
+        return remark(made, why, bad=True)
 
     def _slab(self, stack: Stack) -> tuple[FloatArray, FloatArray, dict[str, Any]]:
         """A and B of the slab (points,) or (1,), and what they come from."""

@@ -70,11 +70,16 @@ class Rebin(Correction):
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)
         e0 = self.e0 or edge_energy(full, self.element, self.edge, self.name)
-        limits = self.limits(e0, float(full.x[0]), float(full.x[-1]))
-        if limits.size < 3:
+        if not full.x[0] < e0 < full.x[-1]:
             raise StackError(
-                f"{self.name}: {max(limits.size - 1, 0)} bins around E0 = {e0:g} eV fit into the "
-                f"axis from {full.x[0]:g} to {full.x[-1]:g} eV; check e0"
+                f"{self.name}: E0 = {e0:g} eV is not on the axis from {full.x[0]:g} to "
+                f"{full.x[-1]:g} eV; check e0"
+            )
+        limits = self.limits(e0, float(full.x[0]), float(full.x[-1]))
+        if limits.size < 2:
+            raise StackError(
+                f"{self.name}: no bin fits into the axis from {full.x[0]:g} to {full.x[-1]:g} eV; "
+                "give smaller steps"
             )
         weights = bin_weights(full.x, limits)
         errors = errors_of(full)

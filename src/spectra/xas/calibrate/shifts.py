@@ -11,6 +11,7 @@ from scipy.interpolate import CubicSpline
 FloatArray = NDArray[np.float64]
 
 _STEPS = 50
+_AT_ONCE = 1 << 19
 _TRIAL = 0.5
 _SMALL = 1e-7
 _ALIKE = 1e-12
@@ -73,10 +74,33 @@ def fit_shifts(
     start : array (frames,), optional
         Shifts to start from instead of trials; NaN is none.
     """
-    w = np.ones(spectra.shape) if errors is None else 1.0 / errors
     x = (energy - energy.mean()) / np.ptp(energy)
     powers = x[:, None] ** np.arange(degree + 1)
-    shift = np.full(len(spectra), np.nan) if start is None else start.copy()
+    size = max(1, _AT_ONCE // energy.size)
+    parts = []
+    for first in range(0, len(spectra), size):
+        rows = slice(first, first + size)
+        begin = np.full(len(spectra[rows]), np.nan) if start is None else start[rows].copy()
+        known = None if errors is None else errors[rows]
+        parts.append(_fit_rows(energy, spectra[rows], template, powers, bound, known, begin))
+    return Shifts(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _fit_rows(
+    energy: FloatArray,
+    spectra: FloatArray,
+    template: CubicSpline,
+    powers: FloatArray,
+    bound: float,
+    errors: FloatArray | None,
+    shift: FloatArray,
+) -> tuple[FloatArray, ...]:
+    """Shift, stderr, scale, background and misfit of some frames."""
+    w = np.ones(spectra.shape)
+    if errors is not None:
+        measured = np.isfinite(errors) & (errors > 0)
+        errors = np.where(measured, errors, 0.0)
+        w = np.where(measured, 1.0 / np.where(measured, errors, 1.0), 0.0)
     new = ~np.isfinite(shift)
     if new.any():
         shift[new] = _best_trial(energy, spectra[new], template, powers, bound)
@@ -110,7 +134,7 @@ def _best_trial(
         # Only what a positive template explains counts: an edge is no edge upside down.
         positive = along[:, -1] * (basis[:, -1] @ template(energy + trial)) > 0
         explained[i] = np.where(positive, along[:, -1] ** 2, 0.0) + (along[:, :-1] ** 2).sum(axis=1)
-    return trials[np.argmax(explained, axis=0)].astype(float)
+    return np.asarray(trials[np.argmax(explained, axis=0)], dtype=float)
 
 
 def _columns(
@@ -125,8 +149,7 @@ def _columns(
 def _coefficients(columns: FloatArray, spectra: FloatArray, w: FloatArray) -> FloatArray:
     """Coefficients of the columns by least squares (frames, columns)."""
     weighted, normal = _normal(columns, w)
-    out: FloatArray = np.linalg.solve(normal, weighted @ spectra[:, :, None])[:, :, 0]
-    return out
+    return np.asarray(np.linalg.solve(normal, weighted @ spectra[:, :, None])[:, :, 0])
 
 
 def _normal(columns: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -134,10 +157,10 @@ def _normal(columns: FloatArray, w: FloatArray) -> tuple[FloatArray, FloatArray]
 
     Frames on which the columns are not independent get a matrix of NaN.
     """
-    weighted = np.swapaxes(columns * w[:, :, None] ** 2, 1, 2)
+    weighted: FloatArray = np.swapaxes(columns * w[:, :, None] ** 2, 1, 2)
     normal = weighted @ columns
-    size = np.sqrt(np.diagonal(normal, axis1=1, axis2=2))
-    size = np.where(size > 0, size, 1.0)
+    square = np.diagonal(normal, axis1=1, axis2=2)
+    size = np.sqrt(np.where(square > 0, square, 1.0))
     alike = np.linalg.det(normal / size[:, :, None] / size[:, None, :]) < _ALIKE
     normal[alike] = np.nan
     return weighted, normal
@@ -150,7 +173,7 @@ def _conclude(
     shift: FloatArray,
     bound: float,
     errors: FloatArray | None,
-) -> Shifts:
+) -> tuple[FloatArray, ...]:
     weighted, normal = _normal(columns, w)
     forms = np.linalg.solve(normal, weighted)
     c = (forms @ spectra[:, :, None])[:, :, 0]
@@ -164,7 +187,7 @@ def _conclude(
             variance = ((slope * errors) ** 2).sum(axis=1)
         misfit = np.sqrt((residuals**2).mean(axis=1)) / c[:, 0]
     good = (c[:, 0] > 0) & (np.abs(shift) < bound) & np.isfinite(variance)
-    return Shifts(
+    return (
         np.where(good, shift, np.nan),
         np.where(good, np.sqrt(np.abs(variance)), np.nan),
         np.where(good, c[:, 0], np.nan),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.stack import Stack
+from spectra.stack import InputFile, Stack
 
 FloatArray = NDArray[np.float64]
 
@@ -27,8 +27,8 @@ class Standard:
         """As it stands in a recipe."""
         return self.file or [list(self.energy), list(self.mu)]
 
-    def load(self) -> tuple[FloatArray, FloatArray]:
-        """Energies (points,) in eV, and the absorption.
+    def load(self) -> tuple[FloatArray, FloatArray, tuple[InputFile, ...]]:
+        """Energies (points,) in eV, the absorption, and the file that they come from.
 
         Raises
         ------
@@ -36,7 +36,7 @@ class Standard:
             If the file does not hold one spectrum over energy.
         """
         if not self.file:
-            return np.array(self.energy), np.array(self.mu)
+            return np.array(self.energy), np.array(self.mu), ()
         from spectra.readers import read
 
         stack = read(self.file).load()
@@ -46,7 +46,7 @@ class Standard:
                 "expected one spectrum over energy"
             )
         known = np.isfinite(np.asarray(stack.signal)[0])
-        return stack.x[known], np.asarray(stack.signal)[0][known]
+        return stack.x[known], np.asarray(stack.signal)[0][known], stack.inputs
 
 
 def as_standard(value: Any) -> Standard | None:

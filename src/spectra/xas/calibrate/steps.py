@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 _Step = tuple[int, int, float, float]
 
 _POINTS = 12
-_AT_ONCE = 1 << 19
+_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,10 +132,12 @@ class RemoveSteps(Correction):
         factor = self.acts == "factor"
         new = measured / np.exp(level) if factor else measured - level
         corrected = with_signal(stack, self.channel, np.where(level == 0, measured, new))
-        if factor and not self.channel and changed:
+        if not self.channel and changed:
+            # Levelled counts are no counts any longer; their uncertainties stay what they were.
             errors = errors_of(stack)
-            scaled = None if errors is None else errors / np.exp(level)
-            corrected = with_errors(corrected, scaled)
+            if errors is not None and factor:
+                errors = errors / np.exp(level)
+            corrected = with_errors(corrected, errors)
         counts = np.bincount([c[0] for c in changed], minlength=stack.n_frames)
         middles = (stack.x[1:] + stack.x[:-1]) / 2
         what = f" of {self.channel}" if self.channel else ""

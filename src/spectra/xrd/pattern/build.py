@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import peak_widths
+from scipy.signal import find_peaks, peak_widths
 
 from spectra.errors import SettingError
 from spectra.reference import Phase
@@ -19,7 +19,7 @@ from spectra.xrd.pattern.amplitude import Amplitude
 from spectra.xrd.pattern.background import Background
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.phase import PhaseModel
-from spectra.xrd.profile.axial import nodes_needed
+from spectra.xrd.profile.axial import AxialHeights, AxialTerm
 from spectra.xrd.profile.instrument import Instrument, emission_lines
 from spectra.xrd.profile.instrument_files import read_instrument
 from spectra.xrd.profile.intensity import (
@@ -31,6 +31,7 @@ from spectra.xrd.profile.intensity import (
     Polarisation,
     SuorttiRoughness,
 )
+from spectra.xrd.profile.soller import SollerSlits
 from spectra.xrd.profile.stephens import StephensStrain
 from spectra.xrd.profile.texture import HarmonicTexture, MarchDollase
 from spectra.xrd.profile.widths import (
@@ -64,7 +65,6 @@ FACTORS: Mapping[str, FactorTerm] = {
 _MARGIN = 1.0
 # Error by which axial divergence may be cut into few lines, of their height.
 _AXIAL = 1e-4
-_MOST_NODES = 16
 
 
 @dataclass(frozen=True)
@@ -237,6 +237,7 @@ def build_model(
     """
     instrument = geometry.instrument
     polarisation = Polarisation(instrument.monochromator, instrument.polarisation)
+    axial = _axial(instrument)
     made, nodes = [], []
     for phase, found, amplitude, own, shape, texture in zip(
         phases, listed, amplitudes, widths, shapes, textures, strict=True
@@ -253,10 +254,9 @@ def build_model(
                 cell_range=cell_range,
             )
         )
-        nodes.append(_axial_nodes(instrument, found, fwhm))
-    weights = sum(line.weight for line in instrument.lines)
+        nodes.append(_axial_nodes(axial, instrument, found, fwhm))
     return PatternModel(
-        emission=tuple((line.wavelength, line.weight / weights) for line in instrument.lines),
+        emission=instrument.lines,
         radius=geometry.radius,
         phases=tuple(made),
         aberrations=geometry.aberrations,
@@ -264,6 +264,7 @@ def build_model(
         factors=(LorentzFactor(), polarisation, *(_named("factors", FACTORS, n) for n in factors)),
         background=background,
         limits=limits,
+        axial=axial,
         nodes=tuple(nodes),
     )
 
@@ -273,7 +274,7 @@ def typical_fwhm(x: FloatArray, y: FloatArray) -> float:
     good = np.isfinite(y)
     filled = np.interp(x, x[good], y[good])
     flat = filled - np.median(filled)
-    inner = np.flatnonzero((flat[1:-1] >= flat[:-2]) & (flat[1:-1] > flat[2:])) + 1
+    inner = find_peaks(flat)[0]
     strong = inner[np.argsort(flat[inner])[::-1][:12]]
     if strong.size == 0:
         return float(10.0 * np.median(np.diff(x)))
@@ -311,19 +312,33 @@ def make_texture(
     return tuple(terms)
 
 
-def _axial_nodes(instrument: Instrument, listed: Reflections, fwhm: float) -> IntArray:
-    if instrument.s_l + instrument.h_l == 0.0:
-        return np.ones(len(listed), np.intp)
+def _axial(instrument: Instrument) -> AxialTerm:
+    """What axial divergence is described by, from the values of it that are known.
+
+    Raises
+    ------
+    SettingError
+        If both heights and Soller slits are given.
+    """
+    slits = instrument.soller > 0.0 or instrument.soller_sum > 0.0
+    if slits and (instrument.s_l > 0.0 or instrument.h_l > 0.0):
+        raise SettingError(
+            f"s_l = {instrument.s_l:g}, h_l = {instrument.h_l:g} and soller = "
+            f"{instrument.soller:g}, soller_sum = {instrument.soller_sum:g}: two descriptions of "
+            "axial divergence; give the heights for a slender diffracted beam alone, soller and "
+            "soller_sum where both beams diverge"
+        )
+    return SollerSlits(instrument.soller_sum > 0.0) if slits else AxialHeights()
+
+
+def _axial_nodes(
+    axial: AxialTerm, instrument: Instrument, listed: Reflections, fwhm: float
+) -> IntArray:
     sine = np.minimum(instrument.wavelength / (2.0 * listed.d), 0.999)
     angle = np.degrees(2.0 * np.arcsin(sine))
-    needed = nodes_needed(
-        angle[None],
-        np.array([instrument.s_l]),
-        np.array([instrument.h_l]),
-        np.full((1, len(angle)), fwhm),
-        _AXIAL,
-    )
-    return np.asarray(np.minimum(needed[0], _MOST_NODES), np.intp)
+    known = [getattr(instrument, c.name) for c in axial.coefficients]
+    needed = axial.needed(angle, known, np.full(len(angle), fwhm), _AXIAL)
+    return np.asarray(needed, np.intp)
 
 
 def _named(what: str, known: Mapping[str, Any], name: str) -> Any:

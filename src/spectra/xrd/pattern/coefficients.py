@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from spectra.fit.uncertainty import misfit_scale
 from spectra.results import Column, Table
-from spectra.xrd.pattern.functions import Function
 from spectra.xrd.pattern.joint import Common, Joint, Problem
+from spectra.xrd.pattern.subject import Function
 
 FloatArray = NDArray[np.float64]
 

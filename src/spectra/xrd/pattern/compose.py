@@ -13,7 +13,8 @@ from spectra.xrd.aberrations import Aberration
 from spectra.xrd.lattice import inverse_d2
 from spectra.xrd.pattern.lines import Lines
 from spectra.xrd.pattern.phase import PhaseModel
-from spectra.xrd.profile.axial import axial_nodes
+from spectra.xrd.profile.axial import AxialTerm
+from spectra.xrd.profile.instrument import EmissionLine
 from spectra.xrd.profile.intensity import FactorTerm, product
 from spectra.xrd.profile.widths import WidthTerm, line_widths
 
@@ -75,12 +76,12 @@ class PhaseLines:
         Of the diffractometer, mm.
     widths, factors : tuple of Term
         Of instrument and phase.
-    axial : slice
-        Places of S/L and H/L.
+    axial : AxialTerm
+    divergence : slice
+        Places of its two values.
     nodes : int array (R,)
         Into how many lines axial divergence splits each reflection.
-    wavelength, share : float
-        Angstrom; share of the emission line in the intensity.
+    line : EmissionLine
     """
 
     phase: PhaseModel
@@ -90,10 +91,10 @@ class PhaseLines:
     radius: float
     widths: tuple[Term, ...]
     factors: tuple[Term, ...]
-    axial: slice
+    axial: AxialTerm
+    divergence: slice
     nodes: IntArray
-    wavelength: float
-    share: float
+    line: EmissionLine
 
     @property
     def reflection(self) -> IntArray:
@@ -120,7 +121,7 @@ class PhaseLines:
         cell = phase.constraint.cell(theta[:, self.cell])
         q, by_cell = inverse_d2(phase.hkl, cell)
         by_cell = np.matmul(by_cell, phase.constraint.matrix)
-        sine = 0.5 * self.wavelength * np.sqrt(q)
+        sine = 0.5 * self.line.wavelength * np.sqrt(q)
         reached = sine < _REACH
         sine = np.minimum(sine, _REACH)
         angle = np.degrees(2.0 * np.arcsin(sine))
@@ -162,7 +163,7 @@ class PhaseLines:
         """Width and Lorentzian share of the lines."""
         values = [theta[:, t.columns] for t in self.widths]
         terms: Sequence[WidthTerm] = [t.term for t in self.widths]  # type: ignore[misc]
-        w = line_widths(terms, values, angle, self.wavelength)
+        w = line_widths(terms, values, angle, self.line.wavelength, self.line.fwhm)
         (fwhm, fwhm_by), (eta, eta_by) = tch_parts(w.gamma_g, w.gamma_l)
         first = 0
         for term, own in zip(self.widths, values, strict=True):
@@ -197,7 +198,7 @@ class PhaseLines:
         values = [theta[:, t.columns] for t in self.factors]
         terms: Sequence[FactorTerm] = [t.term for t in self.factors]  # type: ignore[misc]
         factor = product(terms, values, angle)
-        weight = self.share * reached
+        weight = self.line.weight * reached
         factors = weight * factor.value
         slopes.add(AREA, self.amplitude, factors[..., None] * by_values)
         whole = weight * strength
@@ -219,14 +220,13 @@ class PhaseLines:
         by_cell: FloatArray,
     ) -> Lines:
         """Split lines by axial divergence, those that need as many nodes together."""
-        s_l, h_l = theta[:, self.axial.start], theta[:, self.axial.start + 1]
         parts = []
         for count in np.unique(self.nodes).tolist():
             some = np.flatnonzero(self.nodes == count)
             if count == 1:
                 parts.append(lines.lines(some))
                 continue
-            nodes = axial_nodes(angle[:, some], s_l, h_l, count)
+            nodes = self.axial.nodes(angle[:, some], theta[:, self.divergence], count)
             n_rows = len(theta)
             slopes = Slopes(place, (n_rows, some.size * count), lines.slopes.shape[3])
             slopes.values += np.repeat(lines.slopes[:, some], count, axis=1)
@@ -234,12 +234,12 @@ class PhaseLines:
             area = np.repeat(lines.area[:, some], count, axis=1)
             slopes.values[:, :, AREA] *= weight[..., None]
             by_angle = np.repeat((by_q[..., None] * by_cell)[:, some], count, axis=1)
-            for what, factor, parts_of in (
-                (CENTER, np.ones_like(area), (nodes.shift_by_s_l, nodes.shift_by_h_l)),
-                (AREA, area, (nodes.weight_by_s_l, nodes.weight_by_h_l)),
+            for what, factor, by_values in (
+                (CENTER, np.ones_like(area), nodes.shift_by_values),
+                (AREA, area, nodes.weight_by_values),
             ):
-                by_both = np.stack([_flat(p) for p in parts_of], axis=2)
-                slopes.add(what, self.axial, factor[..., None] * by_both)
+                by_both = by_values.reshape(*area.shape, 2)
+                slopes.add(what, self.divergence, factor[..., None] * by_both)
             moved = (
                 (CENTER, _flat(nodes.shift_by_two_theta)),
                 (AREA, area * _flat(nodes.weight_by_two_theta)),

@@ -103,7 +103,7 @@ def pattern_curves(
     theta = parameters(some, model)
     if any(isinstance(p.amplitude, HeldStrengths) for p in model.phases):
         ends = np.cumsum([len(p.hkl) for p in model.phases])[:-1]
-        model = model.with_strengths(np.split(some["intensity"], ends, axis=1))
+        model = model.with_strengths(np.split(np.nan_to_num(some["intensity"]), ends, axis=1))
     noise = NOISE[results.attrs["errors"]]
     sigma = point_sigma(observed, None if block.errors is None else np.asarray(block.errors), noise)
     objective = method.objective(model, block.x, observed, sigma, noise)
@@ -154,7 +154,7 @@ def _positions(model: PatternModel, number: int, theta: FloatArray, some: Result
     phase, at = model.phases[number], model.cell_columns(number)
     q = inverse_d2(phase.hkl, phase.constraint.cell(theta[:, at]))[0]
     with np.errstate(invalid="ignore"):
-        angle = np.degrees(2.0 * np.arcsin(0.5 * model.emission[0][0] * np.sqrt(q)))
+        angle = np.degrees(2.0 * np.arcsin(0.5 * model.emission[0].wavelength * np.sqrt(q)))
     center = angle.copy()
     for aberration in model.aberrations:
         value = theta[:, model.layout.index(aberration.name), None]

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from spectra.fit.covariance import covariance
 from spectra.fit.solver import Evaluation, minimize
-from spectra.xrd.pattern.functions import Function
 from spectra.xrd.pattern.objective import PatternObjective
+from spectra.xrd.pattern.subject import Function
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,12 +13,14 @@ from spectra.reference import Phase
 from spectra.results import Table
 from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.pattern.amplitude import Amplitude, HeldStrengths
+from spectra.xrd.pattern.freed import Freed
 from spectra.xrd.pattern.intensities import share_out
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.refine import Refined, refine, solve
+from spectra.xrd.pattern.presence import Limits, refine_present
+from spectra.xrd.pattern.refine import Refined, refine, take_steps
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
 from spectra.xrd.pattern.table import with_intensities
@@ -39,9 +42,9 @@ class LeBail(WholePattern):
 
     A. Le Bail, H. Duroy and J. L. Fourquet, Mater. Res. Bull. 23 (1988) 447. What stands above
     the background is shared out among the reflections, then cells, widths, background and
-    `corrections` are refined with these intensities, and so on. The uncertainties are those for
-    given intensities, as all programs have them, and so too small where reflections overlap;
-    `Pawley` has the whole ones.
+    `corrections` are refined with these intensities, and so on. That ends where intensities as
+    parameters would, so the uncertainties are those of a `Pawley` refinement there; with `ties`
+    they are those for given intensities, and too small where reflections overlap.
     """
 
     name: ClassVar[str] = "xrd.LeBail"
@@ -60,22 +63,42 @@ class LeBail(WholePattern):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        likely: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
         held = _with_strengths(objective, strengths) if strengths else objective
+        limits = Limits(self.keep, 2.0 * self.cell_error)
+        settle = partial(self._settle, rest)
+        held, result = refine_present(held, start, free, likely, limits, settle)
+        if held.tied.any():
+            return held, result
+        freed = Freed.of(held, result.theta, result.free, result.present)
+        return held, replace(result, cov=freed.covariance(result.at_bound))
+
+    def _settle(
+        self,
+        rest: FloatArray | None,
+        held: PatternObjective,
+        patterns: NDArray[np.intp],
+        start: FloatArray,
+        vary: BoolArray,
+    ) -> tuple[PatternObjective, Refined]:
+        """Refine some patterns, their phases given."""
         rows, theta = np.arange(len(start)), start.copy()
         cost = np.full(len(start), np.inf)
-        vary = np.tile(free, (len(start), 1))
         for _ in range(_ROUNDS):
             for _ in range(SHARES):
-                held = _shared(held, held.take(rows), theta[rows])
-            step = solve(held.take(rows), theta[rows], vary[rows], max_iterations=_STEPS)
+                held = _shared(held, held.take(patterns[rows]), theta[rows])
+            part = held.take(patterns[rows])
+            step = take_steps(part, theta[rows], vary[rows], max_iterations=_STEPS)
             theta[rows] = step.theta
             gained = cost[rows] - step.chi2 > _GAIN * step.chi2
             cost[rows] = step.chi2
             rows = rows[gained]
             if rows.size == 0:
                 break
-        return held, refine(held, theta, free, self.keep)
+        known = None if rest is None else rest[patterns]
+        return held, refine(held.take(patterns), theta, vary, self.keep, known)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
@@ -96,8 +119,21 @@ class LeBail(WholePattern):
         plan: PatternPlan,
         shared: FloatArray | None,
     ) -> list[str]:
-        columns["intensity"][rows] = np.concatenate(self._strengths(objective), axis=1)
+        # What a phase that is lost had of them is not known.
+        columns["intensity"][rows] = np.concatenate(
+            [
+                np.where(result.present[:, p, None], own, np.nan)
+                for p, own in enumerate(self._strengths(objective))
+            ],
+            axis=1,
+        )
         return super()._fill(columns, rows, objective, result, plan, shared)
+
+    def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:
+        return tuple(
+            np.broadcast_to(_held(p).strengths[:1], (len(theta), len(p.hkl)))
+            for p in objective.model.phases
+        )
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         return tuple(_held(p).strengths[objective.rows] for p in objective.model.phases)

@@ -18,17 +18,14 @@ from spectra.xrd.pattern.lines import Lines
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.restraints import Restraints
 from spectra.xrd.pattern.ties import PatternTies
+from spectra.xrd.profile.axial import AxialTerm
+from spectra.xrd.profile.instrument import EmissionLine
 from spectra.xrd.profile.intensity import FactorTerm
 from spectra.xrd.profile.terms import Coefficient
 from spectra.xrd.profile.widths import WidthTerm
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-AXIAL = (
-    Coefficient("s_l", "", "half height of the sample over the radius", 0.0, 0.0, 0.2),
-    Coefficient("h_l", "", "half height of the slit over the radius", 0.0, 0.0, 0.2),
-)
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class PatternModel:
 
     Parameters
     ----------
-    emission : tuple of (float, float)
-        Wavelength (angstrom) of each line of the radiation and its share in the intensity.
+    emission : tuple of EmissionLine
+        Lines of the radiation; their weights have the sum 1.
     radius : float
         Of the diffractometer, mm.
     phases : tuple of PhaseModel
@@ -50,6 +47,7 @@ class PatternModel:
     background : Background
     limits : (float, float)
         Range of 2θ (deg) that is used.
+    axial : AxialTerm
     nodes : tuple of int array (R,)
         For each phase, into how many lines axial divergence splits each reflection.
     overrides : mapping of str to float
@@ -60,7 +58,7 @@ class PatternModel:
     restraints : Restraints, optional
     """
 
-    emission: tuple[tuple[float, float], ...]
+    emission: tuple[EmissionLine, ...]
     radius: float
     phases: tuple[PhaseModel, ...]
     aberrations: tuple[Aberration, ...]
@@ -68,6 +66,7 @@ class PatternModel:
     factors: tuple[FactorTerm, ...]
     background: Background
     limits: tuple[float, float]
+    axial: AxialTerm
     nodes: tuple[IntArray, ...]
     overrides: Mapping[str, float] = field(default_factory=dict)
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
@@ -98,7 +97,7 @@ class PatternModel:
             (
                 *shifts,
                 *(c for term in self.widths for c in term.coefficients),
-                *AXIAL,
+                *self.axial.coefficients,
                 *(c for term in self.factors for c in term.coefficients),
                 *(c for p in self.phases for c in prefixed(f"{p.name}.", p.coefficients)),
                 *background,
@@ -169,7 +168,7 @@ class PatternModel:
         made = []
         for phase, nodes in zip(self.phases, self.nodes, strict=True):
             prefix = f"{phase.name}."
-            for wavelength, share in self.emission:
+            for line in self.emission:
                 made.append(
                     PhaseLines(
                         phase=phase,
@@ -179,10 +178,10 @@ class PatternModel:
                         radius=self.radius,
                         widths=(*self._terms(self.widths), *self._terms(phase.widths, prefix)),
                         factors=(*self._terms(self.factors), *self._terms(phase.factors, prefix)),
-                        axial=self._columns(AXIAL),
+                        axial=self.axial,
+                        divergence=self._columns(self.axial.coefficients),
                         nodes=nodes,
-                        wavelength=wavelength,
-                        share=share,
+                        line=line,
                     )
                 )
         return tuple(made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,20 +15,23 @@ from spectra.method import Method, setting
 from spectra.results import Results, Table
 from spectra.stack import Stack, Variable
 from spectra.status import Status
+from spectra.xrd.pattern.alone import refine_alone
 from spectra.xrd.pattern.coefficients import (
     describe_functions,
     judge_functions,
     table_with_functions,
 )
-from spectra.xrd.pattern.functions import Subject, make_function
-from spectra.xrd.pattern.joint import Common, Problem, eliminate, solve_jointly
+from spectra.xrd.pattern.function_names import make_function
+from spectra.xrd.pattern.held import Known, refine_held
+from spectra.xrd.pattern.joint import Common, Problem, solve_jointly
 from spectra.xrd.pattern.lebail import LeBail
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.pawley import Pawley
 from spectra.xrd.pattern.plan import PatternPlan
-from spectra.xrd.pattern.refine import Refined, refine
+from spectra.xrd.pattern.refine import Refined
 from spectra.xrd.pattern.rietveld import Rietveld
+from spectra.xrd.pattern.subject import Subject
 from spectra.xrd.pattern.wholepattern import WholePattern
 
 FloatArray = NDArray[np.float64]
@@ -36,8 +39,6 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 _REFINEMENTS: Mapping[str, type[WholePattern]] = {m.name: m for m in (Rietveld, Pawley, LeBail)}
-# Values of patterns that are kept in memory instead of being read again for every pass.
-_KEPT = 20_000_000
 # Stands for an unknown variable, in frames whose result is thrown away.
 _ANYWHERE = 300.0
 
@@ -50,8 +51,8 @@ class ParametricPlan:
     ----------
     pattern : PatternPlan
         Of the refinement, its starts the joint answer.
-    common : Common
-    beta, covariance : array (K,), (K, K)
+    known : Known
+        The functions.
     used : bool array (frames,)
         Frames that had a part in the functions.
     free_value, free_stderr : array (frames, functions)
@@ -62,9 +63,7 @@ class ParametricPlan:
     """
 
     pattern: PatternPlan
-    common: Common
-    beta: FloatArray
-    covariance: FloatArray
+    known: Known
     used: BoolArray
     free_value: FloatArray
     free_stderr: FloatArray
@@ -100,7 +99,8 @@ class Parametric(Method):
     refinement : Rietveld or Pawley
         Or a mapping of its settings, its name under ``method``.
     functions : mapping of str to str
-        Parameter (with wildcards) to function, see `spectra.xrd.pattern.functions.make_function`:
+        Parameter (with wildcards) to function, see
+        `spectra.xrd.pattern.function_names.make_function`:
         ``constant``, ``polynomial 2``, ``spline 5``, ``einstein``, ``debye``, ``sigmoid``.
     variable : str
         Name of a variable of the frames.
@@ -153,7 +153,7 @@ class Parametric(Method):
         variable = self._variable(source)
         plan = self._inner.prepare(source).whole()
         matched = self._match(plan.model, plan.free)
-        alone = _refine_alone(self._inner, source, plan)
+        alone = refine_alone(self._inner, source, plan)
         used = alone.good & np.isfinite(variable.values)
         if not used.any():
             raise StackError(
@@ -189,9 +189,7 @@ class Parametric(Method):
         }
         return ParametricPlan(
             pattern=replace(plan, start=theta),
-            common=common,
-            beta=joint.beta,
-            covariance=widened,
+            known=Known(common, joint.beta, widened),
             used=used,
             free_value=np.where(alone.free[:, at], alone.theta[:, at], np.nan),
             free_stderr=alone.stderr[:, at],
@@ -223,9 +221,9 @@ class Parametric(Method):
             objective: PatternObjective, rows: IntArray, pattern: PatternPlan
         ) -> tuple[PatternObjective, Refined, FloatArray]:
             assert pattern.start is not None
-            known = np.where(np.isfinite(t[rows]), t[rows], _ANYWHERE)
-            result, shared = _refine_held(
-                objective, pattern.start[rows], pattern.free, known, plan, keep
+            at = np.where(np.isfinite(t[rows]), t[rows], _ANYWHERE)
+            result, shared = refine_held(
+                objective, pattern.start[rows], pattern.free, at, plan.known, keep
             )
             return objective, result, shared
 
@@ -291,145 +289,8 @@ class Parametric(Method):
         return matched
 
 
-@dataclass(frozen=True)
-class _Alone:
-    """All frames, each refined by itself; parameters as in the plan of the refinement.
-
-    Attributes
-    ----------
-    theta, stderr : array (frames, P)
-    free : bool array (frames, P)
-    cost, scale : array (frames,)
-        χ², and the factor on the covariance that misfit calls for.
-    good : bool array (frames,)
-        Refined, and nothing wrong with the frame.
-    """
-
-    refinement: WholePattern
-    source: Stack
-    plan: PatternPlan
-    theta: FloatArray
-    stderr: FloatArray
-    free: BoolArray
-    cost: FloatArray
-    scale: FloatArray
-    good: BoolArray
-    kept: dict[int, tuple[IntArray, PatternObjective]]
-
-    def blocks(self, chosen: IntArray) -> Any:
-        """What gives some of the frames block by block, as `Problem.blocks`."""
-        number = np.full(len(self.good), -1)
-        number[chosen] = np.arange(len(chosen))
-
-        def walk() -> Iterator[tuple[IntArray, PatternObjective]]:
-            for first, block in self.source.blocks(self.refinement.block_size):
-                stop = first + len(block)
-                if not (number[first:stop] >= 0).any():
-                    continue
-                if first in self.kept:
-                    rows, objective = self.kept[first]
-                else:
-                    cut = self.plan.cut_again(first, stop)
-                    seen, objective = self.refinement.observe(block.load(), cut)
-                    rows = seen.rows
-                mine = number[first + rows]
-                yield mine[mine >= 0], objective.take(np.flatnonzero(mine >= 0))
-
-        return walk
-
-
-def _refine_alone(method: WholePattern, source: Stack, plan: PatternPlan) -> _Alone:
-    """Refine every frame by itself."""
-    shape = source.n_frames, plan.model.layout.size
-    assert plan.start is not None
-    out = _Alone(
-        *(method, source, plan, plan.start.copy(), np.full(shape, np.nan)),
-        *(np.zeros(shape, bool), np.full(shape[0], np.nan), np.ones(shape[0])),
-        *(np.zeros(shape[0], bool), {}),
-    )
-    keep = source.n_frames * source.n_points <= _KEPT
-    for first, block in source.blocks(method.block_size):
-        caught: list[tuple[IntArray, PatternObjective, Refined]] = []
-
-        def catch(
-            objective: PatternObjective,
-            rows: IntArray,
-            cut: PatternPlan,
-            caught: list[tuple[IntArray, PatternObjective, Refined]] = caught,
-        ) -> tuple[PatternObjective, Refined, None]:
-            assert cut.start is not None
-            result = refine(objective, cut.start[rows], cut.free, method.keep)
-            caught.append((rows, objective, result))
-            return objective, result, None
-
-        found = method.fit_with(block.load(), plan.cut_again(first, first + len(block)), catch)
-        for rows, objective, result in caught:
-            at = first + rows
-            scale = found["scaled"][rows] ** 2
-            out.theta[at], out.free[at], out.cost[at] = result.theta, result.free, result.cost
-            out.scale[at] = np.where(np.isfinite(scale), scale, 1.0)
-            variance = np.einsum("rii->ri", result.cov) * out.scale[at][:, None]
-            out.stderr[at] = np.sqrt(variance)
-            out.good[at] = np.isin(found.status[rows], (Status.OK, Status.AT_BOUND))
-            if keep:
-                out.kept[first] = rows, objective
-    return out
-
-
-def _refine_held(
-    objective: PatternObjective,
-    start: FloatArray,
-    free: BoolArray,
-    t: FloatArray,
-    plan: ParametricPlan,
-    keep: float,
-) -> tuple[Refined, FloatArray]:
-    """Refine frames with the functions held; the covariance that comes from the functions.
-
-    Of a frame's own parameters δ_f = −A⁻¹·C·δβ follows the functions, so that their covariance
-    V reaches them as (A⁻¹·C)·V·(A⁻¹·C)ᵀ, and the parameters that are functions, whose slopes are
-    B, as B·V·Bᵀ.
-    """
-    common = plan.common
-    values, slopes = common.evaluate(t, plan.beta)
-    everywhere = np.ones(values.shape, bool)
-    own = free & ~objective.tied
-    own[common.columns] = False
-    result = refine(objective, common.place(start, values, everywhere), own, keep)
-    on = _present(objective.model, common.columns, result.present)
-    varied = result.free & ~objective.tied
-    found = objective.vary(free).evaluate(result.theta)
-    by_beta = common.spread(slopes, on, start.shape[1])
-    frames = eliminate(found, by_beta, varied & ~result.at_bound)
-    moved = by_beta - frames.toward
-    known = np.nan_to_num(plan.covariance)
-    shared = np.matmul(np.matmul(moved, known), moved.transpose(0, 2, 1))
-    open_ = ~np.isfinite(np.diagonal(plan.covariance))
-    unsure = np.asarray((moved[:, :, open_] != 0.0).any(axis=2))
-    refined: BoolArray = np.array(varied)
-    refined[:, common.columns] = on
-    blind = frames.inverse.copy()
-    blind[:, common.columns] = 0.0
-    blind[:, :, common.columns] = 0.0
-    blind = np.where(refined[:, :, None] & refined[:, None, :], blind, np.nan)
-    blind = np.where(unsure[:, :, None] | unsure[:, None, :], np.nan, blind)
-    theta, cov, whole = objective.complete(result.theta, blind, refined)
-    shared = objective.complete(result.theta, shared, refined)[1]
-    return replace(result, theta=theta, cov=cov, free=whole), shared
-
-
 def _tied(model: PatternModel) -> BoolArray:
     return model.ties.tied if model.ties else np.zeros(model.layout.size, bool)
-
-
-def _present(model: PatternModel, columns: IntArray, present: BoolArray) -> BoolArray:
-    """Whether what each function describes is in each frame (rows, functions)."""
-    on = np.ones((len(present), len(columns)), bool)
-    for q, column in enumerate(columns.tolist()):
-        for number, phase in enumerate(model.phases):
-            if model.layout.names[column].startswith(f"{phase.name}."):
-                on[:, q] = present[:, number]
-    return on
 
 
 def _make_refinement(value: Any) -> WholePattern:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,11 +14,13 @@ from spectra.results import Table
 from spectra.xrd.crystal.reflections import Reflections
 from spectra.xrd.lattice import CellConstraint, inverse_d2
 from spectra.xrd.pattern.amplitude import Amplitude, FreeStrengths
+from spectra.xrd.pattern.freed import VAGUE, believed_precision, intensity_columns
 from spectra.xrd.pattern.intensities import share_out
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective, Prior
 from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
+from spectra.xrd.pattern.presence import Limits, refine_present
 from spectra.xrd.pattern.refine import Refined, refine
 from spectra.xrd.pattern.sharing import SHARES, approach_by_sharing
 from spectra.xrd.pattern.stages import Stage
@@ -30,8 +33,6 @@ BoolArray = NDArray[np.bool_]
 
 # Relative strain of a cell in which reflections of different families part.
 _STRAIN = 0.01
-# Uncertainty believed of a faint intensity, as a share of the strongest.
-_VAGUE = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,25 +65,45 @@ class Pawley(WholePattern):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        likely: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
-        theta = start
+        limits = Limits(self.keep, 2.0 * self.cell_error)
+        settle = partial(self._settle, rest)
+        return refine_present(objective, start, free, likely, limits, settle)
+
+    def _settle(
+        self,
+        rest: FloatArray | None,
+        objective: PatternObjective,
+        rows: NDArray[np.intp],
+        start: FloatArray,
+        vary: BoolArray,
+    ) -> tuple[PatternObjective, Refined]:
+        """Refine some patterns, their phases given."""
+        part, theta = objective.take(rows), start
         for _ in range(SHARES):
-            theta = _shared(objective, theta)
-        believed = replace(objective, prior=_prior(objective, theta))
-        return believed, refine(believed, theta, free, self.keep)
+            theta = _shared(part, theta)
+        prior = _prior(part, theta)
+        known = None if rest is None else rest[rows]
+        result = refine(replace(part, prior=prior), theta, vary, self.keep, known)
+        return replace(objective, prior=prior), result
+
+    def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:
+        return tuple(theta[:, at] for at in intensity_columns(objective.model))
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
     ) -> tuple[PatternObjective, FloatArray]:
         others = np.ones(objective.model.layout.size, bool)
-        for columns in _intensity_columns(objective.model):
+        for columns in intensity_columns(objective.model):
             others[columns] = False
         rest = [replace(stage, free=stage.free & others) for stage in stages]
         return approach_by_sharing(
             objective, start, rest, lambda held, theta: (held, _shared(held, theta))
         )
 
-    def _table(self, model: PatternModel, free: NDArray[np.bool_]) -> Table:
+    def _table(self, model: PatternModel, free: BoolArray) -> Table:
         return with_intensities(super()._table(model, free), model, stderr=True)
 
     def _fill(
@@ -99,20 +120,16 @@ class Pawley(WholePattern):
         return said
 
 
-def _intensity_columns(model: PatternModel) -> list[slice]:
-    """Places of the intensities of each phase."""
-    return [
-        model.layout.columns([c.name for c in p.amplitude.coefficients], f"{p.name}.")
-        for p in model.phases
-    ]
-
-
 def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
     """Parameters (rows, P) with intensities as the pattern shares them out."""
     out = theta.copy()
-    columns = _intensity_columns(objective.model)
+    columns = intensity_columns(objective.model)
+    for at in columns:
+        # Of what is to be shared out none gets a negative share.
+        faint = VAGUE * np.maximum(out[:, at].max(axis=1, keepdims=True, initial=0.0), 0.0)
+        out[:, at] = np.where(out[:, at] > 0.0, out[:, at], faint)
     for phase, at, shared in zip(
-        objective.model.phases, columns, share_out(objective, theta), strict=True
+        objective.model.phases, columns, share_out(objective, out), strict=True
     ):
         assert isinstance(phase.amplitude, FreeStrengths)
         group, count = phase.amplitude.group, len(phase.amplitude.names)
@@ -126,11 +143,9 @@ def _shared(objective: PatternObjective, theta: FloatArray) -> FloatArray:
 def _prior(objective: PatternObjective, theta: FloatArray) -> Prior:
     """Belief in the intensities of `theta` (rows, P)."""
     mean, precision = objective.prior.mean.copy(), objective.prior.precision.copy()
-    for at in _intensity_columns(objective.model):
-        own = theta[:, at]
-        sigma = np.abs(own) + _VAGUE * np.abs(own).max(axis=1, keepdims=True)
-        mean[objective.rows, at] = own
-        precision[objective.rows, at] = 1.0 / sigma**2
+    for at in intensity_columns(objective.model):
+        mean[objective.rows, at] = theta[:, at]
+        precision[objective.rows, at] = believed_precision(theta[:, at])
     return Prior(mean, precision)
 
 

@@ -23,7 +23,7 @@ class PatternPlan:
     """What a refinement needs to know about the sequence.
 
     ``start``, ``strengths`` and ``level`` are None in the plan of the whole sequence and stand
-    in the part that is cut for a block.
+    in the part that is cut for a block; so does ``rest``, where the nodes have any.
     """
 
     table: Table
@@ -38,6 +38,7 @@ class PatternPlan:
     start: FloatArray | None = None
     strengths: tuple[FloatArray, ...] | None = None
     level: FloatArray | None = None
+    rest: FloatArray | None = None
 
     def cut(self, first: int, stop: int) -> PatternPlan:
         """The part for frames ``first:stop`` of the sequence."""
@@ -47,6 +48,7 @@ class PatternPlan:
             start=self.starts.at(frames),
             strengths=self.starts.strengths_at(frames),
             level=self.normal.level_at(frames),
+            rest=self.starts.rest_at(frames),
         )
 
     def whole(self) -> PatternPlan:
@@ -65,4 +67,5 @@ class PatternPlan:
             start=plan.start[some],
             strengths=tuple(s[some] for s in plan.strengths),
             level=plan.level[some],
+            rest=None if plan.rest is None else plan.rest[some],
         )

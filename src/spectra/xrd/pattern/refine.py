@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.solver import Solution, minimize
+from spectra.status import Status
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.stages import Stage
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
-_TOLERANCE = 1e-7
+_TOLERANCE = 1e-8
+# What single precision may leave of the cost.
+_SINGLE_TOLERANCE = 1e-6
+_DAMPING = 1e-3
+_DAMPING_NEAR = 1e-6
 _ROUGH = 1e-4
 _EARLY_ITERATIONS = 12
 _LAST_ITERATIONS = 25
@@ -44,6 +49,8 @@ class Refined:
     iterations : int array (rows,)
     present : bool array (rows, phases)
     cost : array (rows,)
+    rest : array (rows, P, P)
+        What was learnt of second derivatives on the way.
     """
 
     theta: FloatArray
@@ -54,6 +61,12 @@ class Refined:
     iterations: NDArray[np.int32]
     present: BoolArray
     cost: FloatArray
+    rest: FloatArray
+
+    def put(self, rows: NDArray[np.intp], other: Refined) -> None:
+        """Replace the `rows` by those of `other`, which has just these."""
+        for name in Refined.__annotations__:
+            getattr(self, name)[rows] = getattr(other, name)
 
 
 def solve(
@@ -63,13 +76,57 @@ def solve(
     *,
     max_iterations: int = 100,
     tolerance: float = _TOLERANCE,
+    rest: FloatArray | None = None,
 ) -> Solution:
-    """Refine the `free` (rows, P) parameters from `start` (rows, P)."""
+    """Refine the `free` (rows, P) parameters from `start` (rows, P).
+
+    Steps are made in single precision as far as it bears; what is left, and the proof that it
+    is little, is for double precision.
+    """
+    single = objective.in_single_precision()
+    rough = max(tolerance, _SINGLE_TOLERANCE)
+    near = take_steps(
+        single, start, free, max_iterations=max_iterations, tolerance=rough, rest=rest
+    )
+    good = np.isin(near.status, (Status.OK, Status.AT_BOUND))
+    found = take_steps(
+        objective,
+        np.where(good[:, None], near.theta, start),
+        free,
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        damping=_DAMPING_NEAR,
+        promised=np.where(good, np.maximum(near.decrement, rough * near.chi2), 0.0),
+        rest=near.rest,
+    )
+    return replace(found, iterations=near.iterations + found.iterations)
+
+
+def take_steps(
+    objective: PatternObjective,
+    start: FloatArray,
+    free: BoolArray,
+    *,
+    max_iterations: int = 100,
+    tolerance: float = _TOLERANCE,
+    damping: float = _DAMPING,
+    promised: FloatArray | None = None,
+    rest: FloatArray | None = None,
+) -> Solution:
+    """Minimise with all that `minimize` is told here, in the precision of the objective.
+
+    Patterns are left with large residuals, and those of a cell of two like axes do not tell
+    which is the longer one: so curvatures are learnt on the way.
+    """
     layout = objective.model.layout
     lower, upper = (np.broadcast_to(b, start.shape) for b in (layout.lower, layout.upper))
-    vary = objective.vary(np.asarray(free.any(axis=0)))
     return minimize(
-        *(vary, start, lower, upper, free), max_iterations=max_iterations, tolerance=tolerance
+        *(objective.vary(np.asarray(free.any(axis=0))), start, lower, upper, free),
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        damping=damping,
+        promised=promised,
+        rest=np.zeros((*start.shape, start.shape[1])) if rest is None else rest,
     )
 
 
@@ -78,6 +135,7 @@ def refine(
     start: FloatArray,
     free: BoolArray,
     keep: float,
+    rest: FloatArray | None = None,
 ) -> Refined:
     """Refine from starts that are nearly right.
 
@@ -88,11 +146,14 @@ def refine(
     ----------
     objective : PatternObjective
     start : array (rows, P)
-    free : bool array (P,)
+    free : bool array (P,) or (rows, P)
     keep : float
+    rest : array (rows, P, P), optional
+        What is known of second derivatives, see `fit.secant`.
     """
-    vary = np.tile(free & ~objective.tied, (len(start), 1))
-    solution = solve(objective, start, vary)
+    vary = np.array(np.broadcast_to(free & ~objective.tied, start.shape))
+    solution = solve(objective, start, vary, rest=rest)
+    assert solution.rest is not None
     present = np.ones((len(start), len(objective.model.phases)), bool)
     for _ in range(present.shape[1]):
         gone = present & ~_significant(objective, solution, keep)
@@ -113,6 +174,7 @@ def refine(
         solution.iterations,
         present,
         solution.chi2,
+        solution.rest,
     )
 
 
@@ -125,7 +187,7 @@ def refine_in_stages(
     several ways are tried at once, and the best end is taken for each row: with wide lines and
     without, and both again with such axes exchanged.
     """
-    count = len(start)
+    layout, count = objective.model.layout, len(start)
     every = np.arange(count)
     wide = [s for s in stages if s.blur > 0]
     narrow = [s for s in stages if s.blur == 0]
@@ -136,7 +198,12 @@ def refine_in_stages(
     each = objective.take(np.concatenate([every] * len(ways)))
     ends = through_stages(each, np.concatenate(ways), narrow)
     free = np.tile(narrow[-1].free & ~objective.tied, (len(ends), 1))
-    last = solve(each, ends, free, max_iterations=_LAST_ITERATIONS, tolerance=_ROUGH)
+    lower, upper = (np.broadcast_to(b, ends.shape) for b in (layout.lower, layout.upper))
+    last = minimize(
+        *(each.vary(np.asarray(free.any(axis=0))), ends, lower, upper, free),
+        max_iterations=_LAST_ITERATIONS,
+        tolerance=_ROUGH,
+    )
     cost = last.chi2.reshape(len(ways), count)
     # Axes keep the order they were given in unless the other is clearly better.
     cost[2:] *= 1.0 + _CLEARLY

@@ -68,6 +68,9 @@ class PatternSettings(Method):
     restraints: tuple[RestraintSpec, ...] = setting(
         (), "phase, pair of sites, distance and its uncertainty", unit="angstrom"
     )
+    standard: Mapping[str, float] = setting(
+        None, "phase added to the sample, and its share in the mass of the whole", within="0 to 1"
+    )
     keep: float = setting(4.0, "smallest scale over uncertainty to be present", within="> 0")
     cell_range: float = setting(0.03, "how far cells may go", within="0 to 0.2")
     cell_error: float = setting(0.004, "how far cells may be off at the start", within="0 to 0.05")
@@ -88,6 +91,7 @@ class PatternSettings(Method):
             "cell_error": 0 <= self.cell_error <= 0.05,
             "coarse_frames": self.coarse_frames >= 1,
             "errors": self.errors in _ERRORS,
+            "standard": all(0 < v < 1 for v in self.standard.values()),
         }
         for name, good in checks.items():
             if not good:
@@ -95,6 +99,11 @@ class PatternSettings(Method):
                 raise SettingError(
                     f"{self.name}: {name} = {getattr(self, name)!r}; expected {within}"
                 )
+        if len(self.standard) > 1:
+            raise SettingError(
+                f"{self.name}: standard = {self.standard!r}; expected one phase, as in "
+                "{'Al2O3': 0.1}"
+            )
         for pair in (*self.exclude, *self.humps):
             if len(pair) != 2:
                 raise SettingError(f"{self.name}: {pair!r}; expected two numbers (deg)")
@@ -121,6 +130,7 @@ class PatternSettings(Method):
         for name in ("march_dollase", "uniaxial"):
             axes = (getattr(self, name) or {}).items()
             set_(self, name, {k: tuple(float(i) for i in v) for k, v in axes})
+        set_(self, "standard", {k: float(v) for k, v in (self.standard or {}).items()})
         set_(self, "ties", {k: str(v) for k, v in (self.ties or {}).items()})
         set_(self, "bounds", {k: _pair(self.name, k, v) for k, v in (self.bounds or {}).items()})
         set_(self, "restraints", tuple(_restraint(self.name, r) for r in self.restraints))
@@ -142,6 +152,7 @@ class PatternSettings(Method):
             "march_dollase": self.march_dollase,
             "harmonics": self.harmonics,
             "uniaxial": self.uniaxial,
+            "standard": self.standard,
         }
         if isinstance(self.widths, Mapping):
             by_phase["widths"] = self.widths

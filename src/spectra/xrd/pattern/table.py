@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spectra.fit.uncertainty import propagate
 from spectra.results import Column, Table
 from spectra.xrd.lattice import CELL_NAMES, volume
+from spectra.xrd.pattern.fractions import Masses, fill_absolute
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.refine import Refined
 from spectra.xrd.pattern.statistics import Agreement
@@ -119,12 +120,15 @@ class Filler:
     refined : bool array (P,)
     masses : tuple of float
         Mass of the unit cell of each phase (g/mol), NaN where not known.
+    standard : (int, float), optional
+        Number of the internal standard, and its share in the mass of the whole sample.
     """
 
     table: Table
     model: PatternModel
     refined: NDArray[np.bool_]
     masses: tuple[float, ...]
+    standard: tuple[int, float] | None = None
 
     def fill(
         self,
@@ -188,7 +192,7 @@ class Filler:
         whole_cov = np.zeros((len(whole), 6, 6))
         whole[rows], whole_cov[rows] = cell, cov6
         fill_cells(columns, p, rows[good], whole, whole_cov)
-        wavelength = self.model.emission[0][0]
+        wavelength = self.model.emission[0].wavelength
         for name, convert in (
             ("size", lambda w: crystallite_size(w, wavelength)),
             ("strain", microstrain),
@@ -206,44 +210,18 @@ class Filler:
     def _fill_fractions(
         self, columns: dict[str, NDArray[Any]], rows: IntArray, result: Refined, cov: FloatArray
     ) -> None:
-        """Weight fractions W = S·M·V/Σ S·M·V, with M the mass and V the volume of the cell.
-
-        R. J. Hill and C. J. Howard, J. Appl. Cryst. 20 (1987) 467, eq. 2; they leave out what
-        is amorphous.
-        """
-        layout = self.model.layout
-        names = [f"{p.name}.scale" for p in self.model.phases]
-        if not all(n in layout.names for n in names):
+        masses = Masses.of(self.model, self.masses, result.theta, cov, result.free)
+        if masses is None:
             return
-        scales = [layout.index(n) for n in names]
-        n_rows, count = len(rows), len(scales)
-        mass = np.zeros((n_rows, count))
-        slopes = np.zeros((n_rows, count, layout.size))
-        for p, (phase, scale) in enumerate(zip(self.model.phases, scales, strict=True)):
-            at = self.model.cell_columns(p)
-            v, by_cell = volume(phase.constraint.cell(result.theta[:, at]))
-            unit = self.masses[p] * v
-            mass[:, p] = result.theta[:, scale] * unit
-            slopes[:, p, scale] = unit
-            by_free = np.matmul(by_cell[:, None, :], phase.constraint.matrix)[:, 0]
-            weight = result.theta[:, scale] * self.masses[p]
-            slopes[:, p, at] = weight[:, None] * by_free
-            variance = cov[:, scale, scale]
+        for p, phase in enumerate(self.model.phases):
+            scale = self.model.layout.index(f"{phase.name}.scale")
             columns["scale"][rows, p] = result.theta[:, scale]
-            columns["scale_stderr"][rows, p] = np.sqrt(variance)
-        total = mass.sum(axis=1, keepdims=True)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            share = mass / total
-        safe = np.nan_to_num(cov)
-        # A scale that its bound holds at zero is not known to be zero.
-        bounded = result.free[:, scales] & ~np.isfinite(cov[:, scales, scales])
-        for p in range(count):
-            gradient = (slopes[:, p] - share[:, p, None] * slopes.sum(axis=1)) / total
-            columns["weight_fraction"][rows, p] = share[:, p]
-            spread = np.sqrt(np.maximum(propagate(gradient, safe), 0.0))
-            columns["weight_fraction_stderr"][rows, p] = np.where(
-                bounded.any(axis=1), np.nan, spread
-            )
+            columns["scale_stderr"][rows, p] = np.sqrt(cov[:, scale, scale])
+        share, spread = masses.shares(cov)
+        columns["weight_fraction"][rows] = share
+        columns["weight_fraction_stderr"][rows] = spread
+        if self.standard is not None:
+            fill_absolute(columns, rows, masses, cov, result.present, self.standard)
 
 
 def correlated_pairs(cov: FloatArray) -> list[list[tuple[int, int]]]:

@@ -11,7 +11,8 @@ derivatives by the parameters of the refinement is one small matrix product for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ _SMOOTH = 3.0
 # … and all that is left so many fwhm away from the tile: exp(−4 ln 2·3²) = 1e-11.
 _TAIL = 3.0
 _NODES = 6
+_NODES_ROUGH = 4
+_SINGLE: np.dtype[Any] = np.dtype(np.float32)
 _LINES_AT_ONCE = 512
 _VALUES_AT_ONCE = 250_000
 # Few enough for what is known of their lines at the nodes to stay in the processor's cache.
@@ -45,8 +48,10 @@ class Tiles:
         Points of the axis; the last tile is filled up beyond it.
     x : array (tiles, T)
     middle, half : array (tiles,)
+    offset : array (tiles, T)
+        The points, counted from the middle of their tile: so they bear single precision.
     nodes : array (tiles, K)
-        Where tails are evaluated.
+        Where tails are evaluated, counted likewise.
     through : array (tiles, K, T)
         Values at the nodes to values at the points.
     """
@@ -55,6 +60,7 @@ class Tiles:
     x: FloatArray
     middle: FloatArray
     half: FloatArray
+    offset: FloatArray
     nodes: FloatArray
     through: FloatArray
 
@@ -66,9 +72,20 @@ class Tiles:
         tiled = np.concatenate([x, beyond]).reshape(count, size)
         middle = 0.5 * (tiled[:, 0] + tiled[:, -1])
         half = 0.5 * (tiled[:, -1] - tiled[:, 0])
-        angles = np.pi * (np.arange(_NODES) + 0.5) / _NODES
-        nodes = middle[:, None] + half[:, None] * np.cos(angles)
-        return cls(x.size, tiled, middle, half, nodes, _lagrange(nodes, tiled))
+        offset, nodes = tiled - middle[:, None], _chebyshev(half, _NODES)
+        return cls(x.size, tiled, middle, half, offset, nodes, _lagrange(nodes, offset))
+
+    def in_single_precision(self) -> Tiles:
+        """The same at half the cost, for curves and slopes good to about six digits."""
+        nodes = _chebyshev(self.half, _NODES_ROUGH)
+        parts = (self.offset, nodes, _lagrange(nodes, self.offset))
+        offset, nodes, through = (part.astype(_SINGLE) for part in parts)
+        return replace(self, offset=offset, nodes=nodes, through=through)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Precision in which curves are formed."""
+        return self.through.dtype
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -95,7 +112,7 @@ class Tiles:
         out : array (rows, P + 1, tiles, T)
             Receives the derivatives by the P parameters, and last the curve itself.
         """
-        weights = _weights(lines)
+        weights = _weights(lines).astype(self.dtype, copy=False)
         near = self._near(lines)
         self._fill_far(lines, weights, near, out)
         self._add_near(lines, weights, near, out)
@@ -134,6 +151,7 @@ class Tiles:
 
     def _project(self, lines: Lines, values: FloatArray) -> FloatArray:
         near = self._near(lines)
+        values = values.astype(self.dtype, copy=False)
         by_width = _BASIS.mixing(np.ones_like(lines.area), lines.fwhm, lines.eta)[:, :, :2, 1]
         n_rows, count = values.shape[:2]
         out = np.zeros((n_rows, lines.area.shape[1], count))
@@ -157,15 +175,17 @@ class Tiles:
 
         Each (rows, tiles, K, lines).
         """
-        fwhm = lines.fwhm[:, None, None, some]
-        by_t = self.nodes[:, :, None] - lines.center[:, None, None, some]
+        fwhm = lines.fwhm[:, None, None, some].astype(self.dtype, copy=False)
+        eta = lines.eta[:, None, None, some].astype(self.dtype, copy=False)
+        away = lines.center[:, None, None, some] - self.middle[:, None, None]
+        by_t = self.nodes[:, :, None] - away.astype(self.dtype, copy=False)
         by_t *= 2.0 / fwhm
         by_width = by_t * by_t
         lorentz = 1.0 + by_width
         np.divide(1.0, lorentz, out=lorentz)
         lorentz *= ~near[:, :, None, some]
         slope = lorentz * lorentz
-        slope *= 2.0 / np.pi / fwhm * lines.eta[:, None, None, some]
+        slope *= 2.0 / np.pi / fwhm * eta
         by_t *= slope
         by_width *= slope
         return lorentz, by_t, by_width
@@ -176,12 +196,13 @@ class Tiles:
         """Write the tails of far lines."""
         n_rows, n_tiles, _ = near.shape
         n_columns = weights.shape[-1]
-        at_nodes = np.zeros((n_rows, n_tiles * _NODES, n_columns))
+        n_nodes = self.nodes.shape[1]
+        at_nodes = np.zeros((n_rows, n_tiles * n_nodes, n_columns), self.dtype)
         for some in _parts(lines):
             for j, tails in enumerate(self._tails(lines, some, near)):
-                flat = tails.reshape(n_rows, n_tiles * _NODES, -1)
+                flat = tails.reshape(n_rows, n_tiles * n_nodes, -1)
                 at_nodes += np.matmul(flat, weights[:, 1 + j, some])
-        at_nodes = at_nodes.reshape(n_rows, n_tiles, _NODES, n_columns).transpose(0, 1, 3, 2)
+        at_nodes = at_nodes.reshape(n_rows, n_tiles, n_nodes, n_columns).transpose(0, 1, 3, 2)
         out[...] = np.matmul(at_nodes, self.through).transpose(0, 2, 1, 3)
 
     def _add_near(
@@ -215,9 +236,13 @@ class Tiles:
                 used = slot < count[at, None]
                 which = line[np.where(used, first[at, None] + slot, first[at, None])]
                 here = row[at][:, None], which
-                shape = (v[here][:, :, None] for v in (lines.center, lines.fwhm, lines.eta))
-                basis = np.empty((len(at), 4, m, n_points))
-                _BASIS.fill(self.x[tile[at], None, :], *shape, [basis[:, j] for j in range(4)])
+                away = lines.center[here] - self.middle[tile[at], None]
+                shape = (
+                    v[:, :, None].astype(self.dtype, copy=False)
+                    for v in (away, lines.fwhm[here], lines.eta[here])
+                )
+                basis = np.empty((len(at), 4, m, n_points), self.dtype)
+                _BASIS.fill(self.offset[tile[at], None, :], *shape, [basis[:, j] for j in range(4)])
                 yield _Group(row[at], tile[at], which, used, basis)
 
 
@@ -275,6 +300,11 @@ def _padded(count: IntArray) -> IntArray:
     """Sizes, not below the counts, of which there are few."""
     small = _SIZES[np.minimum(np.searchsorted(_SIZES, count), len(_SIZES) - 1)]
     return np.asarray(np.where(count <= _SIZES[-1], small, -(-count // 32) * 32))
+
+
+def _chebyshev(half: FloatArray, count: int) -> FloatArray:
+    """Places (tiles, count) in tiles of half widths (tiles,), from the middle of each."""
+    return half[:, None] * np.cos(np.pi * (np.arange(count) + 0.5) / count)
 
 
 def _lagrange(nodes: FloatArray, x: FloatArray) -> FloatArray:

@@ -2,51 +2,35 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import StackError
+from spectra.errors import SettingError, StackError
+from spectra.fit.damage import Normal
 from spectra.fit.losses import SQUARES, Counts
 from spectra.fit.uncertainty import misfit_scale
-from spectra.reference import Phase, load_phase
+from spectra.reference import load_phase
 from spectra.results import Results, Table
 from spectra.stack import Noise, Stack
 from spectra.status import Status
-from spectra.xrd.crystal.reflections import Reflections
-from spectra.xrd.pattern.amplitude import Amplitude
-from spectra.xrd.pattern.background import Background
-from spectra.xrd.pattern.build import (
-    Measurement,
-    build_model,
-    geometry_of,
-    list_reflections,
-    make_instrument,
-    make_shape,
-    make_texture,
-    typical_fwhm,
-)
 from spectra.xrd.pattern.constrained import ConstrainedPattern
+from spectra.xrd.pattern.fractions import impossible, with_standard
 from spectra.xrd.pattern.intensities import bragg_factors
 from spectra.xrd.pattern.model import PatternModel
+from spectra.xrd.pattern.modelling import PatternModelling
 from spectra.xrd.pattern.objective import PatternObjective
-from spectra.xrd.pattern.phase import PhaseModel
 from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.refine import Refined, refine, refine_in_stages
-from spectra.xrd.pattern.restraints import Restraints
-from spectra.xrd.pattern.settings import PatternSettings
 from spectra.xrd.pattern.stages import Stage, at_bounds, check_free, make_stages
 from spectra.xrd.pattern.starts import Starts
 from spectra.xrd.pattern.statistics import agreement
 from spectra.xrd.pattern.table import Filler, pattern_table
-from spectra.xrd.pattern.ties import PatternTies
 from spectra.xrd.pattern.tiles import Tiles
 from spectra.xrd.phases import PhaseStatus
-from spectra.xrd.profile.instrument import Instrument
 from spectra.xrd.samples import NodeData, Samples
 from spectra.xrd.screen import Screened, check_points, choose_noise, screen
 
@@ -62,19 +46,16 @@ RefineFrames = Callable[
 # Points of a tile: lines are a few points wide, and a tail is smooth over so many.
 TILE = 128
 _FEWEST_POINTS = 50
+# Long sequences get so many more nodes, so many frames apart at least.
+_FINE_NODES = 64
+_FINE_SPACING = 4
+# What nodes learnt of second derivatives is handed on where it stays below some megabytes.
+_FEW_PARAMETERS = 128
 
 
 @dataclass(frozen=True, kw_only=True)
-class WholePattern(PatternSettings):
+class WholePattern(PatternModelling):
     """Course of a whole-pattern refinement; see its children."""
-
-    @abstractmethod
-    def _amplitude(self, phase: Phase, listed: Reflections, instrument: Instrument) -> Amplitude:
-        """Give a phase its strengths."""
-
-    @abstractmethod
-    def _free(self, phase: PhaseModel) -> tuple[str, ...]:
-        """Parameters of the strengths of a phase that are refined."""
 
     def prepare(self, source: Stack) -> PatternPlan:
         """Refine a few frames of the sequence, from the cells given.
@@ -108,13 +89,15 @@ class WholePattern(PatternSettings):
         measurement, model = self.first_model(source, phases, samples.x, nodes[0].y)
         free = self._chosen(model)
         check_free(model.layout, free)
+        self._standard(model)
         stages = make_stages(model.layout, free, self.cell_error)
         starts = self._walk(model, stages, samples.x, nodes, noise)
+        starts = self._between(model, free, starts, source, noise, normal)
         attrs = {
             "axis": {"name": source.axis.name, "unit": source.axis.unit},
             "title": source.title,
             "errors": {"counts": "counts", "given": "given", "unknown": "residual"}[noise],
-            "wavelength": model.emission[0][0],
+            "wavelength": model.emission[0].wavelength,
             "stages": [s.name for s in stages],
             "coarse_frames": len(nodes),
             "literature": {p.name: list(p.cell) for p in phases},
@@ -202,7 +185,10 @@ class WholePattern(PatternSettings):
         assert plan.start is not None
         assert plan.strengths is not None
         strengths = tuple(s[rows] for s in plan.strengths)
-        return *self._refine(objective, plan.start[rows], plan.free, strengths), None
+        start = plan.start[rows]
+        likely = strengths or self._likely(objective, start)
+        rest = None if plan.rest is None else plan.rest[rows]
+        return *self._refine(objective, start, plan.free, strengths, likely, rest), None
 
     def _refine(
         self,
@@ -210,9 +196,16 @@ class WholePattern(PatternSettings):
         start: FloatArray,
         free: BoolArray,
         strengths: tuple[FloatArray, ...],
+        likely: tuple[FloatArray, ...],
+        rest: FloatArray | None = None,
     ) -> tuple[PatternObjective, Refined]:
-        """Refine some frames from their starts."""
-        return objective, refine(objective, start, free, self.keep)
+        """Refine some frames from their starts.
+
+        Of each phase, `strengths` (rows, R) are held ones to start with, and `likely` are
+        intensities (rows, R) that are expected if it is there; neither if atoms give them.
+        `rest` (rows, P, P) is what is known of second derivatives.
+        """
+        return objective, refine(objective, start, free, self.keep, rest)
 
     def _approach(
         self, objective: PatternObjective, start: FloatArray, stages: tuple[Stage, ...]
@@ -220,82 +213,9 @@ class WholePattern(PatternSettings):
         """Bring one frame near its minimum from far away."""
         return objective, refine_in_stages(objective, start, stages)
 
-    def model_of(self, results: Results) -> PatternModel:
-        """The model that some results of this method were refined with."""
-        phases = [load_phase(p) for p in results.attrs["phases"]]
-        return self._model(Measurement.from_plain(results.attrs["measurement"]), phases)
-
-    def first_model(
-        self, source: Stack, phases: list[Phase], x: FloatArray, y: FloatArray
-    ) -> tuple[Measurement, PatternModel]:
-        """The model before anything is refined, for a first pattern y at x (points,), deg."""
-        measurement = self._measurement(source, x, y)
-        model = self._starting(self._model(measurement, phases), measurement, y)
-        return measurement, self._constrained(model.bounded(self.bounds), phases)
-
-    def _measurement(self, source: Stack, x: FloatArray, y: FloatArray) -> Measurement:
-        instrument = make_instrument(
-            *(self.name, self.instrument, self.radiation, self.wavelength, self.geometry),
-            source.metadata,
-        )
-        # Axial divergence is cut into as many lines as the values need that are started from.
-        known = instrument.values
-        started = {n: v for n, v in self.start.items() if n in known}
-        if started:
-            instrument = instrument.refined_to(started)
-        return Measurement(instrument, (float(x[0]), float(x[-1])), typical_fwhm(x, y))
-
-    def _model(self, measurement: Measurement, phases: list[Phase]) -> PatternModel:
-        """The model of these phases, its parameters starting where they do by themselves."""
-        instrument, limits = measurement.instrument, measurement.limits
-        geometry = geometry_of(self.name, instrument, self.corrections, self.radius)
-        listed = [
-            list_reflections(self.name, p, instrument, limits[1], self.cell_error) for p in phases
-        ]
-        return build_model(
-            geometry,
-            phases,
-            listed,
-            [self._amplitude(p, f, instrument) for p, f in zip(phases, listed, strict=True)],
-            widths=[self._widths_of(p.name) for p in phases],
-            factors=self.factors,
-            shapes=[
-                make_shape(p, f, self.uniaxial.get(p.name))
-                for p, f in zip(phases, listed, strict=True)
-            ],
-            textures=[
-                make_texture(p, f, self.march_dollase.get(p.name), self.harmonics.get(p.name))
-                for p, f in zip(phases, listed, strict=True)
-            ],
-            background=Background(self.background_degree, self.background_inverse, self.humps),
-            limits=limits,
-            cell_range=self.cell_range,
-            fwhm=measurement.fwhm,
-        )
-
-    def _starting(
-        self, model: PatternModel, measurement: Measurement, y: FloatArray
-    ) -> PatternModel:
-        """The model, its parameters starting where they are expected for a pattern y."""
-        if self.start:
-            model.layout.match(tuple(self.start))
-        values = measurement.instrument.values
-        if not self.instrument:
-            values = {**values, "w": (0.7 * measurement.fwhm) ** 2}
-        return model.starting({**values, **_scaled(model, y), **self.start})
-
-    def _constrained(self, model: PatternModel, phases: list[Phase]) -> PatternModel:
-        """The same model with ties and restraints, if there are any."""
-        if not self.ties and not self.restraints:
-            return model
-        return replace(
-            model,
-            ties=PatternTies.of(model.layout, self.ties),
-            restraints=Restraints.of(model.layout, phases, model.phases, self.restraints),
-        )
-
     def _table(self, model: PatternModel, free: BoolArray) -> Table:
-        return pattern_table(model, free)
+        table = pattern_table(model, free)
+        return with_standard(table) if self.standard else table
 
     def _fill(
         self,
@@ -320,8 +240,11 @@ class WholePattern(PatternSettings):
         if shared is not None:
             cov = cov + shared
         columns["scaled"][rows] = np.sqrt(scale)
-        filler = Filler(plan.table, plan.model, plan.free, plan.masses)
-        filler.fill(columns, rows, result, cov, figures, bragg_factors(objective, result.theta))
+        standard = self._standard(plan.model)
+        filler = Filler(plan.table, plan.model, plan.free, plan.masses, standard)
+        # Six digits are enough for an R factor.
+        bragg = bragg_factors(objective.in_single_precision(), result.theta)
+        filler.fill(columns, rows, result, cov, figures, bragg)
         names = plan.table.coords["phase"]["name"].tolist()
         texts = []
         for row in rows.tolist():
@@ -330,8 +253,26 @@ class WholePattern(PatternSettings):
                 for p, s in enumerate(columns["phase_status"][row].tolist())
                 if s != PhaseStatus.OK
             ]
+            parts += filter(None, [impossible(columns, row) if standard else ""])
             texts.append("; ".join(parts))
         return texts
+
+    def _standard(self, model: PatternModel) -> tuple[int, float] | None:
+        """Number and weighed share of the internal standard.
+
+        Raises
+        ------
+        SettingError
+            If phases have no scale.
+        """
+        for name, share in self.standard.items():
+            if f"{name}.scale" not in model.layout.names:
+                raise SettingError(
+                    f"{self.name}: standard = {self.standard!r}, but intensities that are not "
+                    "those of atoms say nothing of masses; use xrd.Rietveld"
+                )
+            return [p.name for p in model.phases].index(name), share
+        return None
 
     def _walk(
         self,
@@ -343,28 +284,70 @@ class WholePattern(PatternSettings):
     ) -> Starts:
         """Refine the nodes one after the other, each from where the one before ended."""
         theta = model.layout.start[None]
-        thetas, knowns, strengths = [], [], []
+        thetas, knowns, strengths, present, rests = [], [], [], [], []
         for node in nodes:
             sigma = node.sigma[None]
             objective = self.objective(model, x, node.y[None], sigma, "given")
+            likely = self._likely(objective, theta)
             objective, near = self._approach(objective, theta, stages)
-            objective, result = self._refine(
-                objective, near, stages[-1].free, self._strengths(objective)
-            )
+            before = self._strengths(objective)
+            objective, result = self._refine(objective, near, stages[-1].free, before, likely)
             known = result.free[0] & ~result.at_bound[0]
-            thetas.append(result.theta[0])
             knowns.append(known)
-            strengths.append(self._strengths(objective))
+            here = result.present[0]
+            after = zip(self._strengths(objective), before, here, strict=False)
+            strengths.append([own if there else old for own, old, there in after])
+            present.append(here)
+            rests.append(result.rest[0])
+            # Where a phase that is not there was looked for means nothing.
             theta = np.where(result.free | ~stages[-1].free, result.theta, theta)
+            thetas.append(theta[0])
         return Starts(
             np.array([n.frame for n in nodes]),
             np.array(thetas),
             np.array(knowns),
             tuple(np.concatenate(s) for s in zip(*strengths, strict=True)),
+            np.array(present),
+            np.array(rests) if model.layout.size <= _FEW_PARAMETERS else None,
         )
+
+    def _between(
+        self,
+        model: PatternModel,
+        free: BoolArray,
+        starts: Starts,
+        source: Stack,
+        noise: Noise,
+        normal: Normal,
+    ) -> Starts:
+        """Refine more nodes of a long sequence, each from between those that are known."""
+        count = min(_FINE_NODES, source.n_frames // _FINE_SPACING)
+        if count < 2 * self.coarse_frames:
+            return starts
+        samples = Samples.read(source, noise, count, self._range())
+        nodes = samples.nodes(normal)
+        frames = np.array([n.frame for n in nodes])
+        y, sigma = np.array([n.y for n in nodes]), np.array([n.sigma for n in nodes])
+        objective = self.objective(model, samples.x, y, sigma, "given")
+        start, before = starts.at(frames), starts.strengths_at(frames)
+        likely = before or self._likely(objective, start)
+        objective, result = self._refine(
+            objective, start, free, before, likely, starts.rest_at(frames)
+        )
+        arrived = np.isin(result.status, (Status.OK, Status.AT_BOUND))[:, None]
+        known = result.free & ~result.at_bound & arrived
+        rest = np.where(arrived[:, :, None], result.rest, 0.0)
+        after = zip(self._strengths(objective), before, result.present.T, strict=False)
+        strengths = tuple(np.where(there[:, None], own, old) for own, old, there in after)
+        present = result.present & arrived
+        return starts.joined(Starts(frames, result.theta, known, strengths, present, rest))
 
     def _strengths(self, objective: PatternObjective) -> tuple[FloatArray, ...]:
         """Strengths that are no parameters; none by default."""
+        return ()
+
+    def _likely(self, objective: PatternObjective, theta: FloatArray) -> tuple[FloatArray, ...]:
+        """Intensities of each phase at parameters (rows, P), not looking at a pattern."""
         return ()
 
     def objective(
@@ -378,31 +361,6 @@ class WholePattern(PatternSettings):
         if model.ties is None or model.restraints is None:
             return made
         return ConstrainedPattern(**vars(made), ties=model.ties, restraints=model.restraints)
-
-    def _chosen(self, model: PatternModel) -> BoolArray:
-        """Which parameters (P,) are refined."""
-        layout = model.layout
-        names = [
-            *(f"{p.name}.{c.name}" for p in model.phases for c in p.cell_coefficients),
-            *(f"{p.name}.{n}" for p in model.phases for t in p.widths for n in t.names),
-            *(f"{p.name}.{n}" for p in model.phases for t in p.factors for n in t.names),
-            *(a.name for a in model.aberrations),
-            *self.profile,
-            *model.background.names,
-            *(f"{p.name}.{n}" for p in model.phases for n in self._free(p)),
-        ]
-        free = layout.match([*names, *self.refine])
-        if self.hold:
-            free &= ~layout.match(self.hold)
-        if model.ties is not None:
-            free &= ~model.ties.tied
-            free |= model.ties.followers(free)
-        return free
-
-
-def _scaled(model: PatternModel, y: FloatArray) -> dict[str, float]:
-    """Start of the background: level, and nothing else."""
-    return {model.background.names[0]: float(np.nanpercentile(y, 20))}
 
 
 def _verdict(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -23,11 +24,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh_tridiagonal
 
 from spectra.errors import SettingError
+from spectra.xrd.profile.terms import Coefficient
 
 FloatArray = NDArray[np.float64]
 
 NODES = (1, 2, 4, 8, 16, 32, 64)
 _PANEL = 160
+# Nodes a refinement can afford.
+_MOST = 16
 _DEGREES = 180.0 / np.pi
 
 
@@ -41,20 +45,31 @@ class AxialNodes:
         To be added to 2θ (deg); negative below 90°.
     weight : array (rows, L, K)
         Of sum 1.
-    shift_by_s_l, weight_by_s_l, shift_by_h_l, weight_by_h_l : array (rows, L, K)
-        Derivatives by S/L and H/L.
+    shift_by_values, weight_by_values : array (rows, L, K, 2)
+        Derivatives by the two values of the divergence: here S/L and H/L.
     shift_by_two_theta, weight_by_two_theta : array (rows, L, K)
         Derivatives by 2θ, per deg.
     """
 
     shift: FloatArray
     weight: FloatArray
-    shift_by_s_l: FloatArray
-    weight_by_s_l: FloatArray
-    shift_by_h_l: FloatArray
-    weight_by_h_l: FloatArray
+    shift_by_values: FloatArray
+    weight_by_values: FloatArray
     shift_by_two_theta: FloatArray
     weight_by_two_theta: FloatArray
+
+
+class AxialTerm(Protocol):
+    """What axial divergence is made of: two values, and the lines they split a line into."""
+
+    @property
+    def coefficients(self) -> tuple[Coefficient, ...]: ...
+
+    def nodes(self, two_theta: FloatArray, values: FloatArray, count: int) -> AxialNodes: ...
+
+    def needed(
+        self, two_theta: ArrayLike, values: ArrayLike, fwhm: ArrayLike, tolerance: float
+    ) -> NDArray[np.int64]: ...
 
 
 def axial_nodes(two_theta: ArrayLike, s_l: ArrayLike, h_l: ArrayLike, count: int) -> AxialNodes:
@@ -115,11 +130,39 @@ def axial_nodes(two_theta: ArrayLike, s_l: ArrayLike, h_l: ArrayLike, count: int
     return AxialNodes(
         _DEGREES * np.where(seen, shift, 0.0),
         norm,
-        *slopes[0],
-        *slopes[1],
+        np.stack([shift_slope for shift_slope, _ in slopes], axis=-1),
+        np.stack([of_weight for _, of_weight in slopes], axis=-1),
         np.where(seen, by_angle - 1.0, 0.0),
         _normalised(norm, -cotangent * by_angle) / _DEGREES,
     )
+
+
+@dataclass(frozen=True)
+class AxialHeights:
+    """Axial divergence of the diffracted beam, by the heights of sample and detector slit."""
+
+    @property
+    def coefficients(self) -> tuple[Coefficient, ...]:
+        """The two heights."""
+        return (
+            Coefficient("s_l", "", "half height of the sample over the radius", 0.0, 0.0, 0.2),
+            Coefficient("h_l", "", "half height of the slit over the radius", 0.0, 0.0, 0.2),
+        )
+
+    def nodes(self, two_theta: FloatArray, values: FloatArray, count: int) -> AxialNodes:
+        """`axial_nodes` for heights (rows, 2)."""
+        return axial_nodes(two_theta, values[:, 0], values[:, 1], count)
+
+    def needed(
+        self, two_theta: ArrayLike, values: ArrayLike, fwhm: ArrayLike, tolerance: float
+    ) -> NDArray[np.int64]:
+        """`nodes_needed` of lines (L,) for heights (2,)."""
+        s_l, h_l = np.asarray(values, dtype=float)
+        if s_l + h_l == 0.0:
+            return np.ones(np.shape(two_theta), np.int64)
+        angle, width = np.asarray(two_theta)[None], np.asarray(fwhm)[None]
+        needed = nodes_needed(angle, np.array([s_l]), np.array([h_l]), width, tolerance)
+        return np.asarray(np.minimum(needed[0], _MOST))
 
 
 def _normalised(weight: FloatArray, log_slope: FloatArray) -> FloatArray:
@@ -164,6 +207,11 @@ def nodes_needed(
     with np.errstate(divide="ignore"):
         rate = 2.0 * np.arcsinh(width / np.maximum(spread, 1e-12))
         rate = np.minimum(rate, np.where(bend < 1.0, 2.0 * np.arccosh(2.0 / bend - 1.0), 1e-3))
+    return count_for(rate, tolerance)
+
+
+def count_for(rate: FloatArray, tolerance: float) -> NDArray[np.int64]:
+    """Least K of `NODES` for errors that fall as exp(−rate·K)."""
     needed = np.log(1.0 / tolerance) / rate
     steps = np.array(NODES)
     return np.asarray(steps[np.minimum(np.searchsorted(steps, needed), len(steps) - 1)])
@@ -207,17 +255,21 @@ def _legendre() -> tuple[FloatArray, FloatArray]:
 
 
 def _gauss(count: int, skew2: float) -> tuple[FloatArray, FloatArray]:
-    """Gauss rule for functions of u² under the trapezoid, as nodes u and weights of sum 1.
-
-    Stieltjes' procedure on a discretised weight (W. Gautschi, Orthogonal Polynomials (2004),
-    ch. 2.2), then G. H. Golub and J. H. Welsch, Math. Comp. 23 (1969) 221.
-    """
+    """Gauss rule for functions of u² under the trapezoid, as nodes u and weights of sum 1."""
     edge = np.sqrt(skew2)
     x, w = _legendre()
     u = np.concatenate([edge * x, edge + (1.0 - edge) * x])
     measure = np.concatenate([edge * w * (1.0 - edge), (1.0 - edge) * w * (1.0 - edge) * (1.0 - x)])
-    measure /= measure.sum()
-    v = u * u
+    square, weight = gauss_rule(count, u * u, measure / measure.sum())
+    return np.sqrt(square), weight
+
+
+def gauss_rule(count: int, v: FloatArray, measure: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Gauss rule, nodes and weights of sum 1, for functions of v under a discrete weight.
+
+    Stieltjes' procedure (W. Gautschi, Orthogonal Polynomials (2004), ch. 2.2), then G. H. Golub
+    and J. H. Welsch, Math. Comp. 23 (1969) 221.
+    """
     diagonal, off = np.empty(count), np.empty(count)
     before, now = np.zeros_like(v), np.ones_like(v)
     norm_before = 1.0
@@ -228,4 +280,4 @@ def _gauss(count: int, skew2: float) -> tuple[FloatArray, FloatArray]:
         before, now = now, (v - diagonal[k]) * now - (off[k] if k else 0.0) * before
         norm_before = norm
     values, vectors = eigh_tridiagonal(diagonal, np.sqrt(off[1:]))
-    return np.sqrt(values), vectors[0] ** 2
+    return np.asarray(values, dtype=float), np.asarray(vectors[0] ** 2, dtype=float)

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import ReaderError, SettingError, StoreError, reason
+from spectra.reference import emission_spectrum
 from spectra.reference import radiation as tube
 
 FloatArray = NDArray[np.float64]
 
-PROFILE_NAMES = ("u", "v", "w", "p", "x", "y", "z", "s_l", "h_l")
+PROFILE_NAMES = ("u", "v", "w", "p", "x", "y", "z", "s_l", "h_l", "soller", "soller_sum")
 REFINABLE = (*PROFILE_NAMES, "zero", "polarisation")
 RADIATIONS = ("xray", "neutron")
 GEOMETRIES = ("debye_scherrer", "bragg_brentano")
@@ -29,10 +30,14 @@ _LONGEST = 100.0
 
 @dataclass(frozen=True)
 class EmissionLine:
-    """One wavelength (angstrom) and its weight; the weights of an instrument have the sum 1."""
+    """One wavelength (angstrom), its weight, and its natural full width (angstrom).
+
+    The weights of an instrument have the sum 1.
+    """
 
     wavelength: float
     weight: float = 1.0
+    fwhm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Instrument:
         Γ_L = x/cosθ + y·tanθ + z (deg).
     s_l, h_l : float
         Half heights of sample and detector slit over the radius.
+    soller, soller_sum : float
+        Apertures (rad) of `soller.SollerSlits`, where both beams diverge.
     zero : float
         Offset of the 2θ scale, observed less true (deg).
     refined : tuple of str
@@ -91,6 +98,8 @@ class Instrument:
     z: float = 0.0
     s_l: float = 0.0
     h_l: float = 0.0
+    soller: float = 0.0
+    soller_sum: float = 0.0
     zero: float = 0.0
     refined: tuple[str, ...] = ()
     covariance: tuple[tuple[float, ...], ...] = ()
@@ -116,7 +125,7 @@ class Instrument:
             )
         if self.radius is not None and not (math.isfinite(self.radius) and self.radius > 0):
             raise SettingError(f"radius {self.radius}; expected millimetres above 0")
-        for field in ("s_l", "h_l"):
+        for field in ("s_l", "h_l", "soller", "soller_sum"):
             if not 0.0 <= getattr(self, field) < 1.0:
                 raise SettingError(f"{field} {getattr(self, field)}; expected 0 to 1")
         _check_covariance(self.refined, self.covariance)
@@ -175,14 +184,17 @@ def emission_lines(spec: str | float | Sequence[float]) -> tuple[EmissionLine, .
     Parameters
     ----------
     spec : str, float or sequence of float
-        A name of `reference.radiation` ("Cu", "Cu Ka1"), a wavelength (angstrom), or two
-        wavelengths and the ratio of the second's intensity to the first's.
+        A name of `reference.radiation` ("Cu", "Cu Ka1"), "Cu spectrum" for the doublet as the
+        sum of Lorentzians that it is, a wavelength (angstrom), or two wavelengths and the ratio
+        of the second's intensity to the first's.
 
     Examples
     --------
     >>> [round(line.weight, 4) for line in emission_lines("Cu")]
     [0.6667, 0.3333]
     """
+    if isinstance(spec, str) and spec.endswith(" spectrum"):
+        return tuple(EmissionLine(*line) for line in emission_spectrum(spec.split()[0]))
     if isinstance(spec, str):
         known = tube(spec)
         if known.wavelength2 is None:
@@ -208,6 +220,8 @@ def _check_lines(lines: tuple[EmissionLine, ...]) -> None:
     for line in lines:
         if not 0.0 < line.wavelength < _LONGEST:
             raise SettingError(f"wavelength {line.wavelength}; expected angstrom, 0 to 100")
+        if not 0.0 <= line.fwhm < line.wavelength:
+            raise SettingError(f"width {line.fwhm} of an emission line; expected angstrom, from 0")
         if not 0.0 < line.weight <= 1.0:
             raise SettingError(f"weight {line.weight} of an emission line; expected 0 to 1")
     total = sum(line.weight for line in lines)
@@ -260,6 +274,8 @@ def _to_toml(instrument: Instrument) -> str:
     for line in instrument.lines:
         rows += ["", "[[lines]]", f"wavelength = {float(line.wavelength)!r}  # angstrom"]
         rows.append(f"weight = {float(line.weight)!r}")
+        if line.fwhm:
+            rows.append(f"fwhm = {float(line.fwhm)!r}  # angstrom")
     return "\n".join(rows) + "\n"
 
 
@@ -312,7 +328,11 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
         tuple(float(v) for v in row) for row in plain.get("covariance", ())
     )
     fields["lines"] = tuple(
-        EmissionLine(float(line["wavelength"]), float(line.get("weight", 1.0)))
+        EmissionLine(
+            float(line["wavelength"]),
+            float(line.get("weight", 1.0)),
+            float(line.get("fwhm", 0.0)),
+        )
         for line in data.get("lines", ())
     )
     return fields

@@ -300,9 +300,12 @@ def line_widths(
     values: Sequence[FloatArray],
     two_theta: FloatArray,
     wavelength: ArrayLike,
+    natural: float = 0.0,
     floor: float = FLOOR,
 ) -> LineWidths:
     """Sum terms and take the root.
+
+    An emission line of the full width Δλ is a Lorentzian, which adds 2·Δλ/λ·tanθ to Γ_L.
 
     Where the sum leaves the range of widths it is held at the limit, and all derivatives of
     that width are zero there: those of what is returned.
@@ -316,6 +319,8 @@ def line_widths(
         Deg.
     wavelength : float or array (R,)
         Angstrom.
+    natural : float
+        Δλ of the emission line, angstrom.
     floor : float
         Least Γ_G (deg).
 
@@ -327,7 +332,9 @@ def line_widths(
     if not parts:
         raise SettingError("no width terms; a line needs at least CAGLIOTI")
     gauss2 = np.sum([p.gauss2 for p in parts], axis=0)
-    lorentz = np.sum([p.lorentz for p in parts], axis=0)
+    spectrum = 2.0 * DEGREES * natural / np.asarray(wavelength, dtype=float)
+    tangent, tangent_slope = _function("tan", Theta.of(two_theta))
+    lorentz = np.sum([p.lorentz for p in parts], axis=0) + spectrum * tangent
     low_g, low_l = ~(gauss2 > floor**2), ~(lorentz >= 0.0)
     gamma_g = np.sqrt(np.where(low_g, floor**2, gauss2))
     half = np.where(low_g, 0.0, 0.5 / gamma_g)
@@ -340,7 +347,7 @@ def line_widths(
         by_values_g * half[..., None],
         by_values_l * free[..., None],
         half * np.sum([p.gauss2_by_two_theta for p in parts], axis=0),
-        free * np.sum([p.lorentz_by_two_theta for p in parts], axis=0),
+        free * (np.sum([p.lorentz_by_two_theta for p in parts], axis=0) + spectrum * tangent_slope),
         low_g | low_l,
     )
 
