@@ -72,4 +72,4 @@ def test_two_oxides_tell_the_valence_of_the_third(evaluated, third):
     low, high = results["valence_low"][0], results["valence_high"][0]
     assert low < OXIDES[third] < high
     assert high - low < 1.0
-    assert results["valence"][0] == pytest.approx(OXIDES[third], abs=0.03)
+    assert results["valence"][0] == pytest.approx(OXIDES[third], abs=0.05)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from measured_edges import as_stack, load_xdi
+from scipy.stats import spearmanr
 from vanadium_edges import operando_series
 
 from spectra.xas import Normalize, PreEdge, flattened, normalized
@@ -138,3 +139,25 @@ def test_the_baseline_of_lorentzian_and_line_is_larchs(data, larch):
     inside = (peaks.energy >= 5464.0) & (peaks.energy <= 5474.0)
     area = (peaks.peaks * np.gradient(peaks.energy))[inside].sum()
     assert results["area"][0] == pytest.approx(area, abs=0.002)
+
+
+def test_glasses_without_a_maximum_are_flagged_and_the_others_ranked(data, larch):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        project = larch["read_athena"](
+            str(data / "xas" / "redox_glasses" / "Vglasses.prj"), do_preedge=False
+        )
+    fugacity, ratio, messages = [], [], []
+    for group in project.groups.values():
+        x, y = np.array(group.energy), np.array(group.mu)
+        keep = np.append(True, np.diff(x) > 0)
+        results = PreEdge()(as_stack(x[keep], y[keep]))
+        fugacity.append(float(str(group.label).split("NNO")[1].rstrip("D")))
+        ratio.append(results["ratio"][0])
+        messages.append(results.messages[0])
+        assert np.isfinite(ratio[-1]) != bool(messages[-1])
+    known = np.isfinite(ratio)
+    assert len(ratio) == 28
+    assert 6 <= sum("no local maximum" in text for text in messages) <= 11
+    found = spearmanr(np.array(fugacity)[known], np.array(ratio)[known]).statistic
+    assert found >= 0.98

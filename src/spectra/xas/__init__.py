@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spectra.xas.calibrate.steps import RemoveSteps as RemoveSteps
     from spectra.xas.curves import flattened as flattened
     from spectra.xas.curves import normalized as normalized
+    from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
     from spectra.xas.mixture.components import PrincipalComponents as PrincipalComponents
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from spectra.xas.mixture.resolution import CurveResolution as CurveResolution
     from spectra.xas.normalize import Normalize as Normalize
     from spectra.xas.preedge import PreEdge as PreEdge
+    from spectra.xas.sensitivity import sensitivity as sensitivity
     from spectra.xas.soft import SoftEdge as SoftEdge
     from spectra.xas.valence import Valence as Valence
 
@@ -33,6 +35,7 @@ _LAZY = {
     "DeadTime": "spectra.xas.calibrate.deadtime",
     "Deglitch": "spectra.xas.calibrate.glitches",
     "LinearCombination": "spectra.xas.mixture.combination",
+    "Mback": "spectra.xas.mback",
     "Merge": "spectra.xas.calibrate.merge",
     "Normalize": "spectra.xas.normalize",
     "OverAbsorption": "spectra.xas.calibrate.overabsorption",
@@ -46,6 +49,7 @@ _LAZY = {
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
     "rotational_bands": "spectra.xas.mixture.ambiguity",
+    "sensitivity": "spectra.xas.sensitivity",
 }
 
 __all__ = [
@@ -55,6 +59,7 @@ __all__ = [
     "DeadTime",
     "Deglitch",
     "LinearCombination",
+    "Mback",
     "Merge",
     "Normalize",
     "OverAbsorption",
@@ -68,6 +73,7 @@ __all__ = [
     "flattened",
     "normalized",
     "rotational_bands",
+    "sensitivity",
 ]
 
 

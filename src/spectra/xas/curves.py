@@ -108,23 +108,29 @@ def _fill(
     """Write the curves of some frames."""
     lines = _some(results, rows)
     step = results["edge_step"][rows, None]
-    np.subtract(y, line_at(lines, scale, 0, len(scale.x)), out=out)
-    out /= step
+    np.multiply(y, 1.0 / step, out=out)
+    scaled = replace(lines, pre=lines.pre / step)
     at = results["step_energy"][rows]
     known = np.isfinite(at)
     if not flat or not known.any():
+        out -= line_at(scaled, scale, 0, len(scale.x))
         return
     edge = index_nearest(scale.x, np.where(known, at, scale.x[-1]))
-    begin = int(edge.min())
     # The slope of the polynomial alone: its constant drops out.
-    bend = lines.post.copy()
+    bend = lines.post / step
     bend[:, 0] = 0.0
-    bend /= step
     bend[:, 0] = -_evaluate_at(bend, scale.at(np.where(known, at, scale.origin)))
-    curve = evaluate(bend, scale.u[begin:])
-    late = int(edge.max()) - begin
-    curve[:, :late][np.arange(begin, begin + late) < edge[:, None]] = 0.0
-    out[:, begin:] -= curve
+    begin, end = int(edge.min()), int(edge.max())
+    out[:, :end] -= line_at(scaled, scale, 0, end)
+    some = evaluate(bend, scale.u[begin:end]) if end > begin else np.zeros((len(y), 0))
+    some[np.arange(begin, end) < edge[:, None]] = 0.0
+    out[:, begin:end] -= some
+    if lines.exponent.any() or lines.post.shape[1] < 2:
+        out[:, end:] -= line_at(scaled, scale, end, len(scale.x))
+        out[:, end:] -= evaluate(bend, scale.u[end:])
+    else:
+        bend[:, :2] += scaled.pre
+        out[:, end:] -= evaluate(bend, scale.u[end:])
 
 
 def _evaluate_at(coefficients: FloatArray, u: FloatArray) -> FloatArray:

@@ -91,32 +91,40 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     """Mark frames that hold no spectrum; give which points of the others are finite.
 
     A frame without enough points is bad input, one whose values are all alike has no signal,
-    and one whose highest value is repeated point after point saturated the detector.
+    and one whose highest value is repeated by the three points after its first saturated the
+    detector.
     """
-    finite = np.isfinite(y)
-    count = finite.sum(axis=1)
+    # A sum is finite only if all its terms are: mostly there is nothing more to ask.
+    with np.errstate(invalid="ignore", over="ignore"):
+        whole = bool(np.isfinite(y.sum(axis=1)).all())
+    finite = np.broadcast_to(True, y.shape) if whole else np.isfinite(y)
+    count = np.full(len(y), y.shape[1]) if whole else finite.sum(axis=1)
     bad = np.flatnonzero(count < FEWEST_POINTS)
     verdicts.mark(
         bad,
         Status.BAD_INPUT,
         lambda i: f"{count[bad[i]]} measured points; at least {FEWEST_POINTS} are needed",
     )
-    whole = y if finite.all() else np.where(finite, y, -np.inf)
-    top = whole.max(axis=1)
-    at_top = whole == top[:, None]
-    many = at_top.sum(axis=1)
-    verdicts.mark(np.flatnonzero(many == count), Status.NO_SIGNAL, "all values are the same")
-    for row in np.flatnonzero((many >= _PLATEAU) & verdicts.good).tolist():
-        run = np.lib.stride_tricks.sliding_window_view(at_top[row], _PLATEAU).all(axis=1)
-        if run.any():
-            where = int(run.argmax())
-            verdicts.mark(
-                np.array([row]),
-                Status.SATURATED,
-                f"the highest value, {top[row]:g}, stands at {many[row]} points from number "
-                f"{where} on: the detector saturated; measure with less flux or more dead-time "
-                "correction",
-            )
+    if y.shape[1] < FEWEST_POINTS:
+        return finite
+    filled = y if whole else np.where(finite, y, -np.inf)
+    first, rows = filled.argmax(axis=1), np.arange(len(y))
+    top = filled[rows, first]
+    lowest = (y if whole else np.where(finite, y, np.inf)).min(axis=1)
+    verdicts.mark(np.flatnonzero(lowest == top), Status.NO_SIGNAL, "all values are the same")
+    flat = first + _PLATEAU <= y.shape[1]
+    for step in range(1, _PLATEAU):
+        flat &= filled[rows, np.minimum(first + step, y.shape[1] - 1)] == top
+    saturated = np.flatnonzero(flat)
+    verdicts.mark(
+        saturated,
+        Status.SATURATED,
+        lambda i: (
+            f"the highest value, {top[saturated[i]]:g}, is repeated from point number "
+            f"{first[saturated[i]]} on: the detector saturated; measure with less flux or correct "
+            "its dead time"
+        ),
+    )
     return finite
 
 

@@ -9,7 +9,7 @@ a polynomial follows it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ BoolArray = NDArray[np.bool_]
 
 # A curvature of fewer standard uncertainties is none.
 _CURVED = 2.0
-_TURNS = 2
 _NEWTON = 3
 # Coefficients of the reciprocals that are fitted, steps of that, and how far above the noise.
 _RECIPROCAL, _STEPS, _ABOVE = 5, 2, 5.0
@@ -50,6 +49,11 @@ class Maxima:
     energy_variance: FloatArray
     height_variance: FloatArray
     highest: FloatArray
+
+    def where_not(self, other: Maxima) -> Maxima:
+        """These maxima, and another's where these are not found."""
+        pairs = ((getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return Maxima(*(np.where(self.found, own, new) for own, new in pairs))
 
 
 KINDS = ("polynomial", "reciprocal")
@@ -93,25 +97,30 @@ def find_maxima(
     k = first + y[:, first:last].argmax(axis=1)
     found = (k > first) & (k < last - 1)
     highest = x[k]
-    for _ in range(_TURNS):
-        c, weights, index = around.at(y, k)
-        left, right = x[index[:, 0]] - x[k], x[index[:, -1]] - x[k]
-        shift, bend = _summit(c, left, right)
-        inside = (bend < 0) & (shift > left) & (shift < right)
-        near = k + (shift > 0.5 * right / around.reach) - (shift < 0.5 * left / around.reach)
-        here, k = k, np.where(inside, np.clip(near, first, last - 1), k)
+    here = k
+    c, weights, index = around.at(y, k)
+    shift, bend, inside, near = _turn(x, c, index, k, around.reach)
+    moved = np.flatnonzero(inside & (near != k) & (near >= first) & (near < last))
+    if moved.size:
+        here = k.copy()
+        here[moved] = near[moved]
+        parts = around.at(y[moved], here[moved])
+        c[moved], weights[moved], index[moved] = parts
+        new = _turn(x, parts[0], parts[2], here[moved], around.reach)
+        shift[moved], bend[moved], inside[moved] = new[:3]
     variances = noise.near(index, up)
-    t = x[index] - x[here, None]
-    own = np.arange(around.powers)
-    sharp = inside & _well_above_zero(c, t, variances)
-    if kind == "polynomial" or around.powers != _RECIPROCAL or not sharp.any():
-        sharp[:] = False
-        gradients = np.einsum("ifj,fjw->ifw", _slopes(shift, own), weights)
+    power = np.arange(around.powers)
+    sharp = np.zeros(len(y), dtype=bool)
+    if kind == "reciprocal" and around.powers == _RECIPROCAL:
+        sharp = inside & _well_above_zero(c, x[index] - x[here, None], variances)
+    if not sharp.any():
+        gradients = np.einsum("ifj,fjw->ifw", _slopes(shift, power), weights)
     else:
-        near = y[np.arange(len(y))[:, None], index]
-        c, shift, gradients = _reciprocals(t, near, c, weights, shift, sharp)
+        t = x[index] - x[here, None]
+        values = y[np.arange(len(y))[:, None], index]
+        c, shift, gradients = _reciprocals(t, values, c, weights, shift, sharp)
         bend = _derivative(c, shift, 2)
-        inside = (bend < 0) & (shift > left) & (shift < right)
+        inside = (bend < 0) & (shift > t[:, 0]) & (shift < t[:, -1])
     height = _horner(c, shift)
     turned = np.where(sharp, height, 1.0)
     variance, slope_variance, bend_variance = np.einsum("ifw,fw->if", gradients**2, variances)
@@ -128,6 +137,16 @@ def find_maxima(
     )
 
 
+def _turn(
+    x: FloatArray, c: FloatArray, index: NDArray[np.intp], k: NDArray[np.intp], reach: int
+) -> tuple[FloatArray, FloatArray, BoolArray, NDArray[np.intp]]:
+    """Place and curvature of polynomials' maxima, whether they are inside, the nearest points."""
+    left, right = x[index[:, 0]] - x[k], x[index[:, -1]] - x[k]
+    shift, bend = _summit(c, left, right)
+    inside = (bend < 0) & (shift > left) & (shift < right)
+    return shift, bend, inside, k + (shift > 0.5 * right / reach) - (shift < 0.5 * left / reach)
+
+
 def _slopes(t: FloatArray, power: NDArray[np.intp]) -> FloatArray:
     """Derivatives of a polynomial's value, slope and curvature at t by its coefficients.
 
@@ -135,7 +154,9 @@ def _slopes(t: FloatArray, power: NDArray[np.intp]) -> FloatArray:
     """
     count = len(power)
     out = np.zeros((3, len(t), count))
-    out[0] = t[:, None] ** power
+    out[0, :, 0] = 1.0
+    for k in range(1, count):
+        np.multiply(out[0, :, k - 1], t, out=out[0, :, k])
     out[1, :, 1:] = power[1:] * out[0, :, :-1]
     out[2, :, 2:] = (power[2:] * (power[2:] - 1)) * out[0, :, : count - 2]
     return out

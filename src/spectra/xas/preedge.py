@@ -46,6 +46,7 @@ _SIGNIFICANT = 5.0
 # Level before the pre-edge, as a share of the main peak, that says the edge is elsewhere.
 _EARLY = 0.3
 _MOST_PEAKS = 4
+_WIDENING = (1.0, 2.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -252,10 +253,9 @@ class PreEdge(Method):
         line = fit_line(scale, y, noise, int(first), int(last))
         over = subtract_line(scale, y, line, 0, len(x))
         near = local_polynomials(x, self.reach, _DEGREE, 1)
-        around = local_polynomials(x, self.main_reach, _DEGREE, 1)
         share = self._share(x, over)
         peak = find_maxima(x, over, near, noise, self.window, share, self.maximum)
-        main = find_maxima(x, over, around, noise, self.main, 1.0, self.maximum)
+        main = self._main_peak(x, over, noise)
         height_error = np.sqrt(height_variance(scale, line, main))
         sound = self._judge(x, over, main, height_error, rows, verdicts)
         self._judge_peak(peak, sound, rows, verdicts)
@@ -273,6 +273,18 @@ class PreEdge(Method):
             failed = sound & np.isnan(values["area"])
             verdicts.note(rows[failed], f"the {self.baseline} baseline could not be fitted")
         return values
+
+    def _main_peak(self, x: FloatArray, over: FloatArray, noise: Noise) -> Maxima:
+        """The main peak, over a wider range where it is too flat to turn within the reach."""
+        found: Maxima | None = None
+        for widening in _WIDENING:
+            around = local_polynomials(x, widening * self.main_reach, _DEGREE, 1)
+            wider = find_maxima(x, over, around, noise, self.main, 1.0, self.maximum)
+            found = wider if found is None else found.where_not(wider)
+            if found.found.all():
+                break
+        assert found is not None
+        return found
 
     def _share(self, x: FloatArray, over: FloatArray) -> FloatArray:
         """About how far up the edge the pre-edge reaches (frames,)."""

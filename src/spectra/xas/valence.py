@@ -25,6 +25,8 @@ _TABLES = ("preedge", "normalize")
 _COVERAGE = 0.95
 # Standards are themselves uncertain: only a sample that is this surely beyond them is flagged.
 _SURE = 2.0
+# Farther beyond the standards than this it is flagged however uncertain it is.
+_FAR = 0.5
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,7 @@ class Valence(Method):
             status[i] = Status.LOST
             said = f"{self.indicator} = {columns[self.indicator][i]:.4g} is beyond {span}"
             messages[i] = "; ".join(filter(None, (messages[i], said)))
-        far = columns["beyond"] > _SURE * columns["valence_stderr"]
+        far = columns["beyond"] > np.minimum(_SURE * columns["valence_stderr"], _FAR)
         for i in np.flatnonzero(good & far).tolist():
             status[i] = Status.AT_BOUND
             said = f"extrapolated by {columns['beyond'][i]:.2f} beyond {span}"

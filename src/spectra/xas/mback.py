@@ -1,0 +1,178 @@
+"""MBACK: absorption brought onto the tabulated f″, and the edge step that follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfc
+
+from spectra.errors import SettingError
+from spectra.method import Method, setting
+from spectra.results import Column, Results, Table
+from spectra.stack import Stack
+from spectra.status import Status
+from spectra.xas.frames import Verdicts, alike_points, cut, require_energies, screen
+from spectra.xas.noise import find_noise
+from spectra.xas.normalize import tabulated_edge
+from spectra.xas.polynomials import weighted_sums
+
+FloatArray = NDArray[np.float64]
+
+_FEWEST = 4
+_SIGNIFICANT = 5.0
+
+
+@dataclass(frozen=True)
+class MbackPlan:
+    """What holds for all frames.
+
+    Attributes
+    ----------
+    edge, line : float
+        Tabulated energies of the edge and of its strongest emission line (eV).
+    f2 : array (points,)
+        Tabulated f″, electrons.
+    step : float
+        Step of the tabulated f″ at the edge.
+    """
+
+    edge: float
+    line: float
+    f2: FloatArray
+    step: float
+    table: Table
+    attrs: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mback(Method):
+    """Edge steps by MBACK, which fits all of a spectrum but the edge to the tabulated f″.
+
+    The scale s and a smooth background are such that, over the points before and after the edge,
+
+        Σ (1/N_k) [μ(E_i) + Σ_j c_j (E_i − E₀)^j + A erfc((E_i − E_x)/ξ) − s·f″(E_i)]²
+
+    is least, N_k counting the points of the side k that the point i is on and E_x being the
+    emission line (T.-C. Weng, G. S. Waldo and J. E. Penner-Hahn, J. Synchrotron Rad. 12 (2005)
+    506, eq. 2). At a given width ξ this is linear in all that is sought, and is solved for all
+    spectra by linear algebra. f″ is Chantler's, from `xraydb`. The edge step is s times that of
+    f″; uncertainties are those of the points alone.
+    """
+
+    name: ClassVar[str] = "xas.Mback"
+    block_size: ClassVar[int] = 256
+
+    element: str = setting("V", "absorbing element")
+    edge: str = setting("K", "its edge")
+    order: int = setting(2, "degree of the background polynomial", within="0 to 5")
+    width: float = setting(0.0, "width ξ of the error function, 0 for none", unit="eV")
+    before: float = setting(-20.0, "end of the points before the edge, from the edge", unit="eV")
+    after: float = setting(40.0, "begin of the points after the edge, from the edge", unit="eV")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.order <= 5:
+            raise SettingError(f"{self.name}: order = {self.order}; expected 0 to 5")
+        if not self.before < self.after:
+            raise SettingError(f"{self.name}: before = {self.before} is not below {self.after}")
+
+    def prepare(self, source: Stack) -> MbackPlan:
+        """Look up f″ on the stack's axis.
+
+        Raises
+        ------
+        StackError
+            If the axis is not energy in eV.
+        SettingError
+            If the element has no such edge.
+        """
+        import xraydb
+
+        require_energies(self.name, source)
+        edge = tabulated_edge(self.name, self.element, self.edge)
+        lines = xraydb.xray_lines(self.element, self.edge).values()
+        line = max(lines, key=lambda found: found.intensity).energy if lines else edge
+        f2 = np.asarray(xraydb.f2_chantler(self.element, source.x), dtype=float)
+        near = np.asarray(xraydb.f2_chantler(self.element, np.array([edge - 50.0, edge + 50.0])))
+        attrs = {"title": source.title, "quantity": source.quantity}
+        return MbackPlan(edge, float(line), f2, float(near[1] - near[0]), mback_table(), attrs)
+
+    def table(self, plan: MbackPlan) -> Table:
+        """Declare the table."""
+        return plan.table
+
+    def fit(self, block: Stack, plan: MbackPlan) -> Results:
+        """Bring every frame of a block onto f″."""
+        y = np.asarray(block.signal, dtype=float)
+        errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
+        columns, verdicts = plan.table.empty(len(block)), Verdicts(block)
+        finite = screen(y, verdicts)
+        for points, rows in alike_points(finite, np.flatnonzero(verdicts.good)):
+            x, f2 = block.x[points], plan.f2[points]
+            low, high = x < plan.edge + self.before, x > plan.edge + self.after
+            if min(low.sum(), high.sum()) < _FEWEST + self.order:
+                verdicts.mark(
+                    rows,
+                    Status.BAD_INPUT,
+                    f"the scan ({x[0]:.1f} to {x[-1]:.1f} eV) has {low.sum()} points before and "
+                    f"{high.sum()} after the edge at {plan.edge:.1f} eV; truncated, or another "
+                    "element's",
+                )
+                continue
+            some = cut(y, rows, points)
+            sigma = None if errors is None else cut(errors, rows, points)
+            place = np.full(len(rows), np.searchsorted(x, plan.edge))
+            noise = find_noise(x, some, sigma, block.noise, place)
+            weights = self._weights(x, f2, low, high, plan)
+            step = weighted_sums(some, weights[None])[:, 0] * plan.step
+            split = int(place[0])
+            squares = (weights * plan.step)[None] ** 2
+            variance = noise.sums(0, squares[:, :split], after=False)[:, 0]
+            variance = variance + noise.sums(split, squares[:, split:], after=True)[:, 0]
+            error = np.sqrt(variance)
+            none = ~(step > _SIGNIFICANT * error)
+            verdicts.mark(rows[none], Status.NO_SIGNAL, "no edge: the step is nothing beside noise")
+            columns["edge_step"][rows[~none]] = step[~none]
+            columns["edge_step_stderr"][rows[~none]] = error[~none]
+            columns["scale"][rows[~none]] = step[~none] / plan.step
+            columns["scale_stderr"][rows[~none]] = error[~none] / plan.step
+        return Results(
+            table=plan.table,
+            columns=columns,
+            status=verdicts.status,
+            messages=tuple(verdicts.messages),
+            names=block.names,
+            variables=block.variables,
+            attrs=plan.attrs,
+        )
+
+    def _weights(
+        self,
+        x: FloatArray,
+        f2: FloatArray,
+        low: NDArray[np.bool_],
+        high: NDArray[np.bool_],
+        plan: MbackPlan,
+    ) -> FloatArray:
+        """Weights of the values in the scale s (points,)."""
+        u = (x - plan.edge) / max(x[-1] - plan.edge, plan.edge - x[0])
+        terms = [f2, *(-(u**j) for j in range(self.order + 1))]
+        if self.width > 0:
+            terms.append(-erfc((x - plan.line) / self.width))
+        root = np.where(low, 1.0 / np.sqrt(low.sum()), 0.0) + np.where(
+            high, 1.0 / np.sqrt(high.sum()), 0.0
+        )
+        design = np.array(terms).T * root[:, None]
+        size = np.sqrt((design**2).sum(axis=0))
+        return np.asarray((np.linalg.pinv(design / size) / size[:, None])[0] * root)
+
+
+def mback_table() -> Table:
+    """Declare the table."""
+    columns = (
+        Column("edge_step", "", "edge step, in the unit of the absorption", stderr=True),
+        Column("scale", "", "absorption that an electron of f'' is", stderr=True),
+    )
+    return Table("mback", columns, default="edge_step")

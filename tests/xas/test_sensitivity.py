@@ -1,0 +1,42 @@
+"""What P/M hangs on, for one's own data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from measured_edges import vanadium
+from vanadium_edges import operando_series
+
+from spectra.xas import PreEdge, sensitivity
+
+
+def test_choices_that_do_not_matter_change_nothing_and_the_others_do():
+    series = operando_series(5)
+    found = sensitivity(series.stack)
+    change = dict(
+        zip(found.table.coords["choice"]["name"].tolist(), found["change"].T, strict=True)
+    )
+    assert (change["as given"] == 0).all()
+    assert (change["resolution 2 eV more"] < change["resolution 1 eV more"]).all()
+    assert (change["resolution 1 eV more"] < 0).all()
+    assert (change["over-absorption 1"] > change["over-absorption 0.5"]).all()
+    assert (change["over-absorption 0.5"] > 0.05).all()
+
+
+def test_over_absorption_is_its_formula():
+    series = operando_series(3)
+    found = sensitivity(series.true)
+    names = found.table.coords["choice"]["name"].tolist()
+    plain = PreEdge()(series.true)["ratio"]
+    expected = plain * 2.0 / (1.0 + plain)
+    got = found["ratio"][:, names.index("over-absorption 1")]
+    assert got == pytest.approx(expected, rel=2e-3)
+
+
+@pytest.mark.realdata
+def test_two_ev_of_resolution_take_a_quarter_off_v2o5(data):
+    found = sensitivity(vanadium(data, "V2O5"))
+    names = found.table.coords["choice"]["name"].tolist()
+    broadened = found["ratio"][0, names.index("resolution 2 eV more")]
+    assert broadened == pytest.approx(0.452, abs=0.01)
+    assert np.isfinite(found["ratio_stderr"][0, 0])
