@@ -138,12 +138,22 @@ def _traces(mark: Mark) -> list[dict[str, Any]]:
     if mark.texts:
         trace["text"] = [plain_text(t) for t in mark.texts]
         trace["hovertemplate"] = "%{text}<br>%{x}<br>%{y}<extra></extra>"
-        trace["textposition"] = "top left"
+        sides = _label_sides(mark.x)
+        places = {"left": "top left", "right": "bottom right"}
+        trace["textposition"] = [places[side] for side in sides]
+        trace["cliponaxis"] = not mark.labelled
     for name, errors in (("error_x", mark.x_stderr), ("error_y", mark.y_stderr)):
         if errors is not None and np.isfinite(errors).any():
             bar = {"array": numbers(errors, 4), "thickness": 0.9, "width": 0}
             trace[name] = {**bar, "color": _rgba(mark.colour, 0.45)}
     return [trace]
+
+
+def _label_sides(x: FloatArray) -> list[str]:
+    """On which side of each point its label stands, within the axes and off a rising line."""
+    known = x[np.isfinite(x)]
+    middle = 0.5 * (known.min() + known.max()) if known.size else 0.0
+    return ["right" if v < middle else "left" for v in x.tolist()]
 
 
 def _rgba(colour: str, share: float) -> str:
@@ -219,9 +229,13 @@ def _draw(ax: Axes, mark: Mark) -> None:
             )
             label = None
     if mark.labelled:
-        for x, y, text in zip(mark.x, mark.y, mark.texts, strict=True):
-            place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
-            ax.annotate(_plain(text), (x, y), (-3, 3), fontsize=6.5, **place)
+        sides = _label_sides(mark.x)
+        for x, y, text, side in zip(mark.x, mark.y, mark.texts, sides, strict=True):
+            left = side == "left"
+            place: dict[str, Any] = {"textcoords": "offset points"}
+            place |= {"ha": "right", "va": "bottom"} if left else {"ha": "left", "va": "top"}
+            away = (-3, 3) if left else (3, -3)
+            ax.annotate(_plain(text), (x, y), away, fontsize=6.5, **place)
 
 
 def _draw_coloured(ax: Axes, mark: Mark) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.drawing import Drawing, Mark, Panel
-from spectra.report.labels import slug
+from spectra.report.labels import slug, without_common_words
 from spectra.report.plotdata import BLUE, RED
 from spectra.report.section import Section
 from spectra.report.select import Abscissa, abscissae, thin
@@ -46,9 +46,10 @@ def preedge_section(step: str, record: Record, results: Results, stack: Stack) -
     sentences = [f"{ratio} of {len(results)} spectra have a P/M."]
     lacking = good.size - ratio
     if lacking:
+        have = "has" if lacking == 1 else "have"
         sentences.append(
-            f"{lacking} have no local maximum before the edge: they are flagged, and area and "
-            "centroid over the baseline stand for them."
+            f"{lacking} {have} no local maximum before the edge, which is flagged; area and "
+            "centroid over the baseline stand all the same."
         )
     order = "frame to frame" if against.name == "frame" else against.label
     note = f"Scaled to the main peak, dark to light from low to high {order}."
@@ -67,16 +68,17 @@ def _peaks(stack: Stack, results: Results, shown: NDArray[np.intp], against: Abs
     before = (x > centre - 12.0 - _LINE) & (x <= centre - 8.0)
     order = against.values[shown]
     y = np.asarray(stack[shown].load().signal, dtype=float)
-    marks = []
-    for row, colour, height in zip(
-        y, shades(order), results["main_height"][shown].tolist(), strict=True
-    ):
+    marks: list[Mark] = []
+    names = without_common_words([results.names[i] for i in shown.tolist()])
+    names = names if len(names) <= _MOST_LABELS else [""] * len(names)
+    heights = results["main_height"][shown].tolist()
+    for row, colour, height, name in zip(y, shades(order), heights, names, strict=True):
         use = before & np.isfinite(row)
         if use.sum() < 2:
             continue
         line = np.polynomial.Polynomial.fit(x[use], row[use], 1)
         scaled = (row[inside] - line(x[inside])) / height
-        marks.append(Mark("line", x[inside], scaled, colour=colour))
+        marks.append(Mark("line", x[inside], scaled, name=name, colour=colour))
     return Panel("energy (eV)", "μ over the main peak", tuple(marks), "Pre-edge")
 
 

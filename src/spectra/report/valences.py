@@ -36,7 +36,8 @@ def valence_section(step: str, results: Results) -> Section:
     flagged = int((results.status != Status.OK).sum())
     sentences = [
         f"{known} of {len(results)} spectra have a valence, read off "
-        f"{_WORDS[results.attrs['curve']]}; {flagged} are flagged."
+        f"{_WORDS[results.attrs['curve']]}; {flagged or 'none'} "
+        f"{'is' if flagged < 2 else 'are'} flagged."
     ]
     if calibration.dof > 0:
         freedom = "degree" if calibration.dof == 1 else "degrees"
