@@ -56,11 +56,11 @@ def test_pre_edges_of_glasses_follow_the_oxygen_fugacity(glasses):
     nno = peaks.variables["nno"].values
     assert len(peaks) == np.isfinite(nno).sum() == 28
     good = peaks.status == Status.OK
-    assert good.sum() == 23
+    assert good.sum() == 24
     for indicator in ("ratio", "ratio_subtracted", "area"):
         correlation, count = rank(peaks[indicator][good], nno[good])
         assert correlation >= 0.98, indicator
-        assert count == 23
+        assert count == 24
     correlation, count = rank(peaks["area"], nno)
     assert correlation >= 0.95
     assert count == 28
