@@ -50,7 +50,7 @@ def make_recipe(options: argparse.Namespace) -> Recipe:
     if options.reference:
         correct.append({"correction": "xas.Align", "channel": options.reference})
     edge: dict[str, Any] = {"name": "preedge", "method": "xas.PreEdge"}
-    for name, window in (("window", options.pre_edge), ("main_window", options.main)):
+    for name, window in (("window", options.pre_edge), ("main", options.main)):
         if window:
             edge[name] = window
     valence: dict[str, Any] = {

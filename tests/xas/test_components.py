@@ -39,11 +39,29 @@ def test_the_real_error_is_the_noise():
     assert found["residual"].mean() == pytest.approx(0.004, rel=0.02)
 
 
-@pytest.mark.parametrize("criterion", ["ind", "f_test", "noise"])
+@pytest.mark.parametrize("criterion", ["ind", "f_test", "growth", "noise"])
 def test_three_species_are_found(criterion):
     method = PrincipalComponents(criterion=criterion)
     right = [method(series(60, 0.003, s, given=True)).attrs["components"] == 3 for s in range(10)]
     assert np.mean(right) >= 0.9
+
+
+def test_the_growth_ratio_stands_noise_that_points_and_frames_share():
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 0.003, (80, 200))
+    for axis in (0, 1):
+        noise = sum(np.roll(noise, k, axis) for k in range(6)) / np.sqrt(6)
+    stack = normalised(reaction(80) @ standards() + noise)
+    found = PrincipalComponents(criterion="growth")(stack)
+    assert found.attrs["components"] == 3
+    assert min(found.attrs["suggestions"][k] for k in ("ind", "f_test")) > 3
+
+
+def test_growth_by_hand():
+    # V = 16, 6, 2, 1, 0: ln(16/6)/ln(6/2) and ln(6/2)/ln(2/1).
+    found = indicators(np.array([10.0, 4.0, 1.0, 1.0]), (9, 4))
+    expected = [np.log(16 / 6) / np.log(3), np.log(3) / np.log(2), np.nan, np.nan]
+    assert found.growth == pytest.approx(expected, nan_ok=True)
 
 
 def test_many_frames_and_few_are_decomposed_alike():

@@ -155,8 +155,12 @@ def test_components_of_a_nickelate_electrode(nickel):
     # Two changes stand out; what follows falls slowly, as drifts and noise do.
     assert (value[:3] / value[1:4] > 20).all()
     assert (value[3:6] / value[4:7] < 3).all()
-    # The indicators count those drifts as well, and must not be followed here.
-    assert min(found.attrs["suggestions"].values()) > 10
+    # Indicator and F-test count those drifts as well, and must not be followed here.
+    told = found.attrs["suggestions"]
+    assert min(told["ind"], told["f_test"]) > 10
+    for window in (8320.0, 8420.0), (8330.0, 8380.0), None:
+        method = PrincipalComponents(window=window, criterion="growth")
+        assert method(nickel).attrs["components"] == 3
 
 
 def test_curves_of_a_nickelate_electrode(nickel):

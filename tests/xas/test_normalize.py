@@ -10,7 +10,7 @@ from measured_edges import as_stack, load_xdi, vanadium
 from vanadium_edges import energies, operando_series
 
 from conformance import MethodConformance
-from spectra import Status
+from spectra import Status, Variable
 from spectra.errors import ResultsError, SettingError, StackError
 from spectra.xas import Normalize, flattened, normalized
 from spectra.xas.polynomials import Scale, evaluate, fit_weights
@@ -215,3 +215,42 @@ def test_energies_of_the_simulation_are_a_scan():
     x = energies()
     assert (np.diff(x) > 0).all()
     assert x.size > 300
+
+
+def test_what_is_normalised_stays_as_it_is():
+    stack = operando_series(6, noise="unknown").stack
+    first = Normalize(post_edge=(60.0, 300.0))(stack)
+    norm = normalized(stack, first)
+    again = Normalize()(norm)
+    assert (again["edge_step"] == 1.0).all()
+    assert again["edge_half"] == pytest.approx(first["edge_half"], abs=1e-9)
+    assert (np.asarray(normalized(norm, again).signal) == np.asarray(norm.signal)).all()
+    assert (np.asarray(flattened(norm, again).signal) == np.asarray(norm.signal)).all()
+    # Saying how has it done anew, and so has not knowing that it is normalised.
+    for method, source in (
+        (Normalize(degree=1), norm),
+        (Normalize(), replace(norm, quantity="mu")),
+    ):
+        assert (method(source)["edge_step"] != 1.0).all()
+    half = Normalize(e0="half_step")(norm)
+    assert half["e0"] == pytest.approx(half["edge_half"], abs=1e-6)
+
+
+def test_noise_taken_for_normalised_has_no_edge():
+    x = energies()
+    noise = np.random.default_rng(2).normal(0.0, 0.1, (3, x.size))
+    results = Normalize()(replace(as_stack(x, noise), quantity="norm"))
+    assert (results.status != Status.OK).all()
+
+
+def test_energies_carry_the_uncertainty_of_their_shift():
+    stack = operando_series(4, noise="unknown").stack
+    shift = np.array([0.0, 0.03, 0.4, np.nan])
+    moved = stack.with_variables(energy_shift=Variable(np.zeros(4), "eV", "energy shift", shift))
+    plain, wider = Normalize()(stack), Normalize()(moved)
+    for name in ("e0", "edge_half", "edge_integral", "edge_moment"):
+        expected = np.hypot(plain[f"{name}_stderr"], np.nan_to_num(shift))
+        assert wider[f"{name}_stderr"] == pytest.approx(expected, rel=1e-12)
+    assert (wider["edge_step_stderr"] == plain["edge_step_stderr"]).all()
+    # An energy that is given, and not found, has no uncertainty.
+    assert (Normalize(e0=5480.0)(moved)["e0_stderr"] == 0.0).all()

@@ -125,6 +125,18 @@ def test_a_frame_without_indicator_has_no_valence():
     assert np.isnan(results["valence_low"][2])
 
 
+def test_what_a_lost_frame_has_serves():
+    source = ratios([0.6, 0.355, 0.11, 0.3, 0.3], 0.002, (*STANDARDS, "no other", "bad"))
+    status = source.status.copy()
+    status[2:] = Status.LOST, Status.LOST, Status.BAD_INPUT
+    messages = ("", "", "", "no local maximum", "cut short")
+    results = xas.Valence(standards=STANDARDS)(replace(source, status=status, messages=messages))
+    assert results.status.tolist() == [0, 0, 0, 0, Status.BAD_INPUT]
+    assert results["valence"][3] == pytest.approx(3.77, abs=0.02)
+    assert results.messages[3] == "no local maximum"
+    assert np.isnan(results["valence"][4])
+
+
 def test_standards_that_do_not_fit_widen_the_interval_or_are_refused():
     source = ratios([0.6, 0.2, 0.11], 0.002, tuple(STANDARDS))
     tight = xas.Valence(standards=STANDARDS, scatter=0.0)(source)

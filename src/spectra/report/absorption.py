@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from spectra.report.edges import edge_section
 from spectra.report.mixtures import mixture_section
+from spectra.report.preedges import preedge_section
 from spectra.report.section import Section
 from spectra.report.select import same_frames
+from spectra.report.softedges import soft_section
 from spectra.report.valences import valence_section
 from spectra.results import Record
 
@@ -22,6 +24,12 @@ def absorption_sections(record: Record) -> Iterator[Section]:
             section = edge_section(step, stack, results)
             if section is not None:
                 yield section
+        elif results.table.name == "preedge" and stack is not None:
+            section = preedge_section(step, record, results, stack)
+            if section is not None:
+                yield section
+        elif results.table.name == "soft_edge":
+            yield soft_section(step, results, stack)
         elif results.table.name == "valence":
             yield valence_section(step, results)
         elif results.table.name in _MIXTURES:

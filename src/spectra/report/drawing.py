@@ -20,6 +20,10 @@ FloatArray = NDArray[np.float64]
 _MM = 1.0 / 25.4
 _PANEL = 85.0
 _HEIGHT = 68.0
+# From so many points on, smaller ones keep a curve in sight.
+_MANY = 100
+# Height of each of several panels above one another.
+_STACKED = 34.0
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
@@ -46,6 +50,8 @@ class Mark:
     dash : {"solid", "dash", "dot"}
     labelled : bool
         Whether the texts are written beside the points.
+    colours : tuple of str (n,)
+        Of each point, instead of `colour`.
     """
 
     kind: Literal["points", "line", "band"]
@@ -60,6 +66,7 @@ class Mark:
     texts: tuple[str, ...] = ()
     dash: Literal["solid", "dash", "dot"] = "solid"
     labelled: bool = False
+    colours: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,11 +82,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Panels that belong side by side, and what must be known to read them."""
+    """Panels that belong side by side, and what must be known to read them.
+
+    In print, `columns` says how many stand above one another in each column, on a common
+    abscissa; all stand side by side by default.
+    """
 
     key: str
     panels: tuple[Panel, ...]
     note: str = ""
+    columns: tuple[int, ...] = ()
 
 
 def plotly_plots(drawing: Drawing) -> list[dict[str, Any]]:
@@ -119,19 +131,29 @@ def _traces(mark: Mark) -> list[dict[str, Any]]:
     if mark.kind == "line":
         line = {"color": mark.colour, "width": 1.3, "dash": mark.dash}
         return [{**trace, "mode": "lines", "line": line}]
-    marker: dict[str, Any] = {"color": mark.colour, "size": 6}
+    marker: dict[str, Any] = {"color": list(mark.colours) or mark.colour, "size": 6}
     if mark.hollow is not None and mark.hollow.any():
         marker["symbol"] = ["circle-open" if h else "circle" for h in mark.hollow.tolist()]
     trace |= {"mode": "markers+text" if mark.labelled else "markers", "marker": marker}
     if mark.texts:
         trace["text"] = [plain_text(t) for t in mark.texts]
         trace["hovertemplate"] = "%{text}<br>%{x}<br>%{y}<extra></extra>"
-        trace["textposition"] = "top left"
+        sides = _label_sides(mark.x)
+        places = {"left": "top left", "right": "bottom right"}
+        trace["textposition"] = [places[side] for side in sides]
+        trace["cliponaxis"] = not mark.labelled
     for name, errors in (("error_x", mark.x_stderr), ("error_y", mark.y_stderr)):
         if errors is not None and np.isfinite(errors).any():
             bar = {"array": numbers(errors, 4), "thickness": 0.9, "width": 0}
             trace[name] = {**bar, "color": _rgba(mark.colour, 0.45)}
     return [trace]
+
+
+def _label_sides(x: FloatArray) -> list[str]:
+    """On which side of each point its label stands, within the axes and off a rising line."""
+    known = x[np.isfinite(x)]
+    middle = 0.5 * (known.min() + known.max()) if known.size else 0.0
+    return ["right" if v < middle else "left" for v in x.tolist()]
 
 
 def _rgba(colour: str, share: float) -> str:
@@ -143,21 +165,38 @@ def journal_figure(drawing: Drawing, heading: str = "") -> Figure:
     """The panels side by side as one figure."""
     from matplotlib.figure import Figure as New
 
-    count = len(drawing.panels)
-    figure = New(figsize=(_PANEL * count * _MM, _HEIGHT * _MM), layout="constrained")
-    axes = figure.subplots(1, count, squeeze=False)[0]
-    for ax, panel in zip(axes, drawing.panels, strict=True):
-        for mark in panel.marks:
-            _draw(ax, mark)
-        ax.set(xlabel=_plain(panel.x_label), ylabel=_plain(panel.y_label))
-        ax.set_title(_plain(panel.title))
-        if panel.x_range is not None:
-            ax.set_xlim(*panel.x_range)
-        if any(m.name for m in panel.marks):
-            ax.legend(loc="best")
+    columns = drawing.columns or (1,) * len(drawing.panels)
+    height = max(_HEIGHT, _STACKED * max(columns))
+    figure = New(figsize=(_PANEL * len(columns) * _MM, height * _MM), layout="constrained")
+    grid = figure.add_gridspec(1, len(columns))
+    panels = iter(drawing.panels)
+    for k, count in enumerate(columns):
+        cells = grid[k].subgridspec(count, 1, hspace=0.0)
+        lowest, begin = None, len(figure.axes)
+        for row in range(count - 1, -1, -1):
+            lowest = figure.add_subplot(cells[row], sharex=lowest)
+        column = figure.axes[: begin - 1 if begin else None : -1]
+        figure.align_ylabels(column)
+        for ax, panel in zip(column, panels, strict=False):
+            _fill(ax, panel)
+            ax.label_outer(remove_inner_ticks=False)
+            if count > 1 and (legend := ax.get_legend()) is not None:
+                names = legend.legend_handles
+                ax.legend(loc="lower right", bbox_to_anchor=(1.0, 0.96), ncols=len(names))
     if heading:
         figure.suptitle(_plain(heading), fontsize=7.5)
     return figure
+
+
+def _fill(ax: Axes, panel: Panel) -> None:
+    for mark in panel.marks:
+        _draw(ax, mark)
+    ax.set(xlabel=_plain(panel.x_label), ylabel=_plain(panel.y_label))
+    ax.set_title(_plain(panel.title))
+    if panel.x_range is not None:
+        ax.set_xlim(*panel.x_range)
+    if any(m.name for m in panel.marks):
+        ax.legend(loc="best")
 
 
 def _draw(ax: Axes, mark: Mark) -> None:
@@ -168,6 +207,9 @@ def _draw(ax: Axes, mark: Mark) -> None:
     if mark.kind == "line":
         ax.plot(mark.x, mark.y, _DASHES[mark.dash], color=mark.colour, lw=0.8, label=label)
         return
+    if mark.colours:
+        _draw_coloured(ax, mark)
+        return
     hollow = np.zeros(len(mark.x), bool) if mark.hollow is None else mark.hollow
     for part, face in ((~hollow, mark.colour), (hollow, "white")):
         if part.any():
@@ -177,7 +219,7 @@ def _draw(ax: Axes, mark: Mark) -> None:
                 xerr=None if mark.x_stderr is None else mark.x_stderr[part],
                 yerr=None if mark.y_stderr is None else mark.y_stderr[part],
                 fmt="o",
-                ms=2.8,
+                ms=2.8 if len(mark.x) < _MANY else 1.8,
                 mfc=face,
                 mec=mark.colour,
                 mew=0.5,
@@ -187,9 +229,23 @@ def _draw(ax: Axes, mark: Mark) -> None:
             )
             label = None
     if mark.labelled:
-        for x, y, text in zip(mark.x, mark.y, mark.texts, strict=True):
-            place: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "bottom"}
-            ax.annotate(_plain(text), (x, y), (-3, 3), fontsize=6.5, **place)
+        sides = _label_sides(mark.x)
+        for x, y, text, side in zip(mark.x, mark.y, mark.texts, sides, strict=True):
+            left = side == "left"
+            place: dict[str, Any] = {"textcoords": "offset points"}
+            place |= {"ha": "right", "va": "bottom"} if left else {"ha": "left", "va": "top"}
+            away = (-3, 3) if left else (3, -3)
+            ax.annotate(_plain(text), (x, y), away, fontsize=6.5, **place)
+
+
+def _draw_coloured(ax: Axes, mark: Mark) -> None:
+    """Points with a colour each."""
+    colours = np.array(mark.colours)
+    faces = colours if mark.hollow is None else np.where(mark.hollow, "white", colours)
+    bars: dict[str, Any] = {"fmt": "none", "elinewidth": 0.6, "ecolor": list(mark.colours)}
+    ax.errorbar(mark.x, mark.y, yerr=mark.y_stderr, xerr=mark.x_stderr, **bars)
+    edges = {"edgecolors": colours.tolist(), "linewidths": 0.5, "zorder": 3}
+    ax.scatter(mark.x, mark.y, s=5.0, c=faces.tolist(), label=_plain(mark.name) or None, **edges)
 
 
 def _plain(text: str) -> str:

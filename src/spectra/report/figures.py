@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -12,6 +13,7 @@ import numpy as np
 from spectra.errors import SettingError, StoreError
 from spectra.report.absorption import absorption_sections
 from spectra.report.drawing import journal_figure
+from spectra.report.edgestory import edge_story
 from spectra.report.labels import axis_label, slug
 from spectra.report.patternfigures import refined_figures
 from spectra.report.plotdata import BLUE, CYAN, GREY, RED
@@ -122,7 +124,10 @@ def _save(figure: Figure, path: Path, form: str) -> None:
     # Without the date, the same results give the same file.
     dated = {"pdf": "CreationDate", "svg": "Date"}
     metadata = {dated[form]: None} if form in dated else None
-    figure.savefig(path, dpi=400, metadata=metadata)
+    with warnings.catch_warnings():
+        # No font has every sign that a sample's name may hold; a box is drawn in its place.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
+        figure.savefig(path, dpi=400, metadata=metadata)
 
 
 def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
@@ -147,6 +152,8 @@ def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
     for section in absorption_sections(record):
         for drawing in section.drawings:
             yield slug(drawing.key), journal_figure(drawing, "simulated data" * simulated)
+    if (story := edge_story(record)) is not None:
+        yield slug(story.key), journal_figure(story, "simulated data" * simulated)
 
 
 def _new(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 
 from spectra.stack import Axis
 
@@ -75,6 +77,21 @@ def slug(text: str) -> str:
     'K3V5O14-1'
     """
     return re.sub(r"[^\w.]+", "-", text).strip("-.") or "unnamed"
+
+
+def without_common_words(names: Sequence[str]) -> list[str]:
+    """Names without the words that all begin with, such as the file that all are of.
+
+    Examples
+    --------
+    >>> without_common_words(["gold.prj 0.12 h", "gold.prj 33 h"])
+    ['0.12 h', '33 h']
+    """
+    if len(names) < 2:
+        return list(names)
+    columns = zip(*(n.split(" ")[:-1] for n in names), strict=False)
+    common = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, columns))
+    return [n.split(" ", common)[-1] for n in names]
 
 
 def axis_label(axis: Axis) -> str:

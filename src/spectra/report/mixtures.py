@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.drawing import Drawing, Mark, Panel
-from spectra.report.labels import slug
+from spectra.report.labels import slug, without_common_words
 from spectra.report.plotdata import SERIES
 from spectra.report.section import Section
-from spectra.report.select import abscissae, thin
+from spectra.report.select import Abscissa, abscissae, thin
 from spectra.results import Results
 from spectra.status import Status
 
@@ -35,7 +35,7 @@ def mixture_section(step: str, results: Results) -> Section:
     note = "Open symbols are flagged."
     if count > _MOST_SHOWN:
         note += f" The first {_MOST_SHOWN} of {count} are shown."
-    panels = [_shares(results)]
+    panels = [shares_panel(results, abscissae(results)[0])]
     if "spectra" in results.attrs:
         panels.append(_spectra(results))
     if "indicators" in results.attrs:
@@ -51,12 +51,12 @@ def mixture_section(step: str, results: Results) -> Section:
 def _labels(results: Results) -> list[str]:
     column = results.table.column(_SHARES[results.table.name])
     labels = next(iter(results.table.coords[column.dims[0]].values()))
-    return [str(v) for v in labels[:_MOST_SHOWN]]
+    return without_common_words([str(v) for v in labels])[:_MOST_SHOWN]
 
 
-def _shares(results: Results) -> Panel:
+def shares_panel(results: Results, against: Abscissa) -> Panel:
+    """Shares of the components or standards along a variable."""
     name = _SHARES[results.table.name]
-    against = abscissae(results)[0]
     use = thin(len(results), _MOST_POINTS)
     marks = tuple(
         Mark(
@@ -82,7 +82,8 @@ def _spectra(results: Results) -> Panel:
             zip(_labels(results), results.attrs["spectra"], strict=False)
         )
     )
-    return Panel("energy (eV)", "normalised μ", marks, "Spectra of the components")
+    label = "abstract spectrum" if results.table.name == "components" else "normalised μ"
+    return Panel("energy (eV)", label, marks, "Spectra of the components")
 
 
 def _eigenvalues(results: Results) -> Panel:
@@ -98,8 +99,8 @@ def _sentences(results: Results) -> Iterator[str]:
     if "window" in attrs:
         low, high = attrs["window"]
         yield (
-            f"Standards: {', '.join(attrs['standards'])}; fitted from {low:g} to {high:g} eV, "
-            f"{attrs['points']} points."
+            f"Standards: {', '.join(without_common_words(attrs['standards']))}; fitted from "
+            f"{low:g} to {high:g} eV, {attrs['points']} points."
         )
     if "suggestions" in attrs:
         told = ", ".join(f"{k}: {v}" for k, v in attrs["suggestions"].items())

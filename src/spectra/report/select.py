@@ -18,6 +18,8 @@ _BESIDE = ("voltage", "temperature", "capacity", "x")
 _CHARGED = ("voltage", "capacity", "x", "charge")
 # Kelvin or degrees beyond which a change of temperature is meant.
 _RAMP = 10.0
+# What a program wrote down about its own work: no abscissa.
+_WORKINGS = ("energy_shift", "athena_e0", "multiplier")
 _TIMES = ("time", "elapsed")
 _HOURS_FROM = 7200.0
 _EXAMPLE_COLUMNS = ("background_poly", "parameters", "window_low", "window_high", "peak_status")
@@ -66,6 +68,8 @@ def abscissae(results: Results) -> list[Abscissa]:
     names = [n for n in _preferred(results) if n in results.variables]
     names = list(dict.fromkeys([*names, *results.variables]))
     for name in names:
+        if name in _WORKINGS:
+            continue
         one = abscissa(name, results.variables[name])
         known = one.values[np.isfinite(one.values)]
         if known.size > 1 and np.ptp(known) > 0:

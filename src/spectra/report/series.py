@@ -22,6 +22,11 @@ _BROADENING = "Left out where the uncertainty is larger than the value; the tabl
 _FRACTION = "{} (wt %)"
 _FRACTIONS = "Shares of the crystalline phases of the model; what is amorphous is left out."
 _PEAK = ("center", "fwhm", "area")
+# What is worth plotting of steps that have several numbers for each frame.
+_SEVERAL = {
+    "normalize": ("edge_half", "e0"),
+    "preedge": ("ratio", "area", "centroid"),
+}
 
 
 @dataclass(frozen=True)
@@ -275,7 +280,10 @@ def _structure_groups(structure: Results) -> list[Group]:
 
 
 def _default_group(step: str, results: Results) -> Group:
-    """Small multiples of the default column of any step."""
+    """Small multiples of the default column of any step, or of its several numbers."""
+    names = _SEVERAL.get(results.table.name, ())
+    if names:
+        return Group(f"Step {step}", tuple(_series(results, n) for n in names), key=step)
     spec = results.table.column(results.table.default or results.table.columns[0].name)
     n = len(results)
     values = np.asarray(results[spec.name], dtype=float).reshape(n, -1)
@@ -296,6 +304,11 @@ def _default_group(step: str, results: Results) -> Group:
     if len(there) > MOST_SERIES:
         note += f" The first {MOST_SERIES} of {len(there)} are shown."
     return Group(f"Step {step}", tuple(series), note.strip(), step)
+
+
+def _series(results: Results, name: str) -> Series:
+    label = with_unit(quantity(name), results.table.column(name).unit)
+    return Series(results, label, results[name], results[f"{name}_stderr"])
 
 
 def _entries(results: Results, spec: Column, size: int) -> list[str]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectra.notation import with_uncertainty
 from spectra.report.drawing import Drawing, Mark, Panel
-from spectra.report.labels import quantity, slug, with_unit
+from spectra.report.labels import quantity, slug, with_unit, without_common_words
 from spectra.report.plotdata import BLUE, GREY, RED
 from spectra.report.section import Section
 from spectra.report.select import abscissae
@@ -36,7 +36,8 @@ def valence_section(step: str, results: Results) -> Section:
     flagged = int((results.status != Status.OK).sum())
     sentences = [
         f"{known} of {len(results)} spectra have a valence, read off "
-        f"{_WORDS[results.attrs['curve']]}; {flagged} are flagged."
+        f"{_WORDS[results.attrs['curve']]}; {flagged or 'none'} "
+        f"{'is' if flagged < 2 else 'are'} flagged."
     ]
     if calibration.dof > 0:
         freedom = "degree" if calibration.dof == 1 else "degrees"
@@ -134,6 +135,7 @@ def _shown_variables(results: Results) -> tuple[str, ...]:
 def _rows(results: Results) -> Iterator[tuple[str, ...]]:
     """One row for each spectrum, those that are flagged first."""
     beside = abscissae(results)[:-1][:2]
+    names = without_common_words(results.names)
     order = np.argsort(results.status == Status.OK, kind="stable")[:_MOST_ROWS]
     for i in order.tolist():
         value, error = float(results["valence"][i]), float(results["valence_stderr"][i])
@@ -142,7 +144,7 @@ def _rows(results: Results) -> Iterator[tuple[str, ...]]:
         label = Status(int(results.status[i])).label
         remark = ": ".join(filter(None, ("" if label == "ok" else label, results.messages[i])))
         yield (
-            results.names[i],
+            names[i],
             *(f"{a.values[i]:.4g}" for a in beside),
             with_uncertainty(value, error) if known else "–",
             f"{low:.2f} to {high:.2f}" if known else "–",

@@ -54,6 +54,26 @@ class Verdicts:
             self.messages[row] = f"{old}; {message}" if old else message
 
 
+def widen_by_shift(columns: Any, block: Any, names: tuple[str, ...]) -> None:
+    """Add the uncertainty of the energies themselves to that of energies read off them.
+
+    `xas.Align` leaves it as the standard uncertainty of the variable ``energy_shift``.
+
+    Parameters
+    ----------
+    columns : mapping of array (frames,)
+        Their ``…_stderr`` (eV) are replaced.
+    block : Stack
+    names : tuple of str
+    """
+    shift = block.variables.get("energy_shift")
+    if shift is None or shift.stderr is None:
+        return
+    common = np.nan_to_num(np.asarray(shift.stderr, dtype=float))
+    for name in names:
+        columns[f"{name}_stderr"] = np.hypot(columns[f"{name}_stderr"], common)
+
+
 def require_energies(name: str, source: Any) -> None:
     """Refuse a stack that is not one of absorption spectra over energies.
 

@@ -92,6 +92,16 @@ def fit_lines(
     return Lines(pre, post, covariance, own)
 
 
+def unit_lines(fitted: Lines) -> Lines:
+    """Lines of spectra that are normalised already: 0 before the edge, 1 more after it.
+
+    The covariances stay: so uncertain would lines fitted to these spectra be.
+    """
+    post = np.zeros_like(fitted.post)
+    post[:, 0] = 1.0
+    return Lines(np.zeros_like(fitted.pre), post, fitted.covariance, np.zeros_like(fitted.exponent))
+
+
 def _covariance(
     noise: Noise,
     a: int,

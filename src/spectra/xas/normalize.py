@@ -22,8 +22,15 @@ from spectra.xas.edge import (
     search_limits,
     steepest_point,
 )
-from spectra.xas.frames import Verdicts, alike_points, cut, require_energies, screen
-from spectra.xas.lines import edge_step, fit_lines
+from spectra.xas.frames import (
+    Verdicts,
+    alike_points,
+    cut,
+    require_energies,
+    screen,
+    widen_by_shift,
+)
+from spectra.xas.lines import edge_step, fit_lines, unit_lines
 from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.polynomials import Scale
@@ -42,18 +49,23 @@ _SIGNIFICANT = 5.0
 # Farther from the tabulated edge than this it is another element's (eV).
 _CHEMICAL = 60.0
 _FEWEST = 3
+_ENERGIES = ("e0", "edge_half", "edge_integral", "edge_moment")
 # A scan that ends nearer to the edge than this has not seen the step (eV).
 _BEYOND = 20.0
 
 
 @dataclass(frozen=True)
 class NormalizePlan:
-    """What holds for all frames: the table, a common E0, the tabulated edge (eV or NaN)."""
+    """What holds for all frames: the table, a common E0, the tabulated edge (eV or NaN).
+
+    ``normalised`` says that the spectra are so already, and their lines are not fitted anew.
+    """
 
     table: Table
     e0: float
     tabulated: float
     attrs: dict[str, Any]
+    normalised: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +86,14 @@ class Normalize(Method):
     peak or not; or a number. With `search` the derivative is looked for between two energies
     instead (the first inflection of a foil, say).
 
+    A stack that is normalised already (quantity ``norm``) is taken as it is, line 0 and edge step
+    1, as long as nothing is said about ranges, degrees or exponent: other ranges than those that
+    it was normalised with would change it once more. Uncertainties of line and step are then
+    those that the ranges not given would have.
+
     Uncertainties come from the points': those of counts or given with the spectra, or estimated
-    from their scatter (`spectra.xas.noise`); that of E0 is carried into the edge step.
+    from their scatter (`spectra.xas.noise`), and for energies also that of the shifts by which
+    `Align` moved the spectra; that of E0 is carried into the edge step.
     What they do not hold is the choice of the ranges.
 
     Examples
@@ -143,9 +161,11 @@ class Normalize(Method):
             "origin": scale.origin,
             "scale": scale.scale,
             "e0": self.e0,
+            "normalised": self._is_normalised(source),
         }
         powers = 3 if self.degree is None else self.degree + 1
-        plan = NormalizePlan(normalize_table(powers), np.nan, tabulated, attrs)
+        table = normalize_table(powers)
+        plan = NormalizePlan(table, np.nan, tabulated, attrs, self._is_normalised(source))
         if self.e0 != "sequence":
             return plan if isinstance(self.e0, str) else replace(plan, e0=float(self.e0))
         first = replace(self, e0="derivative")
@@ -174,6 +194,8 @@ class Normalize(Method):
             keep = self._judge(scale, values, rows, verdicts, plan)
             for name, column in columns.items():
                 column[rows[keep]] = values[name][keep]
+        shifted = _ENERGIES[1:] if np.isfinite(plan.e0) else _ENERGIES
+        widen_by_shift(columns, block, shifted)
         return Results(
             table=plan.table,
             columns=columns,
@@ -199,9 +221,11 @@ class Normalize(Method):
         cubics = local_cubics(x, self.smoothing)
         found = self._find_edge(scale, y, noise, main, cubics, plan)
         ranges = self._ranges(x, found.energy)
-        lines = fit_lines(scale, y, noise, ranges, self.exponent, powers)
+        fitted = fit_lines(scale, y, noise, ranges, self.exponent, powers)
         at = x[ranges.edge]
-        step, step_variance = edge_step(lines, scale, at, found.variance)
+        fitted_step, step_variance = edge_step(fitted, scale, at, found.variance)
+        lines = unit_lines(fitted) if plan.normalised else fitted
+        step = np.ones_like(fitted_step) if plan.normalised else fitted_step
         shape = edge_shape(scale, y, noise, lines, found.energy, at)
         half, half_variance, point = half_step(scale, y, noise, lines, shape, cubics)
         integral, integral_variance = integral_edge(shape, point)
@@ -217,6 +241,7 @@ class Normalize(Method):
         for name, variance in zip(list(values), (*variances, moment_variance), strict=True):
             values[f"{name}_stderr"] = np.sqrt(variance)
         values |= {
+            "fitted_step": fitted_step,
             "step_energy": at,
             "pre_low": ranges.pre_low,
             "pre_high": ranges.pre_high,
@@ -231,6 +256,12 @@ class Normalize(Method):
             "noise_after": np.sqrt(_level(noise, ranges, after=True)),
         }
         return values
+
+    def _is_normalised(self, source: Stack) -> bool:
+        """Whether the spectra are normalised, and nothing is said of how they should be."""
+        said = (*self.pre_edge, *self.post_edge, self.degree)
+        unsaid = all(v is None for v in said) and self.pre_degree == 1 and not self.exponent
+        return source.quantity == "norm" and unsaid
 
     def _ranges(self, x: FloatArray, e0: FloatArray) -> Ranges:
         return find_ranges(x, e0, self.pre_edge, self.post_edge, self.degree, self.pre_degree)
@@ -266,6 +297,7 @@ class Normalize(Method):
             return found
         ranges = self._ranges(x, found.energy)
         lines = fit_lines(scale, y, noise, ranges, self.exponent, plan.table.size("power"))
+        lines = unit_lines(lines) if plan.normalised else lines
         shape = edge_shape(scale, y, noise, lines, found.energy, x[ranges.edge])
         half, variance, _ = half_step(scale, y, noise, lines, shape, cubics)
         known = np.isfinite(half)
@@ -284,7 +316,7 @@ class Normalize(Method):
         plan: NormalizePlan,
     ) -> NDArray[np.bool_]:
         """Mark frames whose numbers mean nothing; give which of them do."""
-        x, e0, step = scale.x, values["e0"], values["edge_step"]
+        x, e0, step = scale.x, values["e0"], values["fitted_step"]
         error = values["edge_step_stderr"]
         none = ~(step > _SIGNIFICANT * error)
         verdicts.mark(

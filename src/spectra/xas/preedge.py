@@ -21,7 +21,14 @@ from spectra.xas.baseline import (
     spline_baseline,
     width_at_half,
 )
-from spectra.xas.frames import Verdicts, alike_points, cut, require_energies, screen
+from spectra.xas.frames import (
+    Verdicts,
+    alike_points,
+    cut,
+    require_energies,
+    screen,
+    widen_by_shift,
+)
 from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import KINDS, Maxima, find_maxima
 from spectra.xas.noise import Noise, find_noise
@@ -188,6 +195,7 @@ class PreEdge(Method):
             values = self._evaluate(scale, some, sigma, block.noise, rows, verdicts)
             for name, value in values.items():
                 columns[name][rows] = value
+        widen_by_shift(columns, block, ("peak_energy", "main_energy", "centroid"))
         return Results(
             table=plan.table,
             columns=columns,

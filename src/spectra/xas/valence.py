@@ -26,6 +26,8 @@ _COVERAGE = 0.95
 # Standards are themselves uncertain: only a sample that is this surely beyond them is flagged.
 _SURE = 2.0
 _APART = 3.0
+# Farther beyond the standards than this it is flagged however uncertain it is.
+_FAR = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,9 @@ class Valence(Method):
     Applied to the results of `PreEdge` or `Normalize`. An indicator compares only with standards
     that were measured and evaluated alike: same windows, resolution, and thickness. So the best
     standards are frames of the same results, named by patterns.
+
+    A frame that `PreEdge` marks ``lost`` since it has no P/M has a valence by its area or centroid
+    all the same, and keeps its message.
 
     The uncertainty of a valence has a part of its own, from the noise of the sample's spectrum,
     and one that all samples share, from the standards (`Calibration`) and from `scatter`. In
@@ -144,7 +149,7 @@ class Valence(Method):
     def fit(self, block: Results, plan: ValencePlan) -> Results:
         """Read the valence of every frame of a block off the curve."""
         value, stderr = block[self.indicator], block[f"{self.indicator}_stderr"]
-        good = block.ok() & np.isfinite(value) & np.isfinite(stderr)
+        good = _has(block, self.indicator)
         value, stderr = np.where(good, value, np.nan), np.where(good, stderr, np.nan)
         read = plan.calibration.read(value, stderr)
         total = np.sqrt(read.own**2 + read.common**2 + self.scatter**2)
@@ -223,7 +228,7 @@ class Valence(Method):
         """One standard from all good frames whose names fit a pattern."""
         named = np.array([fnmatchcase(n, pattern) for n in source.names])
         value, stderr = source[column], source[f"{column}_stderr"]
-        known = named & source.ok() & np.isfinite(value) & (stderr > 0)
+        known = named & _has(source, column) & (stderr > 0)
         if not known.any():
             why = "no frame has such a name"
             if named.any():
@@ -243,6 +248,7 @@ class Valence(Method):
     ) -> tuple[NDArray[np.int8], tuple[str, ...]]:
         """Status and message of every frame: what is beyond the standards is flagged."""
         status, messages = block.status.copy(), list(block.messages)
+        status[good] = Status.OK
         low, high = calibration.valence.min(), calibration.valence.max()
         span = f"the standards ({low:g} to {high:g})"
         for i in np.flatnonzero(block.ok() & ~good).tolist():
@@ -252,12 +258,18 @@ class Valence(Method):
             status[i] = Status.LOST
             said = f"{self.indicator} = {columns[self.indicator][i]:.4g} is beyond {span}"
             messages[i] = "; ".join(filter(None, (messages[i], said)))
-        far = columns["beyond"] > _SURE * columns["valence_stderr"]
+        far = columns["beyond"] > np.minimum(_SURE * columns["valence_stderr"], _FAR)
         for i in np.flatnonzero(good & far).tolist():
             status[i] = Status.AT_BOUND
             said = f"extrapolated by {columns['beyond'][i]:.2f} beyond {span}"
             messages[i] = "; ".join(filter(None, (messages[i], said)))
         return status, tuple(messages)
+
+
+def _has(source: Results, column: str) -> NDArray[np.bool_]:
+    """Frames with a column: also those that lack another, as an area beside no P/M."""
+    told = np.isin(source.status, (Status.OK, Status.AT_BOUND, Status.LOST))
+    return np.asarray(told & np.isfinite(source[column]) & np.isfinite(source[f"{column}_stderr"]))
 
 
 def _table(indicator: Column) -> Table:

@@ -28,7 +28,7 @@ from spectra.xas.mixture.standards import Standard, load_standards
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-CRITERIA = ("ind", "f_test", "noise")
+CRITERIA = ("ind", "f_test", "growth", "noise")
 
 _FEWEST_POINTS = 6
 # Most eigenvalues that are recorded.
@@ -67,9 +67,12 @@ class PrincipalComponents(OnNormalised):
     ----------
     components : int, optional
         How many to keep; by default the number recommended.
-    criterion : {"ind", "f_test", "noise"}
-        What recommends: the least indicator function, the last reduced eigenvalue that is
-        significant at 5 %, or the fewest that leave no more than the noise given with the data.
+    criterion : {"ind", "f_test", "growth", "noise"}
+        What recommends: the least indicator function; the last reduced eigenvalue that is
+        significant at 5 %; the largest growth ratio; or the fewest that leave no more than the
+        noise given with the data. The first two suppose independent noise, and count drifts and
+        interpolated points of a long series as components; the third stands both, but
+        overlooks weak components of a short series (`Indicators.suggestions`).
         No criterion is safe: compare them in ``attrs["suggestions"]``.
     targets : tuple of str
         As the standards of `LinearCombination`.

@@ -11,6 +11,8 @@ from scipy.special import betainc
 FloatArray = NDArray[np.float64]
 
 _SIGNIFICANT = 0.05
+# Series have fewer components than this; the ratios of the last eigenvalues mean nothing.
+_MOST = 20
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Indicators:
         REV, equal for those of noise alone.
     significance : array (c,)
         Probability of so large a REV among those of noise; NaN at n = c.
+    growth : array (c,)
+        Growth ratio GR, largest at the number of components; NaN at n > c − 2.
     """
 
     eigenvalue: FloatArray
@@ -42,20 +46,25 @@ class Indicators:
     indicator: FloatArray
     reduced_eigenvalue: FloatArray
     significance: FloatArray
+    growth: FloatArray
 
     def suggestions(self) -> dict[str, int]:
-        """Numbers of components: least ``ind``, first not significant by ``f_test``.
+        """Numbers of components: least ``ind``, last significant by ``f_test``, most ``growth``.
 
-        The tests suppose noise of one size that is independent from point to point; drifts,
+        The first two suppose noise of one size that is independent from point to point; drifts,
         misaligned energies and errors of normalisation count as components (A. Manceau, M.
-        Marcus and T. Lenoir, J. Synchrotron Rad. 21 (2014) 1140).
+        Marcus and T. Lenoir, J. Synchrotron Rad. 21 (2014) 1140). The growth ratio
+        stands noise that is correlated between frames and between points; it wants many of
+        both, and components well above the noise, and looks among the first 20.
         """
         known = np.isfinite(self.indicator)
         if not known.any():
-            return {"ind": 1, "f_test": 1}
+            return {"ind": 1, "f_test": 1, "growth": 1}
         least = int(np.argmin(np.where(known, self.indicator, np.inf))) + 1
+        grown = self.growth[:_MOST]
+        growth = int(np.argmax(np.where(np.isfinite(grown), grown, -np.inf))) + 1
         noise = np.flatnonzero(~(self.significance < _SIGNIFICANT))
-        return {"ind": least, "f_test": max(int(noise[0]), 1)}
+        return {"ind": least, "f_test": max(int(noise[0]), 1), "growth": growth}
 
     def within(self, noise: float, shape: tuple[int, int]) -> int:
         """The fewest components that leave no more than a known noise.
@@ -81,7 +90,9 @@ def indicators(eigenvalue: FloatArray, shape: tuple[int, int]) -> Indicators:
     With r the larger and c the smaller dimension, λ_j the eigenvalues and n components:
     RE = √(Σ_{j>n} λ_j / (r(c−n))), IE = RE·√(n/c), IND = RE/(c−n)² (E. R. Malinowski, Anal. Chem.
     49 (1977) 606 and 612), REV_n = λ_n/((r−n+1)(c−n+1)), and the F-test of REV_n against all
-    smaller ones with 1 and c−n degrees of freedom (J. Chemom. 3 (1989) 49; 4 (1990) 102).
+    smaller ones with 1 and c−n degrees of freedom (J. Chemom. 3 (1989) 49; 4 (1990) 102). With
+    V_n = Σ_{j>n} λ_j, GR_n = ln(V_{n−1}/V_n) / ln(V_n/V_{n+1}) (S. C. Ahn and A. R. Horenstein,
+    Econometrica 81 (2013) 1203): how steeply what is left falls up to n, over how steeply after.
 
     Parameters
     ----------
@@ -93,7 +104,7 @@ def indicators(eigenvalue: FloatArray, shape: tuple[int, int]) -> Indicators:
     --------
     >>> found = indicators(np.array([100.0, 10.0, 0.011, 0.010, 0.009]), (50, 5))
     >>> found.suggestions()
-    {'ind': 2, 'f_test': 2}
+    {'ind': 2, 'f_test': 2, 'growth': 2}
     """
     r, c = max(shape), min(shape)
     value = np.maximum(eigenvalue[:c], 0.0)
@@ -115,4 +126,15 @@ def indicators(eigenvalue: FloatArray, shape: tuple[int, int]) -> Indicators:
             indicator=np.where(left > 0, real / np.maximum(left, 1.0) ** 2, np.nan),
             reduced_eigenvalue=value / freedom,
             significance=np.where(left > 0, np.where(np.isnan(tail), 0.0, tail), np.nan),
+            growth=_growth(value),
         )
+
+
+def _growth(value: FloatArray) -> FloatArray:
+    """Growth ratios of eigenvalues (c,), largest first; NaN for the last two."""
+    left = np.concatenate([np.cumsum(value[::-1])[::-1], [0.0]])
+    out = np.full(len(value), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fall = np.log(left[:-2] / left[1:-1])
+        out[: max(len(value) - 2, 0)] = fall[:-1] / fall[1:]
+    return out
