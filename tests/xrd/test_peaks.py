@@ -221,7 +221,7 @@ def test_unknown_settings_are_type_errors_here_and_named_in_recipes():
 
 
 def test_too_few_points_and_no_usable_frame():
-    with pytest.raises(StackError, match="3 points"):
+    with pytest.raises(StackError, match="3 usable points"):
         Peaks()(Stack.from_arrays([1, 2, 3.0], [[1, 2, 3]]))
     with pytest.raises(StackError, match="none of the 2 frames"):
         Peaks()(Stack.from_arrays(X, np.zeros((2, len(X)))))
