@@ -15,7 +15,7 @@ IntArray = NDArray[np.intp]
 _MOST_NEIGHBOURS = 10
 # Frames that are worked on together, always as many: sums are then of the same bits whatever
 # other frames there are.
-_TOGETHER = 512
+_TOGETHER = 1000
 # Distances (eV) that differ in later decimals are the same.
 _DECIMALS = 9
 
