@@ -40,6 +40,10 @@ class Lines:
     covariance: FloatArray
     exponent: IntArray
 
+    def take(self, rows: IntArray | slice) -> Lines:
+        """The lines of some of the frames."""
+        return Lines(self.pre[rows], self.post[rows], self.covariance[rows], self.exponent[rows])
+
 
 def fit_lines(
     scale: Scale, y: FloatArray, noise: Noise, ranges: Ranges, exponent: int, powers: int
