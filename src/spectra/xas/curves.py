@@ -13,7 +13,7 @@ from spectra.results import Results
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.lines import Lines, line_at
-from spectra.xas.polynomials import Scale
+from spectra.xas.polynomials import Scale, products
 from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
@@ -139,14 +139,8 @@ def _fill(
 
 
 def _of_powers(coefficients: FloatArray, scale: Scale, begin: int, end: int) -> FloatArray:
-    """Polynomials (rows, powers) at points `begin` to `end`.
-
-    The product of matrices is always one of as many rows, for the same bits whatever their number.
-    """
-    some = np.zeros((_ROWS, coefficients.shape[1]))
-    some[: len(coefficients)] = coefficients
-    basis = scale.powers(scale.x[begin:end], coefficients.shape[1]).T
-    return np.asarray((some @ basis)[: len(coefficients)])
+    """Polynomials (rows, powers) at points `begin` to `end`."""
+    return products(coefficients, scale.powers(scale.x[begin:end], coefficients.shape[1]).T)
 
 
 def _evaluate_at(coefficients: FloatArray, u: FloatArray) -> FloatArray:

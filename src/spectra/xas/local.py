@@ -42,7 +42,7 @@ class Local:
 
     def near(self, y: FloatArray, rows: IntArray, k: IntArray) -> FloatArray:
         """Values of some rows, each about a point of its own: (neighbours, rows)."""
-        return np.take(y, rows * y.shape[1] + k + self.offsets[:, None])
+        return np.asarray(np.take(y, rows * y.shape[1] + k + self.offsets[:, None]))
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,7 @@ def _variances(
 ) -> FloatArray:
     """Variances of the points about each frame's own, or one for all: (points or 1, frames)."""
     if noise.points is not None:
-        return np.maximum(noise.points[rows, (k + local.offsets[:, None])], 0.0)
+        return np.asarray(noise.points[rows, k + local.offsets[:, None]])
     share = up[rows] if isinstance(up, np.ndarray) else up
     return np.asarray((1.0 - share) * noise.before[rows] + share * noise.after[rows])[None]
 
@@ -254,7 +254,7 @@ def _summit(c: FloatArray, left: float, right: float) -> tuple[FloatArray, Float
 
 def _horner(coefficients: FloatArray, t: FloatArray) -> FloatArray:
     """Polynomials (powers, frames), each at its own t (frames,)."""
-    total = coefficients[-1].copy()
+    total: FloatArray = coefficients[-1].copy()
     for row in coefficients[-2::-1]:
         total *= t
         total += row

@@ -54,6 +54,15 @@ class Noise:
             return np.asarray(level[:, None] * weights.sum(axis=1))
         return weighted_sums(self.points[:, first : first + weights.shape[1]], weights)
 
+    def covariances(self, first: int, weights: FloatArray, *, after: bool) -> FloatArray:
+        """Covariances of sums of values by weights (sums, points): (rows, sums, sums)."""
+        size = len(weights)
+        if self.points is None:
+            level = self.after if after else self.before
+            return np.asarray(level[:, None, None] * (weights @ weights.T))
+        products = (weights[:, None] * weights[None]).reshape(size**2, -1)
+        return self.sums(first, products, after=after).reshape(-1, size, size)
+
     def near(self, index: IntArray, up: float | FloatArray) -> FloatArray:
         """Variances at points (rows, k), which are `up` (0 to 1) of the edge."""
         if self.points is not None:
