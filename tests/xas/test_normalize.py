@@ -42,6 +42,16 @@ class TestSequenceConforms(TestNormalizeConforms):
         return Normalize(e0="sequence", degree=2, pre_edge=(-100, -40), post_edge=(40, 350))
 
 
+@pytest.mark.parametrize("size", [2, 3, 167])
+def test_rows_of_a_product_do_not_hang_on_one_another(size):
+    rng = np.random.default_rng(size)
+    values, matrix = rng.standard_normal((400, size)), rng.standard_normal((size, 413))
+    whole = products(values, matrix)
+    assert whole == pytest.approx(values @ matrix, rel=1e-9, abs=1e-12)
+    for first in (1, 190, 250, 399):
+        np.testing.assert_array_equal(products(values[first:], matrix), whole[first:])
+
+
 @pytest.mark.parametrize("noise", ["given", "unknown"])
 def test_blocks_of_any_size_give_the_same_bits(noise):
     stack = operando_series(192, noise=noise, seed=3).stack

@@ -18,7 +18,7 @@ from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
 
-_ROWS = 128
+_ROWS = 192
 
 
 def normalized(stack: Stack, results: Results) -> Stack:
@@ -124,23 +124,19 @@ def _fill(
     bend[:, 0] = 0.0
     bend[:, 0] = -_evaluate_at(bend, scale.at(np.where(known, at, scale.origin)))
     begin, end = int(edge.min()), int(edge.max())
-    if lines.exponent.any():
-        out -= line_at(replace(lines, pre=pre), scale, 0, points)
-        pre = np.zeros_like(pre)
-    else:
-        out[:, :end] -= _of_powers(pre, scale, 0, end)
-    some = _of_powers(bend, scale, begin, end)
-    some[np.arange(begin, end) < edge[:, None]] = 0.0
-    out[:, begin:end] -= some
+    curved = np.flatnonzero(lines.exponent)
+    if curved.size:
+        out[curved] -= line_at(replace(lines, pre=pre).take(curved), scale, 0, points)
+        pre[curved] = 0.0
     both = np.zeros((len(y), max(2, bend.shape[1])))
     both[:, :2] = pre
     both[:, : bend.shape[1]] += bend
-    out[:, end:] -= _of_powers(both, scale, end, points)
-
-
-def _of_powers(coefficients: FloatArray, scale: Scale, begin: int, end: int) -> FloatArray:
-    """Polynomials (rows, powers) at points `begin` to `end`."""
-    return products(coefficients, scale.powers(scale.x[begin:end], coefficients.shape[1]).T)
+    # Every point is taken from one of the two, whatever frames stand beside.
+    before, after = (products(c, scale.powers(scale.x, c.shape[1]).T) for c in (pre, both))
+    after[:, :begin] = before[:, :begin]
+    early = np.arange(begin, end) < edge[:, None]
+    np.copyto(after[:, begin:end], before[:, begin:end], where=early)
+    out -= after
 
 
 def _evaluate_at(coefficients: FloatArray, u: FloatArray) -> FloatArray:

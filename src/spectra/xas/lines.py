@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale, alike, fit_weights, products, weighted_sums
+from spectra.xas.polynomials import Scale, alike, fit_weights, weighted_sums
 from spectra.xas.ranges import Ranges
 
 FloatArray = NDArray[np.float64]
@@ -152,7 +152,8 @@ def _times(matrix: FloatArray, vector: FloatArray) -> FloatArray:
 
 def line_at(lines: Lines, scale: Scale, begin: int, end: int) -> FloatArray:
     """The line before the edge at points `begin` to `end`: (frames, points)."""
-    values = products(lines.pre, scale.powers(scale.x[begin:end], 2).T)
+    values = lines.pre[:, 1:] * scale.u[begin:end]
+    values += lines.pre[:, :1]
     if not lines.exponent.any():
         return values
     for n in np.unique(lines.exponent):

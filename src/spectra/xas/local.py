@@ -13,9 +13,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _MOST_NEIGHBOURS = 10
-# Frames that are worked on together, always as many: sums are then of the same bits whatever
-# other frames there are.
-_TOGETHER = 1000
+# Frames that are worked on together, always as many, and whole blocks for all kernels of products
+# of matrices: sums are then of the same bits whatever other frames there are.
+_TOGETHER = 960
 # Distances (eV) that differ in later decimals are the same.
 _DECIMALS = 9
 

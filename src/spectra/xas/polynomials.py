@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-# Rows of a product of matrices.
-_TOGETHER = 128
+# Rows of a product of matrices: whole blocks for all its kernels, which take 2 to 48 at a time.
+_TOGETHER = 192
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
 def products(values: FloatArray, matrix: FloatArray) -> FloatArray:
     """Product of matrices (rows, points) and (points, columns).
 
-    Always of as many rows at a time, for the same bits of a row whatever their number.
+    Always of as many rows at a time, for the same bits of a row whatever their number. The
+    matrix must not depend on what rows there are: that changes the last bits, too.
     """
     out = np.empty((len(values), matrix.shape[1]))
     for start in range(0, len(values), _TOGETHER):

@@ -88,7 +88,7 @@ class PreEdge(Method):
     """
 
     name: ClassVar[str] = "xas.PreEdge"
-    block_size: ClassVar[int] = 4000
+    block_size: ClassVar[int] = 3840
 
     line: tuple[float, float] = setting(
         (5382.0, 5442.0), "range of the line that is subtracted", unit="eV"
