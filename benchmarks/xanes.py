@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xas"))
 from vanadium_edges import operando_series
 
 SAMPLE = 30
-BLOCK = 10_000
+BLOCK = 4_000
 
 
 def spectra_of(frames: int) -> Stack:

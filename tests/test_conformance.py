@@ -12,8 +12,9 @@ import pytest
 
 from conformance import MethodConformance
 from spectra import Stack, Status
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 
 COLUMNS = (Column("top", "counts", "largest intensity", stderr=True),)
 

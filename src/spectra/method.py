@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from spectra.settings import Settings
-from spectra.settings import setting as setting
 
 if TYPE_CHECKING:
     from spectra.results import Results, Table

@@ -13,7 +13,7 @@ from conformance import MethodConformance
 from spectra import Status, Variable
 from spectra.errors import ResultsError, SettingError, StackError
 from spectra.xas import Normalize, flattened, normalized
-from spectra.xas.polynomials import Scale, evaluate, fit_weights
+from spectra.xas.polynomials import Scale, fit_weights, products
 
 
 class TestNormalizeConforms(MethodConformance):
@@ -42,6 +42,31 @@ class TestSequenceConforms(TestNormalizeConforms):
         return Normalize(e0="sequence", degree=2, pre_edge=(-100, -40), post_edge=(40, 350))
 
 
+@pytest.mark.parametrize("size", [2, 3, 167])
+def test_rows_of_a_product_do_not_hang_on_one_another(size):
+    rng = np.random.default_rng(size)
+    values, matrix = rng.standard_normal((400, size)), rng.standard_normal((size, 413))
+    whole = products(values, matrix)
+    assert whole == pytest.approx(values @ matrix, rel=1e-9, abs=1e-12)
+    for first in (1, 190, 250, 399):
+        np.testing.assert_array_equal(products(values[first:], matrix), whole[first:])
+
+
+@pytest.mark.parametrize("noise", ["given", "unknown"])
+def test_blocks_of_any_size_give_the_same_bits(noise):
+    stack = operando_series(192, noise=noise, seed=3).stack
+    whole = Normalize()(stack)
+    curves = flattened(stack, whole).signal
+    for size in (1, 7, 64):
+        blocks = [stack[i : i + size] for i in range(0, len(stack), size)]
+        parts = [Normalize()(block) for block in blocks]
+        for name, column in whole.columns.items():
+            again = np.concatenate([part[name] for part in parts])
+            np.testing.assert_array_equal(again, column, err_msg=f"{name}, {size} frames")
+        again = [flattened(b, p).signal for b, p in zip(blocks, parts, strict=True)]
+        np.testing.assert_array_equal(np.concatenate(again), curves)
+
+
 def logistic(energy, center=5480.3, step=2.0):
     return step / (1 + np.exp(-(energy - center) / 1.5))
 
@@ -52,7 +77,8 @@ def test_polynomials_are_those_of_numpy_to_the_last_digits():
     scale = Scale.of(x)
     for first, last, degree in ((3, 40, 1), (100, 390, 3), (50, 60, 2)):
         y = rng.standard_normal(400)
-        found = evaluate((fit_weights(scale.u[first:last], degree) @ y[first:last])[None], scale.u)
+        coefficients = fit_weights(scale.u[first:last], degree) @ y[first:last]
+        found = products(coefficients[None], scale.powers(x, degree + 1).T)
         fit = np.polynomial.Polynomial.fit(x[first:last], y[first:last], degree)
         assert found[0] == pytest.approx(fit(x), rel=1e-9, abs=1e-11)
         assert found[0, first:last] == pytest.approx(fit(x[first:last]), abs=1e-12)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import weighted_sums
+from spectra.xas.polynomials import products, weighted_sums
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -120,12 +120,8 @@ def spline_baseline(foot: Foot, part: FloatArray, noise: Noise) -> Baseline:
     weights = np.zeros_like(basis)
     weights[:, foot.free] = np.linalg.pinv(basis[:, foot.free].T)
     coefficients = weighted_sums(part, weights)
-    values = np.zeros_like(part)
-    for column, row in zip(coefficients.T, basis, strict=True):
-        values += column[:, None] * row
-    count = len(basis)
-    products = (weights[:, None] * weights[None]).reshape(count**2, -1)
-    covariance = noise.sums(foot.first, products, after=False).reshape(-1, count, count)
+    values = products(coefficients, basis)
+    covariance = noise.covariances(foot.first, weights, after=False)
     return Baseline(values, basis[None], covariance, np.ones(len(part), dtype=bool))
 
 

@@ -13,12 +13,12 @@ from spectra.results import Results
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.lines import Lines, line_at
-from spectra.xas.polynomials import Scale, evaluate
+from spectra.xas.polynomials import Scale, products
 from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
 
-_ROWS = 128
+_ROWS = 192
 
 
 def normalized(stack: Stack, results: Results) -> Stack:
@@ -64,11 +64,14 @@ def _curves(stack: Stack, results: Results, *, flat: bool) -> Stack:
     if stack.noise != "unknown":
         given = None if stack.errors is None else np.asarray(stack.errors[:], dtype=float)
         errors = point_sigma(y, given, stack.noise)
+    lines = Lines(*(results[name] for name in ("line", "polynomial", "lines_cov", "exponent")))
+    step, at = results["edge_step"], results["step_energy"]
     for start in range(0, len(y), _ROWS):
         rows = slice(start, start + _ROWS)
-        _fill(scale, y[rows], results, rows, curves[rows], flat=flat)
+        some = lines.take(rows)
+        _fill(scale, y[rows], some, step[rows], at[rows], curves[rows], flat=flat)
         if errors is not None:
-            _propagate(scale, curves[rows], results, rows, errors[rows], flat=flat)
+            _propagate(scale, curves[rows], some, step[rows], at[rows], errors[rows], flat=flat)
     status = np.where(stack.status == Status.OK, results.status, stack.status).astype(np.int8)
     return replace(
         stack,
@@ -97,40 +100,43 @@ def _checked_scale(stack: Stack, results: Results) -> Scale:
     return scale
 
 
-def _some(results: Results, rows: slice) -> Lines:
-    names = ("line", "polynomial", "lines_cov", "exponent")
-    return Lines(*(results[name][rows] for name in names))
-
-
 def _fill(
-    scale: Scale, y: FloatArray, results: Results, rows: slice, out: FloatArray, *, flat: bool
+    scale: Scale,
+    y: FloatArray,
+    lines: Lines,
+    step: FloatArray,
+    at: FloatArray,
+    out: FloatArray,
+    *,
+    flat: bool,
 ) -> None:
     """Write the curves of some frames."""
-    lines = _some(results, rows)
-    step = results["edge_step"][rows, None]
-    np.multiply(y, 1.0 / step, out=out)
-    scaled = replace(lines, pre=lines.pre / step)
-    at = results["step_energy"][rows]
+    points = len(scale.x)
+    pre = lines.pre / step[:, None]
     known = np.isfinite(at)
+    np.multiply(y, 1.0 / step[:, None], out=out)
     if not flat or not known.any():
-        out -= line_at(scaled, scale, 0, len(scale.x))
+        out -= line_at(replace(lines, pre=pre), scale, 0, points)
         return
     edge = index_nearest(scale.x, np.where(known, at, scale.x[-1]))
     # The slope of the polynomial alone: its constant drops out.
-    bend = lines.post / step
+    bend = lines.post / step[:, None]
     bend[:, 0] = 0.0
     bend[:, 0] = -_evaluate_at(bend, scale.at(np.where(known, at, scale.origin)))
     begin, end = int(edge.min()), int(edge.max())
-    out[:, :end] -= line_at(scaled, scale, 0, end)
-    some = evaluate(bend, scale.u[begin:end]) if end > begin else np.zeros((len(y), 0))
-    some[np.arange(begin, end) < edge[:, None]] = 0.0
-    out[:, begin:end] -= some
-    if lines.exponent.any() or lines.post.shape[1] < 2:
-        out[:, end:] -= line_at(scaled, scale, end, len(scale.x))
-        out[:, end:] -= evaluate(bend, scale.u[end:])
-    else:
-        bend[:, :2] += scaled.pre
-        out[:, end:] -= evaluate(bend, scale.u[end:])
+    curved = np.flatnonzero(lines.exponent)
+    if curved.size:
+        out[curved] -= line_at(replace(lines, pre=pre).take(curved), scale, 0, points)
+        pre[curved] = 0.0
+    both = np.zeros((len(y), max(2, bend.shape[1])))
+    both[:, :2] = pre
+    both[:, : bend.shape[1]] += bend
+    # Every point is taken from one of the two, whatever frames stand beside.
+    before, after = (products(c, scale.powers(scale.x, c.shape[1]).T) for c in (pre, both))
+    after[:, :begin] = before[:, :begin]
+    early = np.arange(begin, end) < edge[:, None]
+    np.copyto(after[:, begin:end], before[:, begin:end], where=early)
+    out -= after
 
 
 def _evaluate_at(coefficients: FloatArray, u: FloatArray) -> FloatArray:
@@ -142,21 +148,26 @@ def _evaluate_at(coefficients: FloatArray, u: FloatArray) -> FloatArray:
 
 
 def _propagate(
-    scale: Scale, norm: FloatArray, results: Results, rows: slice, sigma: FloatArray, *, flat: bool
+    scale: Scale,
+    norm: FloatArray,
+    lines: Lines,
+    step: FloatArray,
+    at: FloatArray,
+    sigma: FloatArray,
+    *,
+    flat: bool,
 ) -> None:
     """Turn uncertainties of the points (frames, points) into those of the curves.
 
     n = (μ − pre)/Δ has dn = (dμ − dpre − n dΔ)/Δ, and the flattened curve, beyond E0, less
     (post(E) − post(E0))/Δ with its own uncertainty and all covariances.
     """
-    step = results["edge_step"][rows]
-    covariance = results["lines_cov"][rows]
-    at = results["step_energy"][rows]
+    covariance = lines.covariance
     powers = covariance.shape[1] - 2
     at_step = scale.powers(np.where(np.isfinite(at), at, scale.origin), powers)
     basis = scale.powers(scale.x, powers)
     gradient = np.zeros((*norm.shape, covariance.shape[1]))
-    exponent = results["exponent"][rows].astype(float)[:, None]
+    exponent = lines.exponent.astype(float)[:, None]
     victoreen = (scale.x / scale.origin) ** np.where(exponent >= 0, -exponent, 0.0)
     gradient[..., :2] = victoreen[..., None] * scale.powers(scale.x, 2)
     if flat:

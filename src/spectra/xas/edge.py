@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from spectra.xas.local import LocalPolynomials, local_polynomials
 from spectra.xas.noise import Noise
+from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -65,15 +66,17 @@ def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
     centers = x[::stride]
     total = np.zeros((len(y), len(centers) + 1))
     np.cumsum(y[:, ::stride], axis=1, out=total[:, 1:])
-    candidates, parts = _steps(centers)
-    a, b, c, d = (np.take(total, part, axis=1) for part in parts)
-    below = np.subtract(b, a, out=a)
-    below /= parts[1] - parts[0]
-    above = np.subtract(d, c, out=c)
-    above /= parts[3] - parts[2]
+    candidates, (a, b, c, d) = _steps(centers)
+    # Differences of the means above and below each candidate, as one product of matrices.
+    number = np.arange(len(centers))[:, None]
+    difference = ((number >= c) & (number < d)) / (d - c) - ((number >= a) & (number < b)) / (b - a)
+    coarse = y[:, ::stride]
+    best = products(coarse, difference).argmax(axis=1)
     rows = np.arange(len(y))
-    best = (above - below).argmax(axis=1)
-    low, high = below[rows, best], above[rows, best]
+    low, high = (
+        (total[rows, last[best]] - total[rows, first[best]]) / (last - first)[best]
+        for first, last in ((a, b), (c, d))
+    )
     level = 0.5 * (low + high)
     first = np.searchsorted(x, candidates - _DOWN)[best]
     last = np.searchsorted(x, candidates + _BEYOND)[best]
@@ -82,7 +85,7 @@ def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
     under = y[:, begin:end] < level[:, None]
     under &= index < last[:, None]
     half = end - under[:, ::-1].argmax(axis=1)
-    half = np.where(under.any(axis=1), half, first)
+    half = np.where(under[rows, half - begin - 1], half, first)
     half = np.clip(half, 1, len(x) - 1)
     y0, y1 = y[rows, half - 1], y[rows, half]
     rise = np.where(y1 > y0, y1 - y0, 1.0)

@@ -95,9 +95,10 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     and one whose highest value is repeated by the three points after its first saturated the
     detector.
     """
-    # A sum is finite only if all its terms are: mostly there is nothing more to ask.
-    with np.errstate(invalid="ignore", over="ignore"):
-        whole = bool(np.isfinite(y.sum(axis=1)).all())
+    # Both ends are finite only if all values are: mostly there is nothing more to ask.
+    first, rows = y.argmax(axis=1), np.arange(len(y))
+    lowest = y.min(axis=1)
+    whole = bool(np.isfinite(y[rows, first]).all() and np.isfinite(lowest).all())
     finite = np.broadcast_to(True, y.shape) if whole else np.isfinite(y)
     count = np.full(len(y), y.shape[1]) if whole else finite.sum(axis=1)
     bad = np.flatnonzero(count < FEWEST_POINTS)
@@ -108,10 +109,11 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     )
     if y.shape[1] < FEWEST_POINTS:
         return finite
-    filled = y if whole else np.where(finite, y, -np.inf)
-    first, rows = filled.argmax(axis=1), np.arange(len(y))
+    filled = y
+    if not whole:
+        filled = np.where(finite, y, -np.inf)
+        first, lowest = filled.argmax(axis=1), np.where(finite, y, np.inf).min(axis=1)
     top = filled[rows, first]
-    lowest = (y if whole else np.where(finite, y, np.inf)).min(axis=1)
     verdicts.mark(np.flatnonzero(lowest == top), Status.NO_SIGNAL, "all values are the same")
     flat = first + _PLATEAU <= y.shape[1]
     for step in range(1, _PLATEAU):

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale, alike, evaluate, fit_weights, weighted_sums
+from spectra.xas.polynomials import Scale, alike, fit_weights, weighted_sums
 from spectra.xas.ranges import Ranges
 
 FloatArray = NDArray[np.float64]
@@ -39,6 +39,10 @@ class Lines:
     post: FloatArray
     covariance: FloatArray
     exponent: IntArray
+
+    def take(self, rows: IntArray | slice) -> Lines:
+        """The lines of some of the frames."""
+        return Lines(self.pre[rows], self.post[rows], self.covariance[rows], self.exponent[rows])
 
 
 def fit_lines(
@@ -117,14 +121,8 @@ def _covariance(
     own, line = np.zeros((size, after.shape[1])), np.zeros((size, before.shape[1]))
     line[:2], line[2 : 2 + count] = before, -of_line @ before
     own[2 : 2 + count] = after
-    out = noise.sums(a, _products(line), after=False)
-    out = out + noise.sums(c, _products(own), after=True)
-    return np.asarray(out.reshape(-1, size, size))
-
-
-def _products(weights: FloatArray) -> FloatArray:
-    """Products of each two rows, (rows², points)."""
-    return np.asarray((weights[:, None] * weights[None]).reshape(-1, weights.shape[1]))
+    out = noise.covariances(a, line, after=False)
+    return np.asarray(out + noise.covariances(c, own, after=True))
 
 
 def victoreen(scale: Scale, exponent: int) -> FloatArray | None:
@@ -164,7 +162,10 @@ def _times(matrix: FloatArray, vector: FloatArray) -> FloatArray:
 
 def line_at(lines: Lines, scale: Scale, begin: int, end: int) -> FloatArray:
     """The line before the edge at points `begin` to `end`: (frames, points)."""
-    values = evaluate(lines.pre, scale.u[begin:end])
+    values = lines.pre[:, 1:] * scale.u[begin:end]
+    values += lines.pre[:, :1]
+    if not lines.exponent.any():
+        return values
     for n in np.unique(lines.exponent):
         power = victoreen(scale, int(n))
         if power is not None:

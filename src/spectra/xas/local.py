@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,36 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _MOST_NEIGHBOURS = 10
+# Frames that are worked on together, always as many, and whole blocks for all kernels of products
+# of matrices: sums are then of the same bits whatever other frames there are.
+_TOGETHER = 960
+# Distances (eV) that differ in later decimals are the same.
+_DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Local:
+    """The polynomial that all points with such surroundings have.
+
+    Attributes
+    ----------
+    offsets : int array (neighbours,)
+        Those that weigh something, as numbers of points from the point.
+    t : array (neighbours,)
+        Their energies from the point.
+    weights : array (powers, neighbours)
+    complete : bool
+        Whether there are enough of them for the degree asked for.
+    """
+
+    offsets: IntArray
+    t: FloatArray
+    weights: FloatArray
+    complete: bool
+
+    def near(self, y: FloatArray, rows: IntArray, k: IntArray) -> FloatArray:
+        """Values of some rows, each about a point of its own: (neighbours, rows)."""
+        return np.asarray(np.take(y, rows * y.shape[1] + k + self.offsets[:, None]))
 
 
 @dataclass(frozen=True)
@@ -25,10 +56,16 @@ class LocalPolynomials:
     weights : array (points, powers, 2·reach + 1)
         Coefficients of t⁰, t¹ …, t being the energy from the point; points nearer to an end of
         the axis than `reach` have none (NaN).
+    kinds : int array (points,)
+        Number of the polynomial in `locals` that a point has.
+    locals : tuple of Local
+        Those that differ.
     """
 
     reach: int
     weights: FloatArray
+    kinds: IntArray
+    locals: tuple[Local, ...]
 
     @property
     def powers(self) -> int:
@@ -38,6 +75,27 @@ class LocalPolynomials:
     def clip(self, k: IntArray) -> IntArray:
         """The nearest points that have a polynomial."""
         return np.clip(k, self.reach, len(self.weights) - self.reach - 1)
+
+    def alike(self, k: IntArray) -> Iterator[tuple[Local, IntArray, int]]:
+        """Frames in parts that have the same polynomial about their points `k` (frames,).
+
+        Yields
+        ------
+        local : Local
+        rows : int array
+            Always as many: the last is repeated.
+        count : int
+            How many differ.
+        """
+        kinds = self.kinds[k]
+        for kind in np.unique(kinds).tolist():
+            rows = np.flatnonzero(kinds == kind)
+            for start in range(0, len(rows), _TOGETHER):
+                part = rows[start : start + _TOGETHER]
+                count = len(part)
+                if count < _TOGETHER:
+                    part = np.concatenate([part, np.repeat(part[-1:], _TOGETHER - count)])
+                yield self.locals[kind], part, count
 
     def at(self, y: FloatArray, k: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
         """Polynomials about point `k` of each frame, of values (frames, points).
@@ -83,8 +141,9 @@ def _local_polynomials(axis: bytes, reach: float, degree: int, least: int) -> Lo
     m = int(np.clip(farthest.max(initial=least), least, _MOST_NEIGHBOURS))
     m = max(least, min(m, (n - 1) // 2))
     out = np.full((n, degree + 1, 2 * m + 1), np.nan)
+    kinds = np.zeros(n, dtype=np.intp)
     if n < 2 * m + 1:
-        return LocalPolynomials(m, out)
+        return LocalPolynomials(m, out, kinds, ())
     offsets = np.arange(-m, m + 1)
     t = x[np.arange(m, n - m)[:, None] + offsets] - x[m : n - m, None]
     # A little more than the reach: steps of 0.25 eV are not exactly so.
@@ -92,7 +151,14 @@ def _local_polynomials(axis: bytes, reach: float, degree: int, least: int) -> Lo
     span = np.where(use, np.abs(t), 0.0).max(axis=1)
     powers = np.arange(degree + 1)
     design = np.where(use[..., None], (t / span[:, None])[..., None] ** powers, 0.0)
-    enough = use.sum(axis=1) >= degree + 3
-    design *= (enough[:, None] | (powers <= max(2, 2 * least - 1)))[:, None, :]
+    complete = use.sum(axis=1) >= degree + 3
+    design *= (complete[:, None] | (powers <= max(2, 2 * least - 1)))[:, None, :]
     out[m : n - m] = np.linalg.pinv(design) / span[:, None, None] ** powers[:, None]
-    return LocalPolynomials(m, out)
+    _, first, kinds[m : n - m] = np.unique(
+        np.round(t, _DECIMALS), axis=0, return_index=True, return_inverse=True
+    )
+    parts = (
+        Local(offsets[use[i]], t[i, use[i]], out[m + i][:, use[i]], bool(complete[i]))
+        for i in first.tolist()
+    )
+    return LocalPolynomials(m, out, kinds, tuple(parts))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from scipy.special import erfc
 
 from spectra.errors import SettingError
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.frames import Verdicts, alike_points, cut, require_energies, screen

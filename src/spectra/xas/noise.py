@@ -23,6 +23,8 @@ _FEWEST = 8
 _SAMPLES = 100
 # Points next to the edge that are left out.
 _GAP = 8
+# Frames at a time: what is worked on stays in the processor's cache.
+_ROWS = 250
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class Noise:
             level = self.after if after else self.before
             return np.asarray(level[:, None] * weights.sum(axis=1))
         return weighted_sums(self.points[:, first : first + weights.shape[1]], weights)
+
+    def covariances(self, first: int, weights: FloatArray, *, after: bool) -> FloatArray:
+        """Covariances of sums of values by weights (sums, points): (rows, sums, sums)."""
+        size = len(weights)
+        if self.points is None:
+            level = self.after if after else self.before
+            return np.asarray(level[:, None, None] * (weights @ weights.T))
+        products = (weights[:, None] * weights[None]).reshape(size**2, -1)
+        return self.sums(first, products, after=after).reshape(-1, size, size)
 
     def near(self, index: IntArray, up: float | FloatArray) -> FloatArray:
         """Variances at points (rows, k), which are `up` (0 to 1) of the edge."""
@@ -95,30 +106,51 @@ def scatter_variance(x: FloatArray, y: FloatArray, edge: IntArray) -> tuple[Floa
     of the variance. A side of fewer than eight points takes the other's variance. Neighbouring
     points that are correlated (interpolated data) make the estimate too small.
     """
+    variances = np.full((2, len(y)), np.nan)
     weights = _differences(x.tobytes())
-    places = weights.shape[1]
-    if places < _FEWEST:
-        return np.full(len(y), np.nan), np.full(len(y), np.nan)
-    stride = max(1, places // _SAMPLES)
-    residual = weights[0, ::stride] * y[:, :places:stride]
-    for k in range(1, 5):
-        residual += weights[k, ::stride] * y[:, k : k + places : stride]
-    number = 2 + np.arange(0, places, stride)
-    before = _side(residual, number < (edge - _GAP)[:, None])
-    after = _side(residual, number > (edge + _GAP)[:, None])
+    if weights.shape[1] >= _FEWEST:
+        for start in range(0, len(y), _ROWS):
+            rows = slice(start, start + _ROWS)
+            variances[:, rows] = _both_sides(weights, y[rows], edge[rows])
+    before, after = variances
     return np.where(np.isfinite(before), before, after), np.where(np.isfinite(after), after, before)
 
 
-def _side(residual: FloatArray, use: NDArray[np.bool_]) -> FloatArray:
-    """Variance from some of the differences of each frame; NaN if too few."""
-    count = np.count_nonzero(use, axis=1)
-    size = np.abs(residual)
-    size *= use
-    width = np.sqrt(size).sum(axis=1) / np.maximum(count, 1)
-    limit = (_CUT / _ROOT_NORMAL**2) * width**2
-    near = size <= limit[:, None]
+def _both_sides(weights: FloatArray, y: FloatArray, edge: IntArray) -> FloatArray:
+    """Variances before and after the edge (2, frames); NaN where points are too few."""
+    if len(y) == 1:
+        # Sums over the points of one frame would be taken in another order than of several.
+        return _both_sides(weights, np.repeat(y, 2, axis=0), np.repeat(edge, 2))[:, :1]
+    places = weights.shape[1]
+    stride = max(1, places // _SAMPLES)
+    # Points first: sums over them are of whole rows, one after the other.
+    across = np.ascontiguousarray(y.T)
+    size = weights[0, ::stride, None] * across[:places:stride]
+    term = np.empty_like(size)
+    for k in range(1, 5):
+        part = across[k : k + places : stride]
+        size += np.multiply(weights[k, ::stride, None], part, out=term)
+    np.abs(size, out=size)
+    number = np.arange(2, places + 2, stride)
+    last = int(np.searchsorted(number, edge.max() - _GAP))
+    first = int(np.searchsorted(number, edge.min() + _GAP, side="right"))
+    sides = (
+        (size[:last], number[:last, None] < edge - _GAP),
+        (size[first:], number[first:, None] > edge + _GAP),
+    )
+    return np.array([_side(part, use) for part, use in sides])
+
+
+def _side(size: FloatArray, use: NDArray[np.bool_]) -> FloatArray:
+    """Variance from magnitudes (points, frames), those that are used; NaN if too few."""
+    count = use.sum(axis=0)
+    size = size * use
+    width = np.sqrt(size).sum(axis=0) / np.maximum(count, 1)
+    near = size <= (_CUT / _ROOT_NORMAL**2) * width**2
+    size *= size
     size *= near
-    mean = np.einsum("fp,fp->f", size, size) / np.maximum(np.count_nonzero(use & near, axis=1), 1)
+    near &= use
+    mean = size.sum(axis=0) / np.maximum(near.sum(axis=0), 1)
     return np.where(count >= _FEWEST, mean / _CUT_MOMENT, np.nan)
 
 

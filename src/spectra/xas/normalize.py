@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.edge import (

@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
+# Rows of a product of matrices: whole blocks for all its kernels, which take 2 to 48 at a time.
+_TOGETHER = 192
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -107,24 +110,34 @@ def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
     return out
 
 
-def evaluate(coefficients: FloatArray, u: FloatArray) -> FloatArray:
-    """Polynomials (rows, powers) at u (points,), or (rows, points) of their own."""
-    total = np.repeat(coefficients[:, -1:], u.shape[-1], axis=1)
-    for column in coefficients.T[-2::-1]:
-        total *= u
-        total += column[:, None]
-    return total
+def products(values: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Product of matrices (rows, points) and (points, columns).
+
+    Always of as many rows at a time, for the same bits of a row whatever their number. The
+    matrix must not depend on what rows there are: that changes the last bits, too.
+    """
+    out = np.empty((len(values), matrix.shape[1]))
+    for start in range(0, len(values), _TOGETHER):
+        some = np.ascontiguousarray(values[start : start + _TOGETHER])
+        if len(some) == _TOGETHER:
+            np.matmul(some, matrix, out=out[start : start + _TOGETHER])
+            continue
+        whole = np.zeros((_TOGETHER, values.shape[1]))
+        whole[: len(some)] = some
+        out[start:] = (whole @ matrix)[: len(some)]
+    return out
 
 
 def alike(*keys: IntArray) -> Iterator[tuple[tuple[int, ...], IntArray | slice]]:
     """Each combination of some whole numbers per row, and the rows that have it."""
     stacked = np.stack(keys, axis=1)
-    if len(stacked) and (stacked == stacked[0]).all():
+    varying = [key for key in keys if len(key) and (key != key[0]).any()]
+    if len(stacked) and not varying:
         yield tuple(stacked[0].tolist()), slice(None)
         return
     # One number per combination: unique rows of a table take much longer.
     code, codes = np.zeros(len(stacked), dtype=np.int64), 1
-    for column in stacked.T if len(stacked) else ():
+    for column in varying:
         low = int(column.min())
         span = int(column.max()) - low + 1
         if codes * span > np.iinfo(np.int64).max:

@@ -111,9 +111,12 @@ def half_step(
         First point of the shape beyond it.
     """
     x, norm = shape.x, shape.norm
-    under = (norm < 0.5) & (x < (shape.e0 + _BEYOND)[:, None])
-    point = norm.shape[1] - under[:, ::-1].argmax(axis=1)
-    found = under.any(axis=1) & (point < norm.shape[1])
+    last = int(np.searchsorted(x, shape.e0.max() + _BEYOND))
+    under = norm[:, :last] < 0.5
+    under &= x[:last] < (shape.e0 + _BEYOND)[:, None]
+    back = under[:, ::-1].argmax(axis=1)
+    point = last - back
+    found = under[np.arange(len(y)), point - 1] & (point < norm.shape[1])
     point = np.clip(point, 1, norm.shape[1] - 1)
     rows = np.arange(len(y))
     upper = np.abs(norm[rows, point] - 0.5) < np.abs(norm[rows, point - 1] - 0.5)
@@ -147,16 +150,26 @@ def _power(scale: Scale, lines: Lines, energy: FloatArray) -> FloatArray:
 
 
 def _integrals(x: FloatArray, values: FloatArray, start: IntArray, k: IntArray) -> FloatArray:
-    """Integrals of each frame from point `start` to point `k`, by trapezia; k ≥ start."""
-    steps, index = np.diff(x), np.arange(len(x))
+    """Integrals of each frame from point `start` to point `k`, by trapezia; k ≥ start.
+
+    Values before `start` and beyond `k` must be zero.
+    """
+    steps = np.diff(x)
     after, before = np.append(steps, 0.0), np.append(0.0, steps)
-    use = (index >= start[:, None]) & (index <= k[:, None])
-    total = weighted_sums(values * use, 0.5 * (after + before)[None])[:, 0]
+    total = weighted_sums(values, 0.5 * (after + before)[None])[:, 0]
     rows = np.arange(len(values))
     # The two ends have half a step too much.
     return np.asarray(
         total - 0.5 * (before[start] * values[rows, start] + after[k] * values[rows, k])
     )
+
+
+def _keep(values: FloatArray, start: IntArray, k: IntArray) -> None:
+    """Set values before point `start` and beyond point `k` of each frame to zero, in place."""
+    index = np.arange(values.shape[1])
+    low, high = int(start.max(initial=0)), int(k.min(initial=values.shape[1] - 1)) + 1
+    values[:, :low] *= index[:low] >= start[:, None]
+    values[:, high:] *= index[high:] <= k[:, None]
 
 
 def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -172,10 +185,12 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     """
     x, norm = shape.x, shape.norm
     rows, index = np.arange(len(norm)), np.arange(norm.shape[1])
-    over = (norm >= _UPPER) & (index >= point[:, None])
-    found = over.any(axis=1)
-    k = np.where(found, over.argmax(axis=1), 1)
-    k = np.maximum(k, 1)
+    begin = int(point.min(initial=0))
+    over = norm[:, begin:] >= _UPPER
+    over &= index[begin:] >= point[:, None]
+    k = over.argmax(axis=1)
+    found = over[rows, k]
+    k = np.maximum(np.where(found, begin + k, 1), 1)
     low, high = norm[rows, k - 1], norm[rows, k]
     rise = np.where(high > low, high - low, 1.0)
     share = np.clip((_UPPER - low) / rise, 0.0, 1.0)
@@ -184,12 +199,13 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     over_lower = np.minimum(norm, _UPPER)
     over_lower -= _LOWER
     np.maximum(over_lower, 0.0, out=over_lower)
+    _keep(over_lower, np.zeros_like(k), k - 1)
     area = _integrals(x, over_lower, np.zeros_like(k), k - 1)
     last = over_lower[rows, k - 1]
     area += share * width * (last + 0.5 * share * (_UPPER - _LOWER - last))
     energy = end - area / (_UPPER - _LOWER)
 
-    count = np.count_nonzero((over_lower > 0) & (index < k[:, None]), axis=1)
+    count = np.count_nonzero(over_lower, axis=1)
     length = count * shape.spacing
     variance = shape.scatter * length * shape.spacing
     variance = variance + shape.of_lines(length, area + _LOWER * length)
@@ -214,11 +230,17 @@ def first_moment(
     rows, index = np.arange(len(norm)), np.arange(norm.shape[1])
     # Below the half step nothing is higher than beyond it, but perhaps a strong pre-edge peak.
     begin, end = int(point.min(initial=0)), norm.shape[1]
-    k = begin + np.where(index[begin:] >= point[:, None], norm[:, begin:], -np.inf).argmax(axis=1)
+    k = begin + norm[:, begin:].argmax(axis=1)
+    before = np.flatnonzero(k < point)
+    if before.size:
+        beyond = np.where(index >= point[before, None], norm[before], -np.inf)
+        k[before] = beyond.argmax(axis=1)
     found = (k > 0) & (k < end - 1) & (norm[rows, k] > 0)
     found &= x[np.minimum(k + 1, end - 1)] <= shape.e0 + _AFTER
-    start = np.searchsorted(x, shape.e0 - _BEFORE)
-    area = _integrals(x, norm, np.minimum(start, k), k)
+    start = np.minimum(np.searchsorted(x, shape.e0 - _BEFORE), k)
+    risen = norm.copy()
+    _keep(risen, start, k)
+    area = _integrals(x, risen, start, k)
     smooth, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
     top_variance = (weights[:, 0] ** 2 * noise.near(near, 1.0)).sum(axis=1)
     top_variance = top_variance / shape.step**2

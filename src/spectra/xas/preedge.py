@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.baseline import (
@@ -30,7 +31,7 @@ from spectra.xas.frames import (
     widen_by_shift,
 )
 from spectra.xas.local import local_polynomials
-from spectra.xas.maxima import KINDS, Maxima, find_maxima
+from spectra.xas.maxima import Maxima, find_maxima
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.polynomials import Scale, weighted_sums
 from spectra.xas.ratio import Line, fit_line, height_variance, ratio_variance, subtract_line
@@ -64,12 +65,13 @@ class PreEdge(Method):
     A line through the range `line` is subtracted, and P/M is the height of the pre-edge's
     maximum over that of the main peak's (``ratio``); the second definition in use takes the
     pre-edge peak's height over its own baseline instead (``ratio_subtracted``). Maxima are
-    located between the points: by polynomials of the fourth degree (parabolas where points are
-    few) over ± `reach` and ± `main_reach`, which lower a sharp pre-edge peak by up to a
-    hundredth, alike in spectra measured alike; or by their reciprocals, which follow it
-    (`spectra.xas.maxima`). A frame without a local maximum in a
-    window has no ratio: it gets the status ``lost`` and a message, and what does not need the
-    maximum (area, centroid) stands beside it.
+    located between the points, over ± `reach` and ± `main_reach`: by the reciprocal of a
+    polynomial of the fourth degree, by the polynomial itself where values are not well above the
+    noise, or by a parabola where points are few (`spectra.xas.maxima`). A sharp peak is higher
+    between the points than at the highest of them: the ratio of V2O5 comes out a hundredth above
+    that of the highest points. A frame without a local maximum in a window has no ratio: it gets
+    the status ``lost`` and a message, and what does not need the maximum (area, centroid) stands
+    beside it.
 
     The edge step, the scale of μ and a constant offset cancel in both ratios and in the area
     (which is over the main peak's height, in eV), so that a scan that ends beyond the main peak
@@ -94,7 +96,7 @@ class PreEdge(Method):
     """
 
     name: ClassVar[str] = "xas.PreEdge"
-    block_size: ClassVar[int] = 1024
+    block_size: ClassVar[int] = 3840
 
     line: tuple[float, float] = setting(
         (5382.0, 5442.0), "range of the line that is subtracted", unit="eV"
@@ -107,7 +109,6 @@ class PreEdge(Method):
     )
     reach: float = setting(1.0, "half-width about the pre-edge maximum", unit="eV", within="> 0")
     main_reach: float = setting(3.0, "half-width about the main maximum", unit="eV", within="> 0")
-    maximum: str = setting("polynomial", "what maxima are found by", within=", ".join(KINDS))
     baseline: str = setting("spline", "baseline of the pre-edge peaks", within=", ".join(BASELINES))
     foot: tuple[float, float] = setting((5455.0, 5478.0), "range of the baseline", unit="eV")
     free: tuple[float, float] = setting(
@@ -131,10 +132,6 @@ class PreEdge(Method):
         if self.baseline not in BASELINES:
             raise SettingError(
                 f"{self.name}: baseline = {self.baseline!r}; expected {', '.join(BASELINES)}"
-            )
-        if self.maximum not in KINDS:
-            raise SettingError(
-                f"{self.name}: maximum = {self.maximum!r}; expected {', '.join(KINDS)}"
             )
         if not 0 <= self.peaks <= _MOST_PEAKS:
             raise SettingError(f"{self.name}: peaks = {self.peaks}; expected 0 to {_MOST_PEAKS}")
@@ -254,7 +251,7 @@ class PreEdge(Method):
         over = subtract_line(scale, y, line, 0, len(x))
         near = local_polynomials(x, self.reach, _DEGREE, 1)
         share = self._share(x, over)
-        peak = find_maxima(x, over, near, noise, self.window, share, self.maximum)
+        peak = find_maxima(x, over, near, noise, self.window, share)
         main = self._main_peak(x, over, noise)
         height_error = np.sqrt(height_variance(scale, line, main))
         sound = self._judge(x, over, main, height_error, rows, verdicts)
@@ -279,7 +276,7 @@ class PreEdge(Method):
         found: Maxima | None = None
         for widening in _WIDENING:
             around = local_polynomials(x, widening * self.main_reach, _DEGREE, 1)
-            wider = find_maxima(x, over, around, noise, self.main, 1.0, self.maximum)
+            wider = find_maxima(x, over, around, noise, self.main, 1.0)
             found = wider if found is None else found.where_not(wider)
             if found.found.all():
                 break

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectra.xas.maxima import Maxima
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale, evaluate, fit_weights, weighted_sums
+from spectra.xas.polynomials import Scale, fit_weights, products, weighted_sums
 
 FloatArray = NDArray[np.float64]
 
@@ -37,14 +37,13 @@ class Line:
 def fit_line(scale: Scale, y: FloatArray, noise: Noise, first: int, last: int) -> Line:
     """Fit a line to points `first` to `last`, unweighted."""
     weights = fit_weights(scale.u[first:last], 1)
-    products = (weights[:, None] * weights[None]).reshape(4, -1)
-    covariance = noise.sums(first, products, after=False).reshape(-1, 2, 2)
+    covariance = noise.covariances(first, weights, after=False)
     return Line(weighted_sums(y[:, first:last], weights), covariance)
 
 
 def subtract_line(scale: Scale, y: FloatArray, line: Line, first: int, last: int) -> FloatArray:
     """Points `first` to `last` less the line."""
-    values = evaluate(line.coefficients, scale.u[first:last])
+    values = products(line.coefficients, scale.powers(scale.x[first:last], 2).T)
     return np.subtract(y[:, first:last], values, out=values)
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
 from spectra.fit.uncertainty import propagate
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.frames import require_energies

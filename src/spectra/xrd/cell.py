@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ResultsError, SettingError
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.reference import PHASE_FILES, Phase, load_phase
 from spectra.results import Results, Table
+from spectra.settings import setting
 from spectra.status import Status
 from spectra.xrd.aberrations import get_aberrations
 from spectra.xrd.assign import Assignment, assign

@@ -16,8 +16,9 @@ from spectra.fit.lineshapes import Profile, get_profile
 from spectra.fit.model import Model
 from spectra.fit.uncertainty import point_sigma
 from spectra.fit.windows import WindowFitter
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Results, Table
+from spectra.settings import setting
 from spectra.stack import Noise, Stack
 from spectra.status import Status
 from spectra.xrd.curves import evaluate as evaluate

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from spectra.errors import ResultsError
 from spectra.fit.uncertainty import propagate
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.xrd.extent import Extent, find_extent
 from spectra.xrd.lattice import orthogonalization, volume
 from spectra.xrd.principal import VOIGT, principal_values

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.phase import Phase
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.status import Status
 from spectra.xrd.crystal.changes import changes_from
 from spectra.xrd.crystal.geometry import RefinedRows

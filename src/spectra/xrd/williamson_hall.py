@@ -14,9 +14,10 @@ from spectra.errors import ResultsError, SettingError
 from spectra.fit.breadths import breadth_and_gradient
 from spectra.fit.lineshapes import get_profile, tch_parts
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.reference import PHASE_FILES, Phase, load_phase
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.status import Status
 from spectra.xrd.cell import Cell
 from spectra.xrd.profile.instrument import Instrument

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import setting
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.xas.mixture.decompose import Decomposition, decompose
 from spectra.xas.mixture.frames import (

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spectra.errors import StackError
-from spectra.method import Method, setting
+from spectra.method import Method
+from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.xas.curves import normalized
 from spectra.xas.mixture.frames import Window, check_window

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
 from spectra.fit.uncertainty import misfit_scale
-from spectra.method import setting
 from spectra.results import Column, Results, Table
+from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.mixture.alternating import (

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.results import Results, Table
+from spectra.settings import setting
 from spectra.stack import Stack, Variable
 from spectra.status import Status
 from spectra.xrd.pattern.alone import refine_alone

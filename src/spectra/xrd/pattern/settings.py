@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
-from spectra.method import Method, setting
+from spectra.method import Method
 from spectra.reference import PHASE_FILES, Phase
+from spectra.settings import setting
 from spectra.xrd.pattern.restraints import Spec as RestraintSpec
 from spectra.xrd.profile.instrument_files import INSTRUMENT_FILES
 
