@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from measured_edges import vanadium
 from vanadium_edges import operando_series
 
 from spectra.xas import PreEdge, sensitivity
+from spectra.xas.sensitivity import broaden
 
 
 def test_choices_that_do_not_matter_change_nothing_and_the_others_do():
@@ -40,3 +43,17 @@ def test_two_ev_of_resolution_take_a_quarter_off_v2o5(data):
     broadened = found["ratio"][0, names.index("resolution 2 eV more")]
     assert broadened == pytest.approx(0.452, abs=0.01)
     assert np.isfinite(found["ratio_stderr"][0, 0])
+
+
+def test_a_missing_point_stays_missing_and_spoils_no_other():
+    series = operando_series(2)
+    signal = np.array(series.stack.signal)
+    signal[0, -1] = np.nan
+    broad = broaden(replace(series.stack, signal=signal), 1.5)
+    whole = broaden(series.stack, 1.5)
+    assert np.isnan(broad.signal[0, -1])
+    assert np.array_equal(broad.signal[1], whole.signal[1])
+    far = series.stack.x < series.stack.x[-1] - 10
+    assert broad.signal[0, far] == pytest.approx(whole.signal[0, far], rel=1e-12)
+    flat = broaden(replace(series.stack, signal=np.full_like(signal, 2.0)), 1.5)
+    assert flat.signal == pytest.approx(2.0)

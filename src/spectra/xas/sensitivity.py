@@ -89,16 +89,20 @@ def _choices(
 
 
 def broaden(stack: Stack, fwhm: float) -> Stack:
-    """Convolve the spectra of a stack with a Gaussian; uncertainties are carried along."""
-    x = stack.x
-    width = np.gradient(x)
-    kernel = np.exp(-0.5 * ((x[:, None] - x) / (fwhm * _FWHM_TO_SIGMA)) ** 2) * width
-    kernel /= kernel.sum(axis=1, keepdims=True)
-    y = np.asarray(stack.signal) @ kernel.T
+    """Convolve the spectra of a stack with a Gaussian; uncertainties are carried along.
+
+    Points that were not measured stay so, and their neighbours do without them.
+    """
+    x, y = stack.x, np.asarray(stack.signal)
+    kernel = np.exp(-0.5 * ((x[:, None] - x) / (fwhm * _FWHM_TO_SIGMA)) ** 2) * np.gradient(x)
+    known = np.isfinite(y)
+    share = np.where(known, known @ kernel.T, np.nan)
+    broad = np.where(known, y, 0.0) @ kernel.T / share
     errors = None
     if stack.errors is not None:
-        errors = np.sqrt(np.asarray(stack.errors) ** 2 @ (kernel**2).T)
-    return replace(stack, signal=y, errors=errors)
+        variance = np.where(known, np.asarray(stack.errors) ** 2, 0.0) @ (kernel**2).T
+        errors = np.sqrt(variance) / share
+    return replace(stack, signal=broad, errors=errors)
 
 
 def _over_absorbed(stack: Stack, method: PreEdge, first: Results, strength: float) -> Stack:
