@@ -43,6 +43,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 def make_recipe(options: argparse.Namespace) -> Recipe:
     """Put the options into a recipe."""
+    if options.set and options.standard:
+        raise SettingError("--standard and --set both name standards; give one of them")
     stack: dict[str, Any] = {"files": [str(p.resolve()) for p in find_files(options.spectra)]}
     if options.signal:
         stack["signal"] = options.signal
@@ -73,9 +75,11 @@ def make_recipe(options: argparse.Namespace) -> Recipe:
 
 def _standard(text: str) -> tuple[str, float]:
     """A pattern of names and its valence."""
-    name, found, valence = text.rpartition("=")
+    name, _, valence = text.rpartition("=")
     try:
-        return name, float(valence) if found else float("nan")
+        if not name:
+            raise ValueError
+        return name, float(valence)
     except ValueError:
         raise SettingError(f"--standard {text!r}; expected NAME=VALENCE, e.g. 'V2O5*=5'") from None
 

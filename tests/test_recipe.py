@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from spectra.errors import SettingError
 from spectra.recipe import check_recipe, read_stack
 
 ENERGY = np.linspace(5400.0, 5500.0, 30)
@@ -44,3 +46,10 @@ def test_such_a_recipe_is_replayed(tmp_path):
     again = check_recipe(plain, tmp_path, "here")
     assert again.to_plain() == plain | {"folder": folder}
     np.testing.assert_allclose(read_stack(again).signal[0], ENERGY / (ENERGY + 1))
+
+
+@pytest.mark.parametrize("window", [[5465.0], "abc", [1.0, 2.0, 3.0]])
+def test_settings_of_another_shape_are_named_by_their_place(tmp_path, window):
+    step = {"name": "edges", "method": "xas.PreEdge", "window": window}
+    with pytest.raises(SettingError, match="here, step 'edges': a setting has the wrong type"):
+        check_recipe({"stack": {"files": "a.dat"}, "step": [step]}, tmp_path, "here")

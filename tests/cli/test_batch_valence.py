@@ -53,8 +53,13 @@ def test_windows_are_passed_on(samples, project_root, tmp_path):
 
 
 def test_wrong_standards_end_it_at_once(samples, project_root, tmp_path):
-    for given, said in (("V2O5*=five", "expected NAME=VALENCE"), ("W*=6", "no frame has such")):
-        arguments = [str(samples / "*.dat"), "--standard", given, "--standard", "V2O3*=3"]
+    for given, said in (
+        (["--standard", "V2O5*=five"], "expected NAME=VALENCE"),
+        (["--standard", "V2O5*"], "expected NAME=VALENCE"),
+        (["--standard", "W*=6"], "no frame has such"),
+        (["--set", "V_oxides"], "give one of them"),
+    ):
+        arguments = [str(samples / "*.dat"), *given, "--standard", "V2O3*=3"]
         ran = script(project_root, *arguments, "--output", str(tmp_path / "out"), cwd=tmp_path)
         assert ran.returncode == 1
         assert said in ran.stderr

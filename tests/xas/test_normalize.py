@@ -200,6 +200,10 @@ def test_wrong_settings_and_sources_are_refused():
         Normalize(smoothing=0.0)
     with pytest.raises(SettingError, match="degree"):
         Normalize(degree=7)
+    with pytest.raises(SettingError, match="finite"):
+        Normalize(e0=float("nan"))
+    with pytest.raises(SettingError, match="search"):
+        Normalize(search=(5490.0, 5460.0))
     stack = operando_series(2).stack
     with pytest.raises(SettingError, match="Xx"):
         Normalize(element="Xx")(stack)

@@ -54,6 +54,11 @@ class Calibration(ABC):
     def __init__(self, standards: list[Standard]) -> None:
         if len(standards) < self.fewest:
             raise SettingError(f"a calibration needs {self.fewest} standards or more")
+        for s in standards:
+            if not np.isfinite((s.valence, s.valence_stderr, s.value, s.stderr)).all():
+                raise SettingError(f"the standard {s.name!r} is not known in numbers: {s}")
+        if len({s.valence for s in standards}) < 2:
+            raise SettingError("all standards have the same valence; two differing ones are needed")
         order = np.argsort([s.value for s in standards], kind="stable")
         self.standards = [standards[i] for i in order]
         self.value = np.array([s.value for s in self.standards])
