@@ -36,6 +36,16 @@ def test_over_absorption_is_its_formula():
     assert got == pytest.approx(expected, rel=2e-3)
 
 
+def test_over_absorption_of_a_line_measured_in_part():
+    series = operando_series(2)
+    missing = series.true.x < PreEdge().line[0] + 8.0
+    signal = np.where(missing, np.nan, np.asarray(series.true.signal))
+    found = sensitivity(replace(series.true, signal=signal))
+    names = found.table.coords["choice"]["name"].tolist()
+    plain, thick = found["ratio"][:, 0], found["ratio"][:, names.index("over-absorption 1")]
+    assert thick == pytest.approx(2.0 * plain / (1.0 + plain), rel=2e-3)
+
+
 @pytest.mark.realdata
 def test_two_ev_of_resolution_take_a_quarter_off_v2o5(data):
     found = sensitivity(vanadium(data, "V2O5"))

@@ -11,6 +11,7 @@ from soft_edges import AREAS, ENERGY, METHOD, POSITIONS, STEP, clean, soft_edges
 
 from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
+from spectra.stack import Variable
 from spectra.xas import SoftEdge
 
 
@@ -52,6 +53,19 @@ def test_channels_stand_side_by_side():
     assert (both["branching"][:, 1] < both["branching"][:, 0]).all()
     frame = both.to_dataframe()
     assert {"branching[signal]", "branching[tfy]"} <= set(frame.columns)
+
+
+def test_energies_carry_the_uncertainty_of_their_shift():
+    shift = np.array([0.0, 0.03, 0.4])
+    moved = Variable(np.zeros(3), "eV", "energy shift", shift)
+    for method in (SoftEdge(**METHOD), SoftEdge(**METHOD, channels=("signal", "tfy"))):
+        stack = soft_edges(3)
+        plain, wider = method(stack), method(stack.with_variables(energy_shift=moved))
+        for name in ("position", "centroid"):
+            own = plain[f"{name}_stderr"]
+            common = shift.reshape(-1, *(1,) * (own.ndim - 1))
+            assert wider[f"{name}_stderr"] == pytest.approx(np.hypot(own, common), rel=1e-12)
+        assert (wider["area_stderr"] == plain["area_stderr"]).all()
 
 
 def test_a_peak_that_is_not_there_is_told():

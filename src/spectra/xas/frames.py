@@ -61,7 +61,7 @@ def widen_by_shift(columns: Any, block: Any, names: tuple[str, ...]) -> None:
 
     Parameters
     ----------
-    columns : mapping of array (frames,)
+    columns : mapping of array (frames, …)
         Their ``…_stderr`` (eV) are replaced.
     block : Stack
     names : tuple of str
@@ -71,7 +71,8 @@ def widen_by_shift(columns: Any, block: Any, names: tuple[str, ...]) -> None:
         return
     common = np.nan_to_num(np.asarray(shift.stderr, dtype=float))
     for name in names:
-        columns[f"{name}_stderr"] = np.hypot(columns[f"{name}_stderr"], common)
+        own = columns[f"{name}_stderr"]
+        columns[f"{name}_stderr"] = np.hypot(own, common.reshape(-1, *(1,) * (own.ndim - 1)))
 
 
 def require_energies(name: str, source: Any) -> None:

@@ -192,7 +192,8 @@ class PreEdge(Method):
             values = self._evaluate(scale, some, sigma, block.noise, rows, verdicts)
             for name, value in values.items():
                 columns[name][rows] = value
-        widen_by_shift(columns, block, ("peak_energy", "main_energy", "centroid"))
+        fitted = ("component_position",) if self.peaks else ()
+        widen_by_shift(columns, block, ("peak_energy", "main_energy", "centroid", *fitted))
         return Results(
             table=plan.table,
             columns=columns,

@@ -109,9 +109,13 @@ def _over_absorbed(stack: Stack, method: PreEdge, first: Results, strength: floa
     """The spectra as a thick sample's fluorescence would show them."""
     x, y = stack.x, np.asarray(stack.signal)
     use = (x >= method.line[0]) & (x <= method.line[1])
-    middle = float(x[use].mean())
-    line = np.polynomial.polynomial.polyfit(x[use] - middle, np.nan_to_num(y[:, use]).T, 1)
-    base = np.polynomial.polynomial.polyval(x - middle, line)
+    known = np.isfinite(y[:, use])
+    part, count = np.where(known, y[:, use], 0.0), np.maximum(known.sum(axis=1), 1)[:, None]
+    middle = (known @ x[use])[:, None] / count
+    lever = known * (x[use] - middle)
+    square = np.maximum((lever**2).sum(axis=1), np.finfo(float).tiny)
+    tilt = ((lever * part).sum(axis=1) / square)[:, None]
+    base = part.sum(axis=1, keepdims=True) / count + tilt * (x - middle)
     height = first["main_height"][:, None]
     share = (y - base) / height
     slope = (1.0 + strength) / (1.0 + strength * share)

@@ -16,7 +16,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
-from spectra.xas.frames import require_energies
+from spectra.xas.frames import require_energies, widen_by_shift
 from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import Maxima, find_maxima
 from spectra.xas.mixture.frames import Frames, Window, frames_of, points_of
@@ -186,6 +186,7 @@ class SoftEdge(Method):
         for name in columns:
             values = np.stack([p.columns[name] for p in parts], axis=1)
             columns[name][:] = values[:, 0] if single else values
+        widen_by_shift(columns, block, ("position", "centroid"))
         status, messages = self._verdicts(parts)
         return Results(
             table=plan.table,

@@ -100,6 +100,15 @@ class TestGroups:
         done = Merge(every=4)(scans(10, 1e-3))
         assert done.variables["scans"].values.tolist() == [4, 4, 2]
 
+    def test_frames_of_one_name_are_not_joined_for_it(self):
+        source = replace(scans(6, 1e-3), names=("foil", "foil_1", "foil_2", "x", "x", "y_1"))
+        done = Merge(pattern="^(.*)_[0-9]+$")(source)
+        assert done.names == ("foil", "foil", "x", "x", "y")
+        assert done.variables["scans"].values.tolist() == [1, 2, 1, 1, 1]
+        again = Merge(every=3)(replace(source, names=("a", "b", "c") * 2))
+        assert again.names == ("a and following",) * 2
+        assert again.variables["scans"].values.tolist() == [3, 3]
+
     def test_settings_are_checked(self):
         with pytest.raises(SettingError, match="exclude one another"):
             Merge(by="time", every=2)

@@ -85,16 +85,16 @@ class Merge(Correction):
         groups = self._groups(full)
         good = usable(full) & np.isfinite(np.asarray(full.signal)).any(axis=1)
         made = _Merged(full, groups, good)
-        sizes = np.array([int(good[rows].sum()) for rows in groups.values()])
-        members = list(groups.values())
+        members = [rows for _, rows in groups]
+        sizes = np.array([int(good[rows].sum()) for rows in members])
         for size in np.unique(sizes[sizes > 0]).tolist():
             same = np.flatnonzero(sizes == size)
             rows = np.stack([members[g][good[members[g]]] for g in same.tolist()])
             made.fill(same, rows, self)
         return made.stack(), made.record()
 
-    def _groups(self, stack: Stack) -> dict[str, IntArray]:
-        """Frames of each group by its name, in order of their first."""
+    def _groups(self, stack: Stack) -> list[tuple[str, IntArray]]:
+        """Name and frames of each group, in order of their first."""
         keys: list[str | None]
         if self.by:
             if self.by not in stack.variables:
@@ -109,21 +109,27 @@ class Merge(Correction):
                 for m in matches
             ]
         elif self.every:
-            keys = [stack.names[i - i % self.every] for i in range(stack.n_frames)]
-            keys = [f"{k} and following" for k in keys]
+            keys = [str(i // self.every) for i in range(stack.n_frames)]
         else:
             keys = ["all"] * stack.n_frames
-        groups: dict[str, list[int]] = {}
+        groups: dict[str | int, list[int]] = {}
         for frame, key in enumerate(keys):
-            # A frame that belongs nowhere stays what it is, under its own name.
-            groups.setdefault(key if key is not None else stack.names[frame], []).append(frame)
-        return {key: np.array(rows) for key, rows in groups.items()}
+            # A frame that belongs nowhere stays what it is, whoever else has its name.
+            groups.setdefault(frame if key is None else key, []).append(frame)
+        return [(self._name(stack, key, rows), np.array(rows)) for key, rows in groups.items()]
+
+    def _name(self, stack: Stack, key: str | int, rows: list[int]) -> str:
+        """What the mean of a group is called."""
+        first = stack.names[rows[0]]
+        if isinstance(key, int):
+            return first
+        return f"{first} and following" if self.every else key
 
 
 class _Merged:
     """The merged stack while it is made."""
 
-    def __init__(self, source: Stack, groups: dict[str, IntArray], good: BoolArray) -> None:
+    def __init__(self, source: Stack, groups: list[tuple[str, IntArray]], good: BoolArray) -> None:
         n, points = len(groups), source.n_points
         self.source, self.groups, self.good = source, groups, good
         self.errors = errors_of(source)
@@ -169,8 +175,7 @@ class _Merged:
     def record(self) -> dict[str, Any]:
         """What was merged and what was left out."""
         merged = [
-            {"name": name, "frames": rows[self.kept[rows]].tolist()}
-            for name, rows in self.groups.items()
+            {"name": name, "frames": rows[self.kept[rows]].tolist()} for name, rows in self.groups
         ]
         bad = np.flatnonzero(~self.good).tolist()
         return {
@@ -181,7 +186,7 @@ class _Merged:
 
     def stack(self) -> Stack:
         """One frame per group."""
-        members = list(self.groups.values())
+        members = [rows for _, rows in self.groups]
         scans = np.array([int(self.kept[rows].sum()) for rows in members])
         status = np.where(scans > 0, Status.OK, Status.BAD_INPUT).astype(np.int8)
         known = np.isfinite(self.spread).any()
@@ -199,7 +204,7 @@ class _Merged:
             noise="given" if known else "unknown",
             channels=self.channels,
             variables=variables,
-            names=tuple(self.groups),
+            names=tuple(name for name, _ in self.groups),
             status=status,
             messages=tuple(self._message(rows) for rows in members),
         )
