@@ -151,7 +151,7 @@ def test_wrong_standards_are_named():
     source = ratios([0.6, np.nan], 0.002, ("V2O5", "VO2"))
     with pytest.raises(ResultsError, match=r"standard 'VO2' is not known: VO2 has no ratio"):
         xas.Valence(standards={"V2O5": 5, "VO2": 4})(source)
-    with pytest.raises(ResultsError, match="no frame has such a name"):
+    with pytest.raises(ResultsError, match="no frame has such a name; there are V2O5, VO2"):
         xas.Valence(standards={"V2O5": 5, "VO": 2})(source)
     with pytest.raises(SettingError, match="needs 2 standards"):
         xas.Valence(standards={"V2O5": 5})(source)

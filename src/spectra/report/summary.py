@@ -55,7 +55,7 @@ def facts(record: Record) -> list[tuple[str, str]]:
         known = one.values[np.isfinite(one.values)]
         rows.append((one.label, f"{known.min():.4g} … {known.max():.4g}"))
     for name, results in record.steps.items():
-        rows.append((f"step {name}", f"{int(results.ok().sum())} of {len(results)} frames ok"))
+        rows.append((f"step {name}", f"{int(results.ok().sum())} of {len(results)} with results"))
     return rows
 
 

@@ -28,6 +28,8 @@ _SURE = 2.0
 _APART = 3.0
 # Farther beyond the standards than this it is flagged however uncertain it is.
 _FAR = 0.5
+# So many frames a message names where a standard is none of them.
+_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,8 @@ class Valence(Method):
         value, stderr = source[column], source[f"{column}_stderr"]
         known = named & _has(source, column) & (stderr > 0)
         if not known.any():
-            why = "no frame has such a name"
+            few = ", ".join(source.names[:_NAMED]) + (", …" if len(source.names) > _NAMED else "")
+            why = f"no frame has such a name; there are {few}"
             if named.any():
                 first = int(np.flatnonzero(named)[0])
                 why = f"{source.names[first]} has no {column}: {source.messages[first]}"
