@@ -468,3 +468,12 @@ def test_spectra_on_axes_that_do_not_meet_are_told_apart(tmp_path):
         stack = spectra.read([first, other])
     assert stack.status.tolist() == [Status.OK, Status.BAD_INPUT]
     assert np.isnan(stack.signal[1]).all()
+
+
+def test_energies_that_might_be_in_either_unit_are_told(tmp_path):
+    energy = np.linspace(49.8, 51.5, 40)
+    path = tmp_path / "gadolinium.dat"
+    np.savetxt(path, np.column_stack([energy, energy**2]), header="energy mu")
+    with pytest.warns(DataWarning, match=r"energies up to 51\.5 without a unit are taken for eV"):
+        stack = spectra.read(path)
+    assert stack.x[-1] == pytest.approx(51.5)

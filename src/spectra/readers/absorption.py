@@ -48,6 +48,8 @@ _COUNTS: _Names = ("intensity", "counts", "signal", "data")
 
 # Above this, energies are in eV; no edge lies between in both units (Li K: 54.7 eV, U K: 116 keV).
 _MOST_KEV = 45.0
+# Up to this they might be keV all the same (rare earths and heavier), and it is said.
+_LEAST_EV = 120.0
 _NO_ENERGY = "name the column with energy="
 
 
@@ -207,8 +209,10 @@ def to_electronvolt(
     stated = f"{unit} {name}".lower()
     if re.search(r"(?<![a-z])kev(?![a-z])|_kev\b", stated):
         return values * 1000.0, ""
-    if re.search(r"(?<![a-z])ev(?![a-z])|_ev\b", stated) or finite.max() > _MOST_KEV:
+    if re.search(r"(?<![a-z])ev(?![a-z])|_ev\b", stated) or finite.max() > _LEAST_EV:
         return values, ""
+    if finite.max() > _MOST_KEV:
+        return values, f"energies up to {finite.max():g} without a unit are taken for eV"
     return values * 1000.0, f"energies up to {finite.max():g} without a unit are taken for keV"
 
 
