@@ -186,3 +186,15 @@ def test_another_coordination_is_told():
     alone = xas.Valence(standards=STANDARDS, beside="")(source)
     assert alone.messages[4] == ""
     assert np.isnan(alone["disagreement"]).all()
+
+
+def test_repeats_of_a_standard_that_scatter_know_less():
+    names = ("V2O5 a", "V2O5 b", "V2O5 c", "VO2")
+    close = ratios([0.600, 0.601, 0.599, 0.355], 0.002, names)
+    apart = ratios([0.640, 0.600, 0.560, 0.355], 0.002, names)
+    errors = [
+        xas.Valence(standards={"V2O5*": 5, "VO2": 4})(source).attrs["standards"][-1]["stderr"]
+        for source in (close, apart)
+    ]
+    assert errors[0] == pytest.approx(0.002 / 3**0.5)
+    assert errors[1] == pytest.approx(np.std([0.64, 0.6, 0.56], ddof=1) / 3**0.5)

@@ -9,6 +9,7 @@ import pytest
 from measured_edges import vanadium
 from vanadium_edges import operando_series
 
+from spectra import Stack
 from spectra.xas import PreEdge, sensitivity
 from spectra.xas.sensitivity import broaden
 
@@ -67,3 +68,15 @@ def test_a_missing_point_stays_missing_and_spoils_no_other():
     assert broad.signal[0, far] == pytest.approx(whole.signal[0, far], rel=1e-12)
     flat = broaden(replace(series.stack, signal=np.full_like(signal, 2.0)), 1.5)
     assert flat.signal == pytest.approx(2.0)
+
+
+def test_counts_that_were_broadened_carry_their_uncertainties():
+    x = np.arange(5400.0, 5500.0, 0.5)
+    counts = Stack.from_arrays(
+        x, np.full((1, x.size), 1e4), axis_name="energy", axis_unit="eV", noise="counts"
+    )
+    broad = broaden(counts, 4.0)
+    assert broad.noise == "given"
+    # A Gaussian of standard deviation s averages over 2√π·s of points.
+    points = 2 * np.pi**0.5 * 4.0 / 2.3548 / 0.5
+    assert np.asarray(broad.errors)[0, 100] == pytest.approx(100.0 / points**0.5, rel=1e-3)

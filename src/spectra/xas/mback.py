@@ -24,6 +24,8 @@ FloatArray = NDArray[np.float64]
 
 _FEWEST = 4
 _SIGNIFICANT = 5.0
+# Nearer to the edge the table is smooth, and farther off it is curved (eV).
+_BESIDE = (30.0, 200.0)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,9 @@ class Mback(Method):
     emission line (T.-C. Weng, G. S. Waldo and J. E. Penner-Hahn, J. Synchrotron Rad. 12 (2005)
     506, eq. 2). At a given width ξ this is linear in all that is sought, and is solved for all
     spectra by linear algebra. f″ is Chantler's, from `xraydb`. The edge step is s times that of
-    f″; uncertainties are those of the points alone.
+    f″, whose two sides, 30 to 200 eV off, are drawn to the edge by straight lines: an edge that
+    has another within 200 eV, as L₃ of light metals, needs `Normalize`. Uncertainties are those
+    of the points alone.
     """
 
     name: ClassVar[str] = "xas.Mback"
@@ -96,9 +100,17 @@ class Mback(Method):
         lines = xraydb.xray_lines(self.element, self.edge).values()
         line = max(lines, key=lambda found: found.intensity).energy if lines else edge
         f2 = np.asarray(xraydb.f2_chantler(self.element, source.x), dtype=float)
-        near = np.asarray(xraydb.f2_chantler(self.element, np.array([edge - 50.0, edge + 50.0])))
+        below, above = (self._drawn_to(edge, side) for side in (-1.0, 1.0))
         attrs = {"title": source.title, "quantity": source.quantity}
-        return MbackPlan(edge, float(line), f2, float(near[1] - near[0]), mback_table(), attrs)
+        return MbackPlan(edge, float(line), f2, above - below, mback_table(), attrs)
+
+    def _drawn_to(self, edge: float, side: float) -> float:
+        """f″ at the edge by a straight line through its values on one side."""
+        import xraydb
+
+        away = side * np.linspace(*_BESIDE, 15)
+        values = np.asarray(xraydb.f2_chantler(self.element, edge + away))
+        return float(np.polynomial.polynomial.polyfit(away, values, 1)[0])
 
     def table(self, plan: MbackPlan) -> Table:
         """Declare the table."""

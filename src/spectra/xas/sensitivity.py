@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.uncertainty import point_sigma
 from spectra.results import Column, Results, Table
 from spectra.stack import Stack
 from spectra.xas.preedge import PreEdge
@@ -98,11 +99,12 @@ def broaden(stack: Stack, fwhm: float) -> Stack:
     known = np.isfinite(y)
     share = np.where(known, known @ kernel.T, np.nan)
     broad = np.where(known, y, 0.0) @ kernel.T / share
-    errors = None
-    if stack.errors is not None:
-        variance = np.where(known, np.asarray(stack.errors) ** 2, 0.0) @ (kernel**2).T
-        errors = np.sqrt(variance) / share
-    return replace(stack, signal=broad, errors=errors)
+    if stack.noise == "unknown":
+        return replace(stack, signal=broad, errors=None)
+    given = None if stack.errors is None else np.asarray(stack.errors)
+    own = point_sigma(y, given, stack.noise)
+    variance = np.where(known, own**2, 0.0) @ (kernel**2).T
+    return replace(stack, signal=broad, errors=np.sqrt(variance) / share, noise="given")
 
 
 def _over_absorbed(stack: Stack, method: PreEdge, first: Results, strength: float) -> Stack:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from spectra.errors import ResultsError, SettingError
+from spectra.fit.uncertainty import misfit_scale
 from spectra.method import Method
 from spectra.reference import edge_set
 from spectra.results import Column, Results, Table
@@ -240,7 +241,11 @@ class Valence(Method):
             raise ResultsError(f"{self.name}: the standard {pattern!r} is not known: {why}")
         weight = stderr[known] ** -2.0
         mean = float(np.average(value[known], weights=weight))
-        return Standard(pattern, valence, self.scatter, mean, float(weight.sum() ** -0.5))
+        chi2 = (weight * (value[known] - mean) ** 2).sum()
+        # Repeats that scatter by more than their noise know their mean less well.
+        scale = float(misfit_scale(chi2, np.asarray(weight.size - 1), absolute=True))
+        error = float(np.sqrt(scale / weight.sum()))
+        return Standard(pattern, valence, self.scatter, mean, error)
 
     def _verdicts(
         self,
