@@ -233,7 +233,7 @@ def _solve(factors: FloatArray, right: FloatArray) -> FloatArray:
     n, b = len(right), right.copy()
     for k in range(n - 1):
         b[k + 1 :] -= factors[k + 1 :, k] * b[k]
-    b /= factors[np.arange(n), np.arange(n)]
+    b /= np.einsum("kk...->k...", factors)
     for k in range(n - 1, 0, -1):
         b[:k] -= factors[k, :k] * b[k]
     return b

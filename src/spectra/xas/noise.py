@@ -132,25 +132,33 @@ def _both_sides(weights: FloatArray, y: FloatArray, edge: IntArray) -> FloatArra
         size += np.multiply(weights[k, ::stride, None], part, out=term)
     np.abs(size, out=size)
     number = np.arange(2, places + 2, stride)
-    last = int(np.searchsorted(number, edge.max() - _GAP))
-    first = int(np.searchsorted(number, edge.min() + _GAP, side="right"))
-    sides = (
-        (size[:last], number[:last, None] < edge - _GAP),
-        (size[first:], number[first:, None] > edge + _GAP),
-    )
-    return np.array([_side(part, use) for part, use in sides])
+    low, high = int(edge.min()), int(edge.max())
+    last = int(np.searchsorted(number, high - _GAP))
+    first = int(np.searchsorted(number, low + _GAP, side="right"))
+    before = after = None
+    if low < high:
+        before, after = number[:last, None] < edge - _GAP, number[first:, None] > edge + _GAP
+    return np.array([_side(size[:last], before), _side(size[first:], after)])
 
 
-def _side(size: FloatArray, use: NDArray[np.bool_]) -> FloatArray:
-    """Variance from magnitudes (points, frames), those that are used; NaN if too few."""
-    count = use.sum(axis=0)
-    size = size * use
+def _side(size: FloatArray, use: NDArray[np.bool_] | None) -> FloatArray:
+    """Variance from magnitudes (points, frames), those that are used; NaN if too few.
+
+    The magnitudes are overwritten. All are used if `use` is None.
+    """
+    count = np.full(size.shape[1], len(size))
+    if use is not None:
+        count = use.sum(axis=0)
+        size = size * use
+    # What is not used is zero, and thereby near.
+    unused = len(size) - count
     width = np.sqrt(size).sum(axis=0) / np.maximum(count, 1)
     near = size <= (_CUT / _ROOT_NORMAL**2) * width**2
     size *= size
     size *= near
-    near &= use
-    mean = size.sum(axis=0) / np.maximum(near.sum(axis=0), 1)
+    # There are at most 2·_SAMPLES points: bytes can count them.
+    kept = np.add.reduce(near.view(np.uint8), axis=0, dtype=np.uint8).astype(np.intp) - unused
+    mean = size.sum(axis=0) / np.maximum(kept, 1)
     return np.where(count >= _FEWEST, mean / _CUT_MOMENT, np.nan)
 
 
