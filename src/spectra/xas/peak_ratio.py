@@ -242,11 +242,13 @@ class Ratio(Method):
         line = fit_line(scale, y, noise, int(first), int(last))
         over = subtract_line(scale, y, line, 0, len(x))
         near = local_polynomials(x, self.reach, DEGREE, 1)
-        share = self._share(x, over)
+        before, highest = self._highest(x, over)
+        # About how far up the edge the pre-edge reaches.
+        share = np.clip(before / np.where(highest > 0, highest, np.inf), 0.0, 1.0)
         peak = find_maxima(x, over, near, noise, self.window, share)
         main = self._main_peak(x, over, noise)
         error = np.sqrt(height_variance(scale, line, main))
-        sound = self._judge(x, over, main, error, rows, verdicts)
+        sound = self._judge(x, over, highest, main, error, rows, verdicts)
         self._judge_peak(peak, sound, rows, verdicts)
         return Heights(scale, noise, line, over, peak, main, sound)
 
@@ -278,28 +280,22 @@ class Ratio(Method):
         assert found is not None
         return found
 
-    def _share(self, x: FloatArray, over: FloatArray) -> FloatArray:
-        """About how far up the edge the pre-edge reaches (frames,)."""
-        tops = []
-        for low, high in (self.window, self.main):
-            first, last = np.searchsorted(x, (low, high))
-            tops.append(over[:, first:last].max(axis=1))
-        share = tops[0] / np.where(tops[1] > 0, tops[1], np.inf)
-        return np.asarray(np.clip(share, 0.0, 1.0))
+    def _highest(self, x: FloatArray, over: FloatArray) -> list[FloatArray]:
+        """Highest values in the two windows, (frames,) each."""
+        ranges = (np.searchsorted(x, window) for window in (self.window, self.main))
+        return [over[:, first:last].max(axis=1) for first, last in ranges]
 
     def _judge(
         self,
         x: FloatArray,
         over: FloatArray,
+        highest: FloatArray,
         main: Maxima,
         error: FloatArray,
         rows: IntArray,
         verdicts: Verdicts,
     ) -> NDArray[np.bool_]:
         """Mark frames without this edge or its main peak; give the others."""
-        first, last = np.searchsorted(x, (self.main[0], self.main[1]))
-        inside = over[:, first:last]
-        highest = inside.max(axis=1)
         weak = ~(highest > _SIGNIFICANT * error)
         verdicts.mark(
             rows[weak],
