@@ -117,6 +117,8 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     verdicts.mark(np.flatnonzero(lowest == top), Status.NO_SIGNAL, "all values are the same")
     flat = first + _PLATEAU <= y.shape[1]
     for step in range(1, _PLATEAU):
+        if not flat.any():
+            break
         flat &= filled[rows, np.minimum(first + step, y.shape[1] - 1)] == top
     saturated = np.flatnonzero(flat)
     verdicts.mark(
@@ -141,7 +143,7 @@ def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray,
     """Groups of frames with the same finite points: (points,), and which frames."""
     if rows.size == 0:
         return
-    part = finite[rows]
+    part = finite if len(rows) == len(finite) else finite[rows]
     if part.all():
         yield part[0], rows
         return

@@ -9,12 +9,9 @@ from numpy.typing import NDArray
 
 from spectra.xas.maxima import Maxima
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale, fit_weights, weighted_sums
+from spectra.xas.polynomials import Scale, fit_weights, products, weighted_sums
 
 FloatArray = NDArray[np.float64]
-
-# Frames at a time: what is worked on stays in the processor's cache.
-_ROWS = 240
 
 
 @dataclass(frozen=True)
@@ -46,13 +43,8 @@ def fit_line(scale: Scale, y: FloatArray, noise: Noise, first: int, last: int) -
 
 def subtract_line(scale: Scale, y: FloatArray, line: Line, first: int, last: int) -> FloatArray:
     """Points `first` to `last` less the line."""
-    values, u = np.empty((len(y), last - first)), scale.u[first:last]
-    for start in range(0, len(y), _ROWS):
-        some = slice(start, start + _ROWS)
-        part = np.multiply(line.coefficients[some, 1:], u, out=values[some])
-        part += line.coefficients[some, :1]
-        np.subtract(y[some, first:last], part, out=part)
-    return values
+    values = products(line.coefficients, scale.powers(scale.x[first:last], 2).T)
+    return np.subtract(y[:, first:last], values, out=values)
 
 
 def height_variance(scale: Scale, line: Line, maxima: Maxima) -> FloatArray:
