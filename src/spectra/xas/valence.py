@@ -167,12 +167,11 @@ class Valence(Method):
             "beyond": plan.calibration.beyond(read.valence),
             "disagreement": np.full(len(block), np.nan),
         }
-        said = [""] * len(block)
+        status, messages = self._verdicts(block, columns, good, plan.calibration)
         if plan.beside is not None:
             second = plan.beside.read(block[self.beside], block[f"{self.beside}_stderr"])
             columns["disagreement"], said = self._compare(read, second)
-        status, messages = self._verdicts(block, columns, good, plan.calibration)
-        messages = tuple("; ".join(filter(None, m)) for m in zip(messages, said, strict=True))
+            messages = tuple("; ".join(filter(None, m)) for m in zip(messages, said, strict=True))
         return Results(
             table=plan.table,
             columns=columns,
