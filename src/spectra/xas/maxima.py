@@ -120,7 +120,7 @@ def _nearer(local: Local, y: FloatArray) -> IntArray:
     places = np.array([[local.t[0]], [half[0]], [half[1]], [local.t[-1]]])
     slopes = ((order * places ** (order - 1)) @ local.weights[1:]) @ y
     left, right = (slopes[1] < 0) & (slopes[0] > 0), (slopes[2] > 0) & (slopes[3] < 0)
-    return right.astype(np.intp) - left
+    return np.asarray(right.astype(np.intp) - left)
 
 
 def _variances(
