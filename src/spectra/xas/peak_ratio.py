@@ -101,7 +101,7 @@ class Ratio(Method):
     """
 
     name: ClassVar[str] = "xas.Ratio"
-    block_size: ClassVar[int] = 3840
+    block_size: ClassVar[int] = 1920
     # What a frame without a maximum before the edge has all the same.
     _rest: ClassVar[str] = ""
 

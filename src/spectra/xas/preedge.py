@@ -73,6 +73,7 @@ class PreEdge(Ratio):
     """
 
     name: ClassVar[str] = "xas.PreEdge"
+    block_size: ClassVar[int] = 3840
     _rest: ClassVar[str] = "; area and centroid over the baseline stand"
 
     baseline: str = setting("spline", "baseline of the pre-edge peaks", within=", ".join(BASELINES))
