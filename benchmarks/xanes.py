@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import DOCUMENT, race, table, write_section
 from spectra import Stack
-from spectra.xas import Normalize, PreEdge, flattened
+from spectra.xas import Normalize, PreEdge, Ratio, Valence, flattened
 
 # The simulated edges are those of the tests.
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "xas"))
@@ -64,6 +64,10 @@ def normalise_and_flatten(stack: Stack) -> None:
 
 
 def evaluate(stack: Stack) -> None:
+    Ratio()(stack)
+
+
+def evaluate_peaks(stack: Stack) -> None:
     PreEdge()(stack)
 
 
@@ -110,6 +114,9 @@ def speed(frames: int, repeats: int) -> str:
             "Larch `pre_edge`": (partial(with_larch, stack, SAMPLE, ratio=ratio), SAMPLE),
             "spectra": (partial(in_blocks, stack, work), frames),
         }
+        if ratio:
+            peaks = partial(in_blocks, stack, evaluate_peaks)
+            contestants["spectra, peaks on their baseline too"] = (peaks, frames)
         if has_rexafs:
             contestants["rexafs"] = (partial(with_rexafs, stack, 10 * SAMPLE), 10 * SAMPLE)
         timings = race(contestants, repeats)
@@ -120,22 +127,29 @@ def speed(frames: int, repeats: int) -> str:
 
 
 def imaging(count: int) -> str:
-    """Seconds and memory of P/M of a map of pixels."""
+    """Seconds and memory of P/M and valences of a map of pixels."""
     stack = pixels_of(count)
-    method = PreEdge(reach=1.0)
-    method(stack[:2000])
+    standards = [
+        {"name": f"V{valence}", "valence": valence, "value": value, "stderr": 0.002}
+        for valence, value in ((3.0, 0.06), (5.0, 0.5))
+    ]
+    ratio, valence = Ratio(), Valence(standards=tuple(standards))
+    valence(ratio(stack[:2000]))
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with threadpool_limits(1):
-        begin, wall = time.process_time(), time.perf_counter()
-        results = method(stack)
-        seconds, wall = time.process_time() - begin, time.perf_counter() - wall
+        begin = time.process_time()
+        ratios = ratio(stack)
+        between = time.process_time()
+        valences = valence(ratios)
+        end = time.process_time()
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    share = float(np.isfinite(results["ratio"]).mean())
+    share = float(np.isfinite(valences["valence"]).mean())
     return (
-        f"### P/M of {count} pixels × {stack.n_points} energies, from memory\n\n"
-        f"{seconds:.2f} s of one core ({wall:.2f} s of the clock); {most / 1024:.0f} MB in all, "
-        f"{(most - held) / 1024:.0f} MB of them for the evaluation and its results; P/M found for "
-        f"{share:.2%}.\n\n"
+        f"### A valence map of {count} pixels × {stack.n_points} energies, from memory\n\n"
+        f"`xas.Ratio` {between - begin:.2f} s and `xas.Valence` {end - between:.2f} s of one core; "
+        f"{most / 1024:.0f} MB in all, {stack.signal.nbytes / 2**20:.0f} MB of them the spectra, "
+        f"{(most - held) / 1024:.0f} MB for the evaluation and its results; {share:.2%} of the "
+        "pixels have a valence.\n\n"
     )
 
 

@@ -65,8 +65,9 @@ class Method(Settings, ABC):
         from spectra.results import Results as _Results
 
         plan = self.prepare(source)
-        parts = [
+        # On demand: blocks and what they are joined to are never all in memory twice.
+        parts = (
             self.fit(block.load(), self.narrow(plan, start, start + len(block)))
             for start, block in source.blocks(self.block_size)
-        ]
-        return self.conclude(_Results.concatenate(parts))
+        )
+        return self.conclude(_Results.concatenate(parts, len(source)))

@@ -203,12 +203,17 @@ class Results:
                 raise IndexError(f"frame {key} of results of {self.n_frames}")
             key = slice(index, index + 1)
         rows = np.arange(self.n_frames)[key if isinstance(key, slice) else np.asarray(key)]
+        if isinstance(key, slice):
+            messages, names = self.messages[key], self.names[key]
+        else:
+            messages = tuple(self.messages[i] for i in rows.tolist())
+            names = tuple(self.names[i] for i in rows.tolist())
         return replace(
             self,
             columns={k: v[rows] for k, v in self.columns.items()},
             status=self.status[rows],
-            messages=tuple(self.messages[i] for i in rows.tolist()),
-            names=tuple(self.names[i] for i in rows.tolist()),
+            messages=messages,
+            names=names,
             variables={k: v[rows] for k, v in self.variables.items()},
         )
 

@@ -26,6 +26,7 @@ _PEAK = ("center", "fwhm", "area")
 _SEVERAL = {
     "normalize": ("edge_half", "e0"),
     "preedge": ("ratio", "area", "centroid"),
+    "ratio": ("ratio", "peak_energy", "main_energy"),
 }
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spectra.xas.mixture.components import component_spectra as component_spectra
     from spectra.xas.mixture.resolution import CurveResolution as CurveResolution
     from spectra.xas.normalize import Normalize as Normalize
+    from spectra.xas.peak_ratio import Ratio as Ratio
     from spectra.xas.preedge import PreEdge as PreEdge
     from spectra.xas.sensitivity import sensitivity as sensitivity
     from spectra.xas.soft import SoftEdge as SoftEdge
@@ -41,6 +42,7 @@ _LAZY = {
     "OverAbsorption": "spectra.xas.calibrate.overabsorption",
     "PreEdge": "spectra.xas.preedge",
     "PrincipalComponents": "spectra.xas.mixture.components",
+    "Ratio": "spectra.xas.peak_ratio",
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
     "SoftEdge": "spectra.xas.soft",
@@ -65,6 +67,7 @@ __all__ = [
     "OverAbsorption",
     "PreEdge",
     "PrincipalComponents",
+    "Ratio",
     "Rebin",
     "RemoveSteps",
     "SoftEdge",

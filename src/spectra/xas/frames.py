@@ -19,6 +19,8 @@ IntArray = NDArray[np.intp]
 FEWEST_POINTS = 12
 # Equal values one after the other, all at the spectrum's maximum, that no noise would make.
 _PLATEAU = 4
+# Frames at a time: what is looked at stays in the processor's cache.
+_ROWS = 240
 
 
 class Verdicts:
@@ -97,9 +99,9 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     detector.
     """
     # Both ends are finite only if all values are: mostly there is nothing more to ask.
-    first, rows = y.argmax(axis=1), np.arange(len(y))
-    lowest = y.min(axis=1)
-    whole = bool(np.isfinite(y[rows, first]).all() and np.isfinite(lowest).all())
+    rows = np.arange(len(y))
+    first, top, lowest = _ends(y)
+    whole = bool(np.isfinite(top).all() and np.isfinite(lowest).all())
     finite = np.broadcast_to(True, y.shape) if whole else np.isfinite(y)
     count = np.full(len(y), y.shape[1]) if whole else finite.sum(axis=1)
     bad = np.flatnonzero(count < FEWEST_POINTS)
@@ -114,10 +116,12 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     if not whole:
         filled = np.where(finite, y, -np.inf)
         first, lowest = filled.argmax(axis=1), np.where(finite, y, np.inf).min(axis=1)
-    top = filled[rows, first]
+        top = filled[rows, first]
     verdicts.mark(np.flatnonzero(lowest == top), Status.NO_SIGNAL, "all values are the same")
     flat = first + _PLATEAU <= y.shape[1]
     for step in range(1, _PLATEAU):
+        if not flat.any():
+            break
         flat &= filled[rows, np.minimum(first + step, y.shape[1] - 1)] == top
     saturated = np.flatnonzero(flat)
     verdicts.mark(
@@ -132,6 +136,18 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
     return finite
 
 
+def _ends(y: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Where each frame is highest, and its highest and lowest value, (frames,) each."""
+    first, top, lowest = np.empty(len(y), dtype=np.intp), np.empty(len(y)), np.empty(len(y))
+    for start in range(0, len(y), _ROWS):
+        some = slice(start, start + _ROWS)
+        part = y[some]
+        part.argmax(axis=1, out=first[some])
+        part.min(axis=1, out=lowest[some])
+        top[some] = part[np.arange(len(part)), first[some]]
+    return first, top, lowest
+
+
 def cut(values: FloatArray, rows: IntArray, points: BoolArray) -> FloatArray:
     """Some rows at some points, each row in one piece of memory."""
     some = values if len(rows) == len(values) else values[rows]
@@ -142,7 +158,7 @@ def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray,
     """Groups of frames with the same finite points: (points,), and which frames."""
     if rows.size == 0:
         return
-    part = finite[rows]
+    part = finite if len(rows) == len(finite) else finite[rows]
     if part.all():
         yield part[0], rows
         return

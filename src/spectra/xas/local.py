@@ -88,7 +88,7 @@ class LocalPolynomials:
             How many differ.
         """
         kinds = self.kinds[k]
-        for kind in np.unique(kinds).tolist():
+        for kind in np.flatnonzero(np.bincount(kinds)).tolist():
             rows = np.flatnonzero(kinds == kind)
             for start in range(0, len(rows), _TOGETHER):
                 part = rows[start : start + _TOGETHER]

@@ -67,8 +67,9 @@ def find_maxima(
 ) -> Maxima:
     """Find the highest maximum of each frame in a window.
 
-    The polynomial through the surroundings of the highest point is followed to its maximum by
-    Newton's method, and taken once more about the point nearest to that; where polynomials are
+    The polynomial through the surroundings of the highest point tells whether one of the points
+    next to it is nearer to the maximum; the one about the nearest is followed to its maximum by
+    Newton's method; where polynomials are
     of the fourth degree and their values all more than five standard deviations above zero, the
     reciprocal of one is fitted to the values instead. There is a maximum if the highest point is
     not the window's first or last, the curvature is negative by more than two standard
@@ -93,11 +94,7 @@ def find_maxima(
     k = first + y[:, first:last].argmax(axis=1)
     here = k.copy()
     for local, rows, count in around.alike(k):
-        c = local.weights @ local.near(y, rows, k[rows])
-        shift, bend = _summit(c, local.t[0], local.t[-1])
-        inside = (bend < 0) & (shift > local.t[0]) & (shift < local.t[-1])
-        left, right = (0.5 * local.t[i] / abs(local.offsets[i]) for i in (0, -1))
-        near = k[rows] + inside * ((shift > right).astype(np.intp) - (shift < left))
+        near = k[rows] + _nearer(local, local.near(y, rows, k[rows]))
         own = (near >= first) & (near < last)
         here[rows[:count]] = np.where(own, near, k[rows])[:count]
     found = np.zeros(len(y), dtype=bool)
@@ -111,6 +108,19 @@ def find_maxima(
     energy = x[here] + numbers[0]
     found &= (k > first) & (k < last - 1) & (energy >= window[0]) & (energy <= window[1])
     return Maxima(found, energy, numbers[1], numbers[2], numbers[3], x[k])
+
+
+def _nearer(local: Local, y: FloatArray) -> IntArray:
+    """Whether a point next to the middle one is nearer to the maximum: −1, 0 or 1 (frames,).
+
+    The slope's signs halfway to it and at the end of the points tell.
+    """
+    half = [0.5 * local.t[i] / abs(local.offsets[i]) for i in (0, -1)]
+    order = np.arange(1, len(local.weights))
+    places = np.array([[local.t[0]], [half[0]], [half[1]], [local.t[-1]]])
+    slopes = ((order * places ** (order - 1)) @ local.weights[1:]) @ y
+    left, right = (slopes[1] < 0) & (slopes[0] > 0), (slopes[2] > 0) & (slopes[3] < 0)
+    return np.asarray(right.astype(np.intp) - left)
 
 
 def _variances(
@@ -204,11 +214,10 @@ def _reciprocal(local: Local, y: FloatArray, start: FloatArray, variance: FloatA
     height = 1.0 / _horner(q, place)
     errors = np.empty((3, len(place)))
     for error, side in zip(errors, _sides(place, len(order)), strict=True):
-        solved = _solve(factors, side)
         if len(variance) == 1:
-            error[:] = (solved * side).sum(axis=0) * variance[0]
+            error[:] = _norm(factors, side) * variance[0]
         else:
-            by_values = square * (powers[:, : len(order)] @ solved)
+            by_values = square * (powers[:, : len(order)] @ _solve(factors, side))
             error[:] = (by_values**2 * variance).sum(axis=0)
     errors[0] *= height**4
     errors /= span ** np.array([[0], [2], [4]])
@@ -230,12 +239,26 @@ def _factors(moments: FloatArray, n: int) -> FloatArray:
 
 def _solve(factors: FloatArray, right: FloatArray) -> FloatArray:
     """Solve equations whose matrices have these factors, (n, n, frames) by (n, frames)."""
-    n, b = len(right), right.copy()
-    for k in range(n - 1):
-        b[k + 1 :] -= factors[k + 1 :, k] * b[k]
-    b /= factors[np.arange(n), np.arange(n)]
+    n, b = len(right), _forward(factors, right)
+    b /= np.einsum("kk...->k...", factors)
     for k in range(n - 1, 0, -1):
         b[:k] -= factors[k, :k] * b[k]
+    return b
+
+
+def _norm(factors: FloatArray, right: FloatArray) -> FloatArray:
+    """Products rᵀ·A⁻¹·r with matrices of these factors (frames,)."""
+    b = _forward(factors, right)
+    b *= b
+    b /= np.einsum("kk...->k...", factors)
+    return np.asarray(b.sum(axis=0))
+
+
+def _forward(factors: FloatArray, right: FloatArray) -> FloatArray:
+    """Solve the equations of the lower factor."""
+    b = right.copy()
+    for k in range(len(b) - 1):
+        b[k + 1 :] -= factors[k + 1 :, k] * b[k]
     return b
 
 

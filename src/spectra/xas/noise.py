@@ -24,7 +24,9 @@ _SAMPLES = 100
 # Points next to the edge that are left out.
 _GAP = 8
 # Frames at a time: what is worked on stays in the processor's cache.
-_ROWS = 250
+_ROWS = 256
+# Differences that one product of matrices gives, of neighbouring points.
+_PART = 12
 
 
 @dataclass(frozen=True)
@@ -107,61 +109,102 @@ def scatter_variance(x: FloatArray, y: FloatArray, edge: IntArray) -> tuple[Floa
     points that are correlated (interpolated data) make the estimate too small.
     """
     variances = np.full((2, len(y)), np.nan)
-    weights = _differences(x.tobytes())
-    if weights.shape[1] >= _FEWEST:
+    if len(x) >= _FEWEST + 4:
+        bands = _bands(x.tobytes())
         for start in range(0, len(y), _ROWS):
             rows = slice(start, start + _ROWS)
-            variances[:, rows] = _both_sides(weights, y[rows], edge[rows])
+            variances[:, rows] = _both_sides(bands, y[rows], edge[rows])
     before, after = variances
     return np.where(np.isfinite(before), before, after), np.where(np.isfinite(after), after, before)
 
 
-def _both_sides(weights: FloatArray, y: FloatArray, edge: IntArray) -> FloatArray:
+@dataclass(frozen=True)
+class _Bands:
+    """The differences of points from cubics as products of small matrices.
+
+    Attributes
+    ----------
+    number : int array (differences,)
+        Points that are compared.
+    matrices : array (parts, differences of a part, points of it)
+    step : int
+        Points from the first of one part to that of the next.
+    """
+
+    number: IntArray
+    matrices: FloatArray
+    step: int
+
+    def magnitudes(self, y: FloatArray) -> FloatArray:
+        """Magnitudes of the differences (differences, frames) of frames, `_ROWS` at most."""
+        parts, _, width = self.matrices.shape
+        # Always as many frames: the bits of a product hang on how many there are. Points first:
+        # sums over them are of whole rows, one after the other.
+        across = np.zeros((max(y.shape[1], (parts - 1) * self.step + width), _ROWS))
+        across[: y.shape[1], : len(y)] = y.T
+        down, along = across.strides
+        shape, strides = (parts, width, _ROWS), (self.step * down, down, along)
+        pieces = np.lib.stride_tricks.as_strided(across, shape, strides, writeable=False)
+        size = (self.matrices @ pieces).reshape(-1, _ROWS)[: len(self.number)]
+        return np.asarray(np.abs(size, out=size))
+
+
+def _both_sides(bands: _Bands, y: FloatArray, edge: IntArray) -> FloatArray:
     """Variances before and after the edge (2, frames); NaN where points are too few."""
-    if len(y) == 1:
-        # Sums over the points of one frame would be taken in another order than of several.
-        return _both_sides(weights, np.repeat(y, 2, axis=0), np.repeat(edge, 2))[:, :1]
-    places = weights.shape[1]
-    stride = max(1, places // _SAMPLES)
-    # Points first: sums over them are of whole rows, one after the other.
-    across = np.ascontiguousarray(y.T)
-    size = weights[0, ::stride, None] * across[:places:stride]
-    term = np.empty_like(size)
-    for k in range(1, 5):
-        part = across[k : k + places : stride]
-        size += np.multiply(weights[k, ::stride, None], part, out=term)
-    np.abs(size, out=size)
-    number = np.arange(2, places + 2, stride)
-    last = int(np.searchsorted(number, edge.max() - _GAP))
-    first = int(np.searchsorted(number, edge.min() + _GAP, side="right"))
-    sides = (
-        (size[:last], number[:last, None] < edge - _GAP),
-        (size[first:], number[first:, None] > edge + _GAP),
-    )
-    return np.array([_side(part, use) for part, use in sides])
+    size, number = bands.magnitudes(y), bands.number
+    count = len(y)
+    edge = np.concatenate([edge, np.repeat(edge[-1:], _ROWS - count)])
+    low, high = int(edge.min()), int(edge.max())
+    last = int(np.searchsorted(number, high - _GAP))
+    first = int(np.searchsorted(number, low + _GAP, side="right"))
+    before = after = None
+    if low < high:
+        before, after = number[:last, None] < edge - _GAP, number[first:, None] > edge + _GAP
+    return np.array([_side(size[:last], before), _side(size[first:], after)])[:, :count]
 
 
-def _side(size: FloatArray, use: NDArray[np.bool_]) -> FloatArray:
-    """Variance from magnitudes (points, frames), those that are used; NaN if too few."""
-    count = use.sum(axis=0)
-    size = size * use
+def _side(size: FloatArray, use: NDArray[np.bool_] | None) -> FloatArray:
+    """Variance from magnitudes (points, frames), those that are used; NaN if too few.
+
+    The magnitudes are overwritten. All are used if `use` is None.
+    """
+    count = np.full(size.shape[1], len(size))
+    if use is not None:
+        count = use.sum(axis=0)
+        size = size * use
+    # What is not used is zero, and thereby near.
+    unused = len(size) - count
     width = np.sqrt(size).sum(axis=0) / np.maximum(count, 1)
     near = size <= (_CUT / _ROOT_NORMAL**2) * width**2
     size *= size
     size *= near
-    near &= use
-    mean = size.sum(axis=0) / np.maximum(near.sum(axis=0), 1)
+    # There are at most 2·_SAMPLES points: bytes can count them.
+    kept = np.add.reduce(near.view(np.uint8), axis=0, dtype=np.uint8).astype(np.intp) - unused
+    mean = size.sum(axis=0) / np.maximum(kept, 1)
     return np.where(count >= _FEWEST, mean / _CUT_MOMENT, np.nan)
 
 
 @lru_cache(maxsize=64)
-def _differences(axis: bytes) -> FloatArray:
+def _bands(axis: bytes) -> _Bands:
+    weights = _differences(np.frombuffer(axis))
+    places = weights.shape[1]
+    stride = max(1, places // _SAMPLES)
+    first = np.arange(0, places, stride)
+    size = max(4, _PART // stride)
+    parts = -(-len(first) // size)
+    matrices = np.zeros((parts, size, (size - 1) * stride + 5))
+    for i, place in enumerate(first.tolist()):
+        part, row = divmod(i, size)
+        matrices[part, row, row * stride : row * stride + 5] = weights[:, place]
+    return _Bands(first + 2, matrices, size * stride)
+
+
+def _differences(x: FloatArray) -> FloatArray:
     """Weights (5, points − 4) of five neighbours in their difference from a cubic.
 
     For white noise of unit variance the difference has unit variance.
     """
-    x = np.frombuffer(axis)
-    n = max(len(x) - 4, 0)
+    n = len(x) - 4
     near = np.stack([x[k : k + n] for k in range(5)])
     weights = np.ones((5, n))
     for i in range(5):

@@ -22,7 +22,7 @@ from spectra.xas.calibration import CURVES, Calibration, Read, Standard
 
 FloatArray = NDArray[np.float64]
 
-_TABLES = ("preedge", "normalize")
+_TABLES = ("preedge", "ratio", "normalize")
 _COVERAGE = 0.95
 # Standards are themselves uncertain: only a sample that is this surely beyond them is flagged.
 _SURE = 2.0
@@ -47,9 +47,9 @@ class ValencePlan:
 class Valence(Method):
     """Valences of samples from an indicator and standards of known valence.
 
-    Applied to the results of `PreEdge` or `Normalize`. An indicator compares only with standards
-    that were measured and evaluated alike: same windows, resolution, and thickness. So the best
-    standards are frames of the same results, named by patterns.
+    Applied to the results of `PreEdge`, `Ratio` or `Normalize`. An indicator compares only with
+    standards that were measured and evaluated alike: same windows, resolution, and thickness. So
+    the best standards are frames of the same results, named by patterns.
 
     A frame that `PreEdge` marks ``lost`` since it has no P/M has a valence by its area or centroid
     all the same, and keeps its message.
@@ -121,7 +121,9 @@ class Valence(Method):
             If the standards do not make a curve.
         """
         if not isinstance(source, Results) or source.table.name not in _TABLES:
-            raise ResultsError(f"{self.name} works on the results of xas.PreEdge or xas.Normalize")
+            raise ResultsError(
+                f"{self.name} works on the results of xas.PreEdge, xas.Ratio or xas.Normalize"
+            )
         column = source.table.column(self.indicator)
         if column.dims or f"{self.indicator}_stderr" not in source.columns:
             raise ResultsError(f"{self.name}: {self.indicator!r} is not one number with its error")
@@ -168,12 +170,11 @@ class Valence(Method):
             "beyond": plan.calibration.beyond(read.valence),
             "disagreement": np.full(len(block), np.nan),
         }
-        said = [""] * len(block)
+        status, messages = self._verdicts(block, columns, good, plan.calibration)
         if plan.beside is not None:
             second = plan.beside.read(block[self.beside], block[f"{self.beside}_stderr"])
             columns["disagreement"], said = self._compare(read, second)
-        status, messages = self._verdicts(block, columns, good, plan.calibration)
-        messages = tuple("; ".join(filter(None, m)) for m in zip(messages, said, strict=True))
+            messages = tuple("; ".join(filter(None, m)) for m in zip(messages, said, strict=True))
         return Results(
             table=plan.table,
             columns=columns,
