@@ -109,8 +109,8 @@ class Stack:
         What `signal` scatters like: Poisson counts (uncertainties follow from the counts),
         the uncertainties given in `errors`, or not known (estimated from residuals).
     quantity : str
-        What `signal` is: ``intensity``, ``mu`` (absorption on any scale) or ``norm``
-        (absorption over its edge step).
+        What `signal` is: ``intensity``, ``mu`` (absorption on any scale), ``norm``
+        (absorption over its edge step) or ``chi`` (EXAFS over k).
     channels : mapping of str to array (frames, points)
         Further signals recorded point by point with the first, such as the absorption of a
         reference foil (``reference``) or the yield of fluorescence beside that of electrons.

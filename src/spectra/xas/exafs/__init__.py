@@ -1,0 +1,1 @@
+"""From absorption to χ(k), χ(R) and wavelets."""
