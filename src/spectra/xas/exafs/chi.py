@@ -81,7 +81,7 @@ def _from_zero(name: str, k: FloatArray) -> tuple[FloatArray, int]:
     """The grid continued down to 0, and how many points that adds."""
     step = float(k[-1] - k[0]) / (len(k) - 1)
     start = round(float(k[0]) / step)
-    grid = step * np.arange(start + len(k))
+    grid = np.asarray(step * np.arange(start + len(k)), dtype=float)
     if not np.allclose(grid[start:], k, rtol=0.0, atol=1e-3 * step):
         raise StackError(
             f"{name} takes χ on multiples of one step of k; these go from {k[0]:g} to {k[-1]:g} "

@@ -44,9 +44,11 @@ def forward(
     complex array (…, r_points)
         In angstrom^-(w + 1) of the weight w.
     """
-    transform = scipy.fft.fft if np.iscomplexobj(weighted) else scipy.fft.rfft
-    spectrum = transform(weighted, n=n_fft, axis=-1)[..., :r_points]
-    return np.asarray((k_step / _ROOT_PI) * spectrum)
+    if np.iscomplexobj(weighted):
+        spectrum = scipy.fft.fft(weighted, n=n_fft, axis=-1)
+    else:
+        spectrum = scipy.fft.rfft(weighted, n=n_fft, axis=-1)
+    return np.asarray((k_step / _ROOT_PI) * spectrum[..., :r_points])
 
 
 def backward(
