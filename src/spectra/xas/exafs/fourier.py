@@ -47,7 +47,7 @@ def forward(
     if np.iscomplexobj(weighted):
         spectrum = scipy.fft.fft(weighted, n=n_fft, axis=-1)
     else:
-        spectrum = scipy.fft.rfft(weighted, n=n_fft, axis=-1)
+        spectrum = scipy.fft.rfft(np.real(weighted), n=n_fft, axis=-1)
     return np.asarray((k_step / _ROOT_PI) * spectrum[..., :r_points])
 
 
