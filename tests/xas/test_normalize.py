@@ -284,3 +284,8 @@ def test_energies_carry_the_uncertainty_of_their_shift():
     assert (wider["edge_step_stderr"] == plain["edge_step_stderr"]).all()
     # An energy that is given, and not found, has no uncertainty.
     assert (Normalize(e0=5480.0)(moved)["e0_stderr"] == 0.0).all()
+
+
+def test_search_beyond_the_scan_is_refused():
+    with pytest.raises(SettingError, match=r"8300 to 8340 eV lies beyond the scan, 5\d+ to"):
+        Normalize(search=(8300.0, 8340.0))(operando_series(2).stack)

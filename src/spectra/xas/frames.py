@@ -17,6 +17,8 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 FEWEST_POINTS = 12
+# A step or peak below this many standard uncertainties is none.
+SIGNIFICANT = 5.0
 # Equal values one after the other, all at the spectrum's maximum, that no noise would make.
 _PLATEAU = 4
 # Frames at a time: what is looked at stays in the processor's cache.
@@ -75,6 +77,15 @@ def widen_by_shift(columns: Any, block: Any, names: tuple[str, ...]) -> None:
     for name in names:
         own = columns[f"{name}_stderr"]
         columns[f"{name}_stderr"] = np.hypot(own, common.reshape(-1, *(1,) * (own.ndim - 1)))
+
+
+def source_attrs(source: Any) -> dict[str, Any]:
+    """What results say of the stack they come from: its title, quantity, and whose the noise is."""
+    return {
+        "title": source.title,
+        "quantity": source.quantity,
+        "errors": "residual" if source.noise == "unknown" else source.noise,
+    }
 
 
 def require_energies(name: str, source: Any) -> None:
