@@ -94,10 +94,6 @@ class DataWarning(SpectraWarning):
     """The data are usable, but something about them must be known."""
 
 
-class FitWarning(SpectraWarning):
-    """A fit is usable, but something about it must be known."""
-
-
 def reason(error: OSError) -> str:
     """What went wrong while writing, and what to do."""
     remedies = {

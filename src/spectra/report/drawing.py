@@ -24,6 +24,8 @@ _HEIGHT = 68.0
 _MANY = 100
 # Height of each of several panels above one another.
 _STACKED = 34.0
+# Letters that a line above a plot holds, and what the symbol of an entry takes of them.
+_ONE_LINE, _SYMBOL = 70, 5
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
@@ -109,11 +111,19 @@ def _plotly(key: str, panel: Panel) -> dict[str, Any]:
         "title": {"text": plain_text(panel.title), "font": {"size": 13}, "x": 0.02},
         "height": 380,
         "showlegend": any(m.name for m in panel.marks),
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        "legend": _legend(panel),
     }
     data = [trace for mark in panel.marks for trace in _traces(mark)]
     alt = f"{panel.y_label} against {panel.x_label}"
     return {"id": key, "alt": f"{panel.title}: {alt}".strip(": "), "data": data, "layout": layout}
+
+
+def _legend(panel: Panel) -> dict[str, Any]:
+    """Beside the title if there is room for both, below the plot if not."""
+    names = [m.name for m in panel.marks if m.name]
+    if len(panel.title) + sum(len(n) + _SYMBOL for n in names) <= _ONE_LINE:
+        return {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    return {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
 
 
 def _traces(mark: Mark) -> list[dict[str, Any]]:

@@ -24,11 +24,13 @@ from spectra.xas.edge import (
     steepest_point,
 )
 from spectra.xas.frames import (
+    SIGNIFICANT,
     Verdicts,
     alike_points,
     cut,
     require_energies,
     screen,
+    source_attrs,
     widen_by_shift,
 )
 from spectra.xas.lines import edge_step, fit_lines, unit_lines
@@ -45,8 +47,6 @@ IntArray = NDArray[np.intp]
 DEFINITIONS = ("derivative", "second_derivative", "half_step", "larch", "sequence")
 # Frames that a common E0 is found from.
 _COARSE = 65
-# An edge step below this many standard uncertainties is none.
-_SIGNIFICANT = 5.0
 # Farther from the tabulated edge than this it is another element's (eV).
 _CHEMICAL = 60.0
 _FEWEST = 3
@@ -156,15 +156,20 @@ class Normalize(Method):
         StackError
             If the axis is not energy in eV.
         SettingError
-            If the element has no such edge.
+            If the element has no such edge, or `search` lies beyond the scan.
         """
         require_energies(self.name, source)
+        if self.search is not None and not (
+            source.x[0] < self.search[1] and self.search[0] < source.x[-1]
+        ):
+            raise SettingError(
+                f"{self.name}: search = {self.search[0]:g} to {self.search[1]:g} eV lies beyond "
+                f"the scan, {source.x[0]:g} to {source.x[-1]:g} eV"
+            )
         scale = Scale.of(source.x)
         tabulated = tabulated_edge(self.name, self.element, self.edge) if self.element else np.nan
         attrs = {
-            "title": source.title,
-            "quantity": source.quantity,
-            "errors": "residual" if source.noise == "unknown" else source.noise,
+            **source_attrs(source),
             "origin": scale.origin,
             "scale": scale.scale,
             "e0": self.e0,
@@ -325,7 +330,7 @@ class Normalize(Method):
         """Mark frames whose numbers mean nothing; give which of them do."""
         x, e0, step = scale.x, values["e0"], values["fitted_step"]
         error = values["edge_step_stderr"]
-        none = ~(step > _SIGNIFICANT * error)
+        none = ~(step > SIGNIFICANT * error)
         verdicts.mark(
             rows[none],
             Status.NO_SIGNAL,

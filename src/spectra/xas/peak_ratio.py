@@ -15,11 +15,13 @@ from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.frames import (
+    SIGNIFICANT,
     Verdicts,
     alike_points,
     cut,
     require_energies,
     screen,
+    source_attrs,
     widen_by_shift,
 )
 from spectra.xas.local import local_polynomials
@@ -35,7 +37,6 @@ DEGREE = 4
 _FEWEST = 4
 # Points beyond the main window that the noise is estimated from (eV).
 _MORE = 60.0
-_SIGNIFICANT = 5.0
 # Level before the pre-edge, as a share of the main peak, that says the edge is elsewhere.
 _EARLY = 0.3
 _WIDENING = (1.0, 2.0, 3.0)
@@ -139,12 +140,7 @@ class Ratio(Method):
             If the axis is not energy in eV.
         """
         require_energies(self.name, source)
-        attrs = {
-            "title": source.title,
-            "quantity": source.quantity,
-            "errors": "residual" if source.noise == "unknown" else source.noise,
-        }
-        return RatioPlan(self._declare(), attrs)
+        return RatioPlan(self._declare(), source_attrs(source))
 
     def table(self, plan: RatioPlan) -> Table:
         """Declare the table."""
@@ -296,7 +292,7 @@ class Ratio(Method):
         verdicts: Verdicts,
     ) -> NDArray[np.bool_]:
         """Mark frames without this edge or its main peak; give the others."""
-        weak = ~(highest > _SIGNIFICANT * error)
+        weak = ~(highest > SIGNIFICANT * error)
         verdicts.mark(
             rows[weak],
             Status.NO_SIGNAL,

@@ -16,7 +16,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
-from spectra.xas.frames import require_energies, widen_by_shift
+from spectra.xas.frames import require_energies, source_attrs, widen_by_shift
 from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import Maxima, find_maxima
 from spectra.xas.mixture.frames import Frames, Window, frames_of, points_of
@@ -168,11 +168,7 @@ class SoftEdge(Method):
                     f"{source.x[-1]:g} eV)"
                 )
         table = soft_table(self.peaks, self.channels)
-        attrs = {
-            "errors": "residual" if source.noise == "unknown" else source.noise,
-            "title": source.title,
-        }
-        return SoftPlan(table, points, energy, attrs)
+        return SoftPlan(table, points, energy, source_attrs(source))
 
     def table(self, plan: SoftPlan) -> Table:
         """Declare the table."""

@@ -56,15 +56,18 @@ class Rebin(Correction):
     def __post_init__(self) -> None:
         for name in ("pre_step", "exafs_start", "k_step"):
             if not getattr(self, name) > 0:
-                raise SettingError(f"{name} = {getattr(self, name)!r}; expected above 0")
+                raise SettingError(
+                    f"{self.name}: {name} = {getattr(self, name)!r}; expected above 0"
+                )
         if not self.xanes_start < self.exafs_start:
             raise SettingError(
-                f"xanes_start = {self.xanes_start!r}; expected below exafs_start = "
+                f"{self.name}: xanes_start = {self.xanes_start!r}; expected below exafs_start = "
                 f"{self.exafs_start!r}"
             )
         if self.xanes_step < 0 or self.e0 < 0:
             raise SettingError(
-                f"xanes_step = {self.xanes_step!r}, e0 = {self.e0!r}; expected 0 or more"
+                f"{self.name}: xanes_step = {self.xanes_step!r}, e0 = {self.e0!r}; "
+                "expected 0 or more"
             )
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
