@@ -86,6 +86,10 @@ class StoreError(SpectraError, OSError):
     """A results file could not be written (disk full, read-only, locked, vanished)."""
 
 
+class FeffError(SpectraError, RuntimeError):
+    """FEFF is missing, cannot be started, or stopped before it wrote scattering paths."""
+
+
 class SpectraWarning(UserWarning):
     """Base class of the warnings of `spectra`."""
 

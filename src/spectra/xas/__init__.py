@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from spectra.xas.mixture.components import component_spectra as component_spectra
     from spectra.xas.mixture.resolution import CurveResolution as CurveResolution
     from spectra.xas.normalize import Normalize as Normalize
+    from spectra.xas.paths.checks import check_paths as check_paths
+    from spectra.xas.paths.feff import feff_paths as feff_paths
+    from spectra.xas.paths.folder import read_paths as read_paths
+    from spectra.xas.paths.path import ScatteringPath as ScatteringPath
+    from spectra.xas.paths.pathlist import PathList as PathList
+    from spectra.xas.paths.quick import quick_path as quick_path
     from spectra.xas.peak_ratio import Ratio as Ratio
     from spectra.xas.preedge import PreEdge as PreEdge
     from spectra.xas.sensitivity import sensitivity as sensitivity
@@ -40,16 +46,22 @@ _LAZY = {
     "Merge": "spectra.xas.calibrate.merge",
     "Normalize": "spectra.xas.normalize",
     "OverAbsorption": "spectra.xas.calibrate.overabsorption",
+    "PathList": "spectra.xas.paths.pathlist",
     "PreEdge": "spectra.xas.preedge",
     "PrincipalComponents": "spectra.xas.mixture.components",
     "Ratio": "spectra.xas.peak_ratio",
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
+    "ScatteringPath": "spectra.xas.paths.path",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
+    "check_paths": "spectra.xas.paths.checks",
     "component_spectra": "spectra.xas.mixture.components",
+    "feff_paths": "spectra.xas.paths.feff",
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
+    "quick_path": "spectra.xas.paths.quick",
+    "read_paths": "spectra.xas.paths.folder",
     "rotational_bands": "spectra.xas.mixture.ambiguity",
     "sensitivity": "spectra.xas.sensitivity",
 }
@@ -65,16 +77,22 @@ __all__ = [
     "Merge",
     "Normalize",
     "OverAbsorption",
+    "PathList",
     "PreEdge",
     "PrincipalComponents",
     "Ratio",
     "Rebin",
     "RemoveSteps",
+    "ScatteringPath",
     "SoftEdge",
     "Valence",
+    "check_paths",
     "component_spectra",
+    "feff_paths",
     "flattened",
     "normalized",
+    "quick_path",
+    "read_paths",
     "rotational_bands",
     "sensitivity",
 ]
