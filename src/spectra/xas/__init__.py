@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from spectra.xas.calibrate.steps import RemoveSteps as RemoveSteps
     from spectra.xas.curves import flattened as flattened
     from spectra.xas.curves import normalized as normalized
+    from spectra.xas.exafs.background import Background as Background
+    from spectra.xas.exafs.background import background_curve as background_curve
     from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Align": "spectra.xas.calibrate.align",
+    "Background": "spectra.xas.exafs.background",
     "Calibrate": "spectra.xas.calibrate.axis",
     "CurveResolution": "spectra.xas.mixture.resolution",
     "DeadTime": "spectra.xas.calibrate.deadtime",
@@ -47,6 +50,7 @@ _LAZY = {
     "RemoveSteps": "spectra.xas.calibrate.steps",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
+    "background_curve": "spectra.xas.exafs.background",
     "component_spectra": "spectra.xas.mixture.components",
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
@@ -56,6 +60,7 @@ _LAZY = {
 
 __all__ = [
     "Align",
+    "Background",
     "Calibrate",
     "CurveResolution",
     "DeadTime",
@@ -72,6 +77,7 @@ __all__ = [
     "RemoveSteps",
     "SoftEdge",
     "Valence",
+    "background_curve",
     "component_spectra",
     "flattened",
     "normalized",
