@@ -154,9 +154,10 @@ class Background(Removal):
         """Frames that can have the background asked for, and those that cannot."""
         sparse = np.zeros(len(spectra.e0), bool)
         for (first, splines), rows in alike(extent.first, extent.splines):
-            measured = k_from_energy(spectra.x[first:], spectra.e0[rows, None])
-            nearest = nearest_points(measured, extent.k_max[rows], splines, self.k_min)
-            sparse[rows] = (np.diff(nearest, axis=1) <= 0).any(axis=1)
+            e0, one, own = np.unique(spectra.e0[rows], return_index=True, return_inverse=True)
+            measured = k_from_energy(spectra.x[first:], e0[:, None])
+            nearest = nearest_points(measured, extent.k_max[rows][one], splines, self.k_min)
+            sparse[rows] = (np.diff(nearest, axis=1) <= 0).any(axis=1)[own]
         needed = 0.5 * np.pi * (FEWEST_SPLINES - 1) / self.rbkg
         bad = np.flatnonzero(sparse | ~extent.enough)
         reasons = tuple(

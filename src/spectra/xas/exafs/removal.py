@@ -298,4 +298,4 @@ def background_table(k: FloatArray, splines: int, further: tuple[Column, ...]) -
 
 def rows_together(points: int, n: int) -> int:
     """Frames whose own matrices are in memory at once."""
-    return max(1, (1 << 22) // max(1, points * n))
+    return max(1, (1 << 20) // max(1, points * n))
