@@ -313,7 +313,7 @@ def nearest_points(measured: FloatArray, k_max: FloatArray, splines: int, k_min:
 def _knots_at(points: IntArray, measured: FloatArray) -> FloatArray:
     """Knots of the cubic spline that goes through those points."""
     at = np.take_along_axis(measured, points, axis=1)
-    ends = [np.repeat(at[:, i : i + 1], 4, axis=1) for i in (0, -1)]
+    ends = [np.repeat(end, 4, axis=1) for end in (at[:, :1], at[:, -1:])]
     return np.concatenate([ends[0], at[:, 2:-2], ends[1]], axis=1)
 
 
