@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from spectra.xas.calibrate.steps import RemoveSteps as RemoveSteps
     from spectra.xas.curves import flattened as flattened
     from spectra.xas.curves import normalized as normalized
+    from spectra.xas.exafs.background import Background as Background
+    from spectra.xas.exafs.background import background_curve as background_curve
     from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Align": "spectra.xas.calibrate.align",
+    "Background": "spectra.xas.exafs.background",
     "Calibrate": "spectra.xas.calibrate.axis",
     "CurveResolution": "spectra.xas.mixture.resolution",
     "DeadTime": "spectra.xas.calibrate.deadtime",
@@ -55,6 +58,7 @@ _LAZY = {
     "ScatteringPath": "spectra.xas.paths.path",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
+    "background_curve": "spectra.xas.exafs.background",
     "check_paths": "spectra.xas.paths.checks",
     "component_spectra": "spectra.xas.mixture.components",
     "feff_paths": "spectra.xas.paths.feff",
@@ -68,6 +72,7 @@ _LAZY = {
 
 __all__ = [
     "Align",
+    "Background",
     "Calibrate",
     "CurveResolution",
     "DeadTime",
@@ -86,6 +91,7 @@ __all__ = [
     "ScatteringPath",
     "SoftEdge",
     "Valence",
+    "background_curve",
     "check_paths",
     "component_spectra",
     "feff_paths",

@@ -77,9 +77,7 @@ class OverAbsorption(Correction):
     )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.normalize, Normalize):
-            made = Normalize.from_settings(dict(self.normalize))
-            object.__setattr__(self, "normalize", made)
+        object.__setattr__(self, "normalize", Normalize.given(self.normalize))
         if not self.formula:
             raise SettingError(f"{self.name} needs formula=..., such as V2O5")
         for name in ("angle_in", "angle_out"):
