@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from spectra.xas.calibrate.steps import RemoveSteps as RemoveSteps
     from spectra.xas.curves import flattened as flattened
     from spectra.xas.curves import normalized as normalized
+    from spectra.xas.exafs.back import BackTransform as BackTransform
     from spectra.xas.exafs.background import Background as Background
     from spectra.xas.exafs.background import background_curve as background_curve
+    from spectra.xas.exafs.transform import FourierTransform as FourierTransform
     from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
@@ -39,11 +41,13 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "Align": "spectra.xas.calibrate.align",
+    "BackTransform": "spectra.xas.exafs.back",
     "Background": "spectra.xas.exafs.background",
     "Calibrate": "spectra.xas.calibrate.axis",
     "CurveResolution": "spectra.xas.mixture.resolution",
     "DeadTime": "spectra.xas.calibrate.deadtime",
     "Deglitch": "spectra.xas.calibrate.glitches",
+    "FourierTransform": "spectra.xas.exafs.transform",
     "LinearCombination": "spectra.xas.mixture.combination",
     "Mback": "spectra.xas.mback",
     "Merge": "spectra.xas.calibrate.merge",
@@ -72,11 +76,13 @@ _LAZY = {
 
 __all__ = [
     "Align",
+    "BackTransform",
     "Background",
     "Calibrate",
     "CurveResolution",
     "DeadTime",
     "Deglitch",
+    "FourierTransform",
     "LinearCombination",
     "Mback",
     "Merge",

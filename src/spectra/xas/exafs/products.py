@@ -1,0 +1,20 @@
+"""Products of frames with matrices whose bits do not hang on how many frames there are."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+# The kernels of a product differ with its size: always as many rows, so always the same kernel.
+_ROWS = 64
+
+
+def framewise_product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
+    """Rows (frames, p) times a matrix (p, q): (frames, q)."""
+    count, width = rows.shape
+    padded = np.zeros((-(-count // _ROWS) * _ROWS, width))
+    padded[:count] = rows
+    parts = np.matmul(padded.reshape(-1, _ROWS, width), matrix)
+    return np.asarray(parts.reshape(len(padded), matrix.shape[1])[:count])
