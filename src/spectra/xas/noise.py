@@ -186,7 +186,7 @@ def _side(size: FloatArray, use: NDArray[np.bool_] | None) -> FloatArray:
 
 @lru_cache(maxsize=64)
 def _bands(axis: bytes) -> _Bands:
-    weights = _differences(np.frombuffer(axis))
+    weights = neighbour_differences(np.frombuffer(axis))
     places = weights.shape[1]
     stride = max(1, places // _SAMPLES)
     first = np.arange(0, places, stride)
@@ -199,7 +199,7 @@ def _bands(axis: bytes) -> _Bands:
     return _Bands(first + 2, matrices, size * stride)
 
 
-def _differences(x: FloatArray) -> FloatArray:
+def neighbour_differences(x: FloatArray) -> FloatArray:
     """Weights (5, points − 4) of five neighbours in their difference from a cubic.
 
     For white noise of unit variance the difference has unit variance.

@@ -45,7 +45,10 @@ def series(frames: int, *, sigma: float = 3e-4, seed: int = 0, noise: str = "giv
     energy, share = scan(), np.linspace(0.0, 1.0, frames)
     shells = [((12.0, 2.55 + 0.03 * s, 0.008), *SHELLS[1:]) for s in share]
     mu = np.array(
-        [edge(energy, E0 + 0.8 * s, 1.0 + 0.05 * s, own) for s, own in zip(share, shells, strict=True)]
+        [
+            edge(energy, E0 + 0.8 * s, 1.0 + 0.05 * s, own)
+            for s, own in zip(share, shells, strict=True)
+        ]
     )
     mu += sigma * np.random.default_rng(seed).standard_normal(mu.shape)
     errors = None if noise == "unknown" else np.full(mu.shape, sigma)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-from edge_oscillations import E0, edge, scan, series, true_chi
+from edge_oscillations import E0, series
 
 from conformance import MethodConformance
-from spectra import Stack, Status
-from spectra.errors import ResultsError, SettingError, StackError
-from spectra.xas import Background, Normalize, background_curve
+from spectra.xas import Background
 
 COMMON = {"e0": E0}
 
@@ -17,6 +13,7 @@ COMMON = {"e0": E0}
 class TestBackgroundConforms(MethodConformance):
     without_uncertainty = frozenset(
         {"e0_offset", "k_max", "noise", "coefficients", "knots", "objective"}
+        | {"first_shell", "first_shell_kept", "odd_point"}
     )
 
     def make_method(self):

@@ -16,7 +16,7 @@ left is one equation per spectrum.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -35,6 +35,8 @@ IntArray = NDArray[np.intp]
 
 FEWEST_SPLINES, MOST_SPLINES = 5, 128
 _LEAST_SCALE, _SCALE = 0.1, 10.0
+# No shell lies so low (angstrom).
+_LOW_RBKG = 0.75
 _ROUNDS = 100
 _CLOSE = 1e-14
 # Half a grid is what an end may lack of a whole step.
@@ -60,6 +62,11 @@ class AutobkSettings:
     def r_step(self) -> float:
         """Step of the transform's R (angstrom)."""
         return float(np.pi / (self.k_step * N_FFT))
+
+
+def lower_reach(settings: AutobkSettings) -> AutobkSettings:
+    """Settings of a background that leaves all shells alone, without clamps."""
+    return replace(settings, rbkg=min(settings.rbkg, _LOW_RBKG), clamp_points=0)
 
 
 @dataclass(frozen=True)
@@ -118,8 +125,6 @@ class Problem:
     ----------
     k : array (points,)
     knots : array ([frames,] splines + 4)
-    interpolate : array ([frames,] points, n)
-        From absorption at the points of the axis to d.
     basis : array ([frames,] points, splines)
         B.
     transform : array ([frames,] equations, points)
@@ -140,7 +145,6 @@ class Problem:
 
     k: FloatArray
     knots: FloatArray
-    interpolate: FloatArray
     basis: FloatArray
     transform: FloatArray
     project: FloatArray
@@ -149,6 +153,10 @@ class Problem:
     directions: FloatArray
     strengths: FloatArray
     clamped: FloatArray
+
+    def only(self) -> Problem:
+        """The matrices of the first frame for all."""
+        return Problem(**{k: v if k == "k" else v[0] for k, v in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -200,11 +208,9 @@ def own_problems(
     at_ends = np.zeros((len(e0), len(rows), points))
     at_ends[:, np.arange(len(rows)), rows] = weights
     clamped = np.swapaxes(u, 1, 2) @ (at_ends - of_basis[..., :splines] @ project)
-    count = int(extent.last[0] - extent.first[0]) + 1
     return Problem(
         k=k,
         knots=knots,
-        interpolate=interpolation_weights(measured[:, :count], k),
         basis=basis,
         transform=transform,
         project=project,
@@ -216,27 +222,17 @@ def own_problems(
     )
 
 
-def common_problem(x: FloatArray, e0: float, settings: AutobkSettings) -> Problem:
-    """Matrices of all frames with the same points and edge energy."""
-    return _common_problem(x.tobytes(), e0, settings)
+def own_interpolation(
+    x: FloatArray, e0: FloatArray, extent: Extent, settings: AutobkSettings
+) -> FloatArray:
+    """Matrices (frames, points, n) from absorption at the points used to that on the grid."""
+    first, last = int(extent.first[0]), int(extent.last[0])
+    measured = k_from_energy(x[first : last + 1], e0[:, None])
+    return interpolation_weights(measured, k_grid(settings.k_step, int(extent.points[0])))
 
 
-@lru_cache(maxsize=8)
-def _common_problem(axis: bytes, e0: float, settings: AutobkSettings) -> Problem:
-    x, energy = np.frombuffer(axis), np.array([e0])
-    one = own_problems(x, energy, find_extent(x, energy, settings), settings)
-    parts = {name: value if name == "k" else value[0] for name, value in vars(one).items()}
-    return Problem(**parts)
-
-
-def solve_background(problem: Problem, y: FloatArray) -> Solution:
-    """Find the background of frames (frames, n), their first point the one at or below E0."""
-    d = apply(problem.interpolate, y)
-    return solve_on_grid(problem, d)
-
-
-def solve_on_grid(problem: Problem, d: FloatArray) -> Solution:
-    """The same from absorption on the grid of k (frames, points)."""
+def solve_background(problem: Problem, d: FloatArray) -> Solution:
+    """Find the background of frames from their absorption on the grid (frames, points)."""
     z = apply(problem.project, d)
     rest = apply(problem.transform, d) - apply(problem.explained, z)
     least = (rest**2).sum(axis=1)

@@ -21,9 +21,11 @@ from spectra.xas.exafs.autobk import (
     AutobkSettings,
     Extent,
     Problem,
-    common_problem,
+    apply,
     find_extent,
+    lower_reach,
     nearest_points,
+    own_interpolation,
     own_problems,
     solve_background,
 )
@@ -115,26 +117,36 @@ class Background(Removal):
         """Columns beside those of all backgrounds."""
         return (Column("objective", "", "sum of squares that the background leaves below rbkg"),)
 
+    @property
+    def reach(self) -> float:
+        """R up to which the background follows χ(R) (angstrom)."""
+        return self.rbkg
+
+    @property
+    def remedy(self) -> str:
+        """What to do if it reaches the first shell."""
+        return f"lower rbkg from {self.rbkg:g} to about {{r}}"
+
     def remove(self, spectra: Spectra, *, common: bool) -> Iterator[Removed | Refused]:
         """Remove the background of each spectrum."""
         settings = self._settings()
         extent = find_extent(spectra.x, spectra.e0, settings)
         good, refused = self._refuse(spectra, extent)
         yield refused
+        lower = find_extent(spectra.x, spectra.e0, lower_reach(settings))
         keys = (extent.first, extent.last, extent.points, extent.splines, extent.r_points)
+        keys += (lower.splines, lower.r_points)
         for (first, last, points, *_), rows in alike(*(key[good] for key in keys)):
             own = good[rows]
-            if common:
-                e0 = float(spectra.e0[own[0]])
-                matrices = _common(spectra.x.tobytes(), e0, settings)
-                yield from self._solve(spectra, own, extent, matrices)
-                continue
-            together = rows_together(points, last - first + 1)
+            together = len(own) if common else rows_together(points, last - first + 1)
             for start in range(0, len(own), together):
                 some = own[start : start + together]
-                part = Extent(*(getattr(extent, name)[some] for name in vars(extent)))
-                problem = own_problems(spectra.x, spectra.e0[some], part, settings)
-                yield from self._solve(spectra, some, extent, (problem, find_spread(problem)))
+                part = spectra.take(some)
+                if common:
+                    matrices = _common(spectra.x.tobytes(), float(part.e0[0]), settings)
+                else:
+                    matrices = find_matrices(spectra.x, part.e0, settings)
+                yield from self._solve(part, some, matrices)
 
     def _settings(self) -> AutobkSettings:
         return AutobkSettings(
@@ -169,42 +181,65 @@ class Background(Removal):
             f"{self.rbkg:g}; measure more of them, or lower rbkg or k_max"
             for i in bad.tolist()
         )
-        return np.flatnonzero(~sparse & extent.enough), Refused(bad, Status.BAD_INPUT, reasons)
+        good = np.flatnonzero(~sparse & extent.enough)
+        return good, Refused(bad, Status.BAD_INPUT, reasons)
 
     def _solve(
-        self,
-        spectra: Spectra,
-        rows: IntArray,
-        extent: Extent,
-        matrices: tuple[Problem, Spread],
+        self, spectra: Spectra, rows: IntArray, matrices: Matrices
     ) -> Iterator[Removed | Refused]:
         """Backgrounds of spectra that share the size of their matrices."""
-        problem, spread = matrices
-        first, last = int(extent.first[rows[0]]), int(extent.last[rows[0]])
-        part = spectra.take(rows)
-        found = solve_background(problem, np.ascontiguousarray(part.y[:, first : last + 1]))
-        variances = part.variances(first, last)
+        extent = matrices.extent
+        first, last = int(extent.first[0]), int(extent.last[0])
+        y = np.ascontiguousarray(spectra.y[:, first : last + 1])
+        d = apply(matrices.spread.interpolate, y)
+        found = solve_background(matrices.problem, d)
+        variances = spectra.variances(first, last)
         if variances is None:
-            variance = part.noise.after[:, None] * spread.of_white(found.shares)
+            white = matrices.spread.of_white(found.shares)
+            variance = spectra.noise.after[:, None] * white
         else:
-            variance = spread.of_points(found.shares, np.ascontiguousarray(variances))
+            variance = matrices.spread.of_points(found.shares, np.ascontiguousarray(variances))
         lost = np.flatnonzero(~found.converged)
         reason = f"the clamp's strength was not found; set clamp_high = 0 (now {self.clamp_high:g})"
         yield Refused(rows[lost], Status.NOT_CONVERGED, (reason,) * len(lost))
+        k_max = np.broadcast_to(extent.k_max, len(rows))
         yield Removed(
             rows=rows,
             chi=found.chi,
             variance=variance,
+            reference=solve_background(matrices.reference, d).chi,
             coefficients=found.coefficients,
             knots=found.knots,
-            further={"objective": found.objective, "k_max": extent.k_max[rows]},
+            further={"objective": found.objective, "k_max": k_max},
         )
 
 
+@dataclass(frozen=True)
+class Matrices:
+    """Matrices of some frames, or of all: for the background, its noise, and one of lower R."""
+
+    extent: Extent
+    problem: Problem
+    spread: Spread
+    reference: Problem
+
+
+def find_matrices(x: FloatArray, e0: FloatArray, settings: AutobkSettings) -> Matrices:
+    """Find the matrices of frames with edge energies of their own, but of one size."""
+    extent = find_extent(x, e0, settings)
+    problem = own_problems(x, e0, extent, settings)
+    spread = find_spread(problem, own_interpolation(x, e0, extent, settings))
+    lower = lower_reach(settings)
+    reference = own_problems(x, e0, find_extent(x, e0, lower), lower)
+    return Matrices(extent, problem, spread, reference)
+
+
 @lru_cache(maxsize=8)
-def _common(axis: bytes, e0: float, settings: AutobkSettings) -> tuple[Problem, Spread]:
-    problem = common_problem(np.frombuffer(axis), e0, settings)
-    return problem, find_spread(problem)
+def _common(axis: bytes, e0: float, settings: AutobkSettings) -> Matrices:
+    """Matrices of all frames with the same points and edge energy."""
+    one = find_matrices(np.frombuffer(axis), np.array([e0]), settings)
+    spread = Spread(*(value[0] for value in vars(one.spread).values()))
+    return Matrices(one.extent, one.problem.only(), spread, one.reference.only())
 
 
 def background_curve(stack: Stack, results: Results) -> Stack:

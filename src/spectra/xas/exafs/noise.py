@@ -42,7 +42,7 @@ def white_level(chi: FloatArray, k_step: float) -> FloatArray:
     if count < _FEWEST:
         return np.full(len(chi), np.nan)
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
-    index = np.arange(int(_LOW * N_FFT / 2), int(_HIGH * N_FFT / 2), max(1, N_FFT // (4 * count)))
+    index = np.arange(int(_LOW * N_FFT / 2), int(_HIGH * N_FFT / 2), max(1, N_FFT // count))
     angle = 2.0 * np.pi / N_FFT * np.outer(np.arange(first, points), index)
     parts = np.concatenate([np.cos(angle), np.sin(angle)], axis=1) * window[:, None]
     power = (products(np.ascontiguousarray(chi[:, first:]), parts) ** 2).sum(axis=1)

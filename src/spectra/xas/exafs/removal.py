@@ -17,6 +17,13 @@ from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.units import k_from_energy
+from spectra.xas.exafs.checks import (
+    Shell,
+    edge_remarks,
+    first_shell,
+    odd_points,
+    shell_remarks,
+)
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.noise import white_level
 from spectra.xas.frames import Verdicts, alike_points, cut, screen
@@ -93,6 +100,8 @@ class Removed:
         Which they are.
     chi, variance : array (n, points)
         Of χ in the unit of the absorption.
+    reference : array (n, points)
+        The same with a background that leaves all shells alone.
     coefficients : array (n, splines)
     knots : array (n, splines + 4)
     further : mapping of str to array (n, …)
@@ -102,6 +111,7 @@ class Removed:
     rows: IntArray
     chi: FloatArray
     variance: FloatArray
+    reference: FloatArray
     coefficients: FloatArray
     knots: FloatArray
     further: Mapping[str, NDArray[Any]]
@@ -154,6 +164,16 @@ class Removal(Method):
     @abstractmethod
     def further_columns(self) -> tuple[Column, ...]:
         """Columns beside those of all backgrounds."""
+
+    @property
+    @abstractmethod
+    def reach(self) -> float:
+        """R up to which the background follows χ(R) (angstrom); 0 where that is not said."""
+
+    @property
+    @abstractmethod
+    def remedy(self) -> str:
+        """What to do if it reaches the first shell, with ``{r}`` for a good R."""
 
     @abstractmethod
     def remove(self, spectra: Spectra, *, common: bool) -> Iterator[Removed | Refused]:
@@ -210,13 +230,17 @@ class Removal(Method):
                 edge_step=normal["edge_step"][rows],
                 noise=_noise(block, points, rows, y, errors, normal),
             )
+            columns["odd_point"][rows] = odd_points(spectra.x, spectra.y, spectra.e0, spectra.noise)
             for part in self.remove(spectra, common=plan.common):
                 own = rows[part.rows]
                 if isinstance(part, Refused):
                     verdicts.mark(own, part.status, lambda i, part=part: part.reasons[i])
                 else:
-                    self._write(columns, own, part, normal)
-                    self._remark(verdicts, own, part)
+                    shell = first_shell(part.chi, part.reference, self.k_step)
+                    self._write(columns, own, part, normal, shell)
+                    said = shell_remarks(shell, self.reach, self.remedy)
+                    _note(verdicts, own, said, block.names)
+        self._tell(columns, verdicts, block.names)
         return Results(
             table=plan.table,
             columns=columns,
@@ -230,11 +254,21 @@ class Removal(Method):
     def _normalize(self) -> Normalize:
         return Normalize.given(self.normalize)
 
-    def _remark(self, verdicts: Verdicts, rows: IntArray, part: Removed) -> None:
-        """Add remarks to frames; by default none."""
+    def _tell(
+        self, columns: Mapping[str, NDArray[Any]], verdicts: Verdicts, names: tuple[str, ...]
+    ) -> None:
+        """Remark on E0 and odd points of the frames that have a result."""
+        good = np.flatnonzero(verdicts.good)
+        parts = (columns[name][good] for name in ("e0", "e0_offset", "odd_point"))
+        _note(verdicts, good, edge_remarks(*parts), names)
 
     def _write(
-        self, columns: dict[str, NDArray[Any]], rows: IntArray, part: Removed, normal: Results
+        self,
+        columns: dict[str, NDArray[Any]],
+        rows: IntArray,
+        part: Removed,
+        normal: Results,
+        shell: Shell,
     ) -> None:
         """Fill the rows of some frames."""
         for name in ("e0", "e0_stderr", "edge_step", "edge_step_stderr"):
@@ -251,9 +285,18 @@ class Removal(Method):
         size = min(part.coefficients.shape[1], columns["coefficients"].shape[1])
         columns["coefficients"][rows, :size] = part.coefficients[:, :size]
         columns["knots"][rows, : size + 4] = part.knots[:, : size + 4]
+        columns["first_shell"][rows] = shell.position
+        columns["first_shell_kept"][rows] = shell.kept
         columns["splines"][rows] = part.coefficients.shape[1]
         for name, values in part.further.items():
             columns[name][rows] = values
+
+
+def _note(verdicts: Verdicts, rows: IntArray, said: list[str], names: tuple[str, ...]) -> None:
+    """Add remarks to the frames that have one."""
+    for row, text in zip(rows.tolist(), said, strict=True):
+        if text:
+            verdicts.note(np.array([row]), f"{names[row]}: {text}")
 
 
 def _noise(
@@ -283,6 +326,9 @@ def background_table(k: FloatArray, splines: int, further: tuple[Column, ...]) -
         Column("k_max", a, "end of the range of χ"),
         Column("chi", "", "oscillations χ(k) of the absorption over its edge step", ("k",), True),
         Column("noise", "", "standard deviation of white noise of χ(k), from χ(R) at high R"),
+        Column("first_shell", "angstrom", "R of the first shell, phase not corrected"),
+        Column("first_shell_kept", "", "height of the first shell over that with a lower rbkg"),
+        Column("odd_point", "eV", "energy of the point that stands out most, if one does"),
         Column("splines", "", "number of B-splines of the background").as_int(),
         Column("coefficients", "", "of the background's B-splines", ("spline",)),
         Column("knots", a, "of the background's cubic B-splines in k", ("knot",)),

@@ -75,15 +75,15 @@ class Spread:
         return np.maximum(total, 0.0)
 
 
-def find_spread(problem: Problem) -> Spread:
+def find_spread(problem: Problem, interpolate: FloatArray) -> Spread:
     """The matrix from absorption to χ, for the clamps that a spectrum may have."""
     to_spline = problem.basis @ problem.solve
     return Spread(
-        interpolate=problem.interpolate,
+        interpolate=interpolate,
         to_spline=to_spline,
-        onto=problem.project @ problem.interpolate,
+        onto=problem.project @ interpolate,
         pulls=to_spline @ problem.directions,
-        ends=problem.clamped @ problem.interpolate,
+        ends=problem.clamped @ interpolate,
     )
 
 
