@@ -46,7 +46,7 @@ def importances(
         )
     k = np.arange(low, high + _STEP / 2, _STEP)
     areas = np.array([_area(path, k, k_weight) for path in paths])
-    return np.asarray(100.0 * areas / areas.max()) if len(areas) else areas
+    return np.asarray(100.0 * (areas / areas.max())) if len(areas) else areas
 
 
 def _area(path: ScatteringPath, k: FloatArray, k_weight: float) -> float:
