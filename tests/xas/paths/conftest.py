@@ -17,8 +17,13 @@ def session_cache(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def v2o3(session_cache):
-    return feff_paths("V2O3", "V", radius=4.0, nleg=3)
+def v2o3_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("feff") / "v2o3"
+
+
+@pytest.fixture(scope="session")
+def v2o3(session_cache, v2o3_folder):
+    return feff_paths("V2O3", "V", radius=4.0, nleg=3, folder=v2o3_folder)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from made_paths import chi, made_path
+from scipy.stats import spearmanr
 
 from spectra.errors import DataWarning, FeffError, SettingError
 from spectra.phase import Atom, Phase
@@ -17,6 +18,7 @@ from spectra.xas import check_paths, feff_paths, quick_path, read_paths
 from spectra.xas.paths import feff as feff_module
 from spectra.xas.paths.cache import FOLDER_VARIABLE as CACHE_VARIABLE
 from spectra.xas.paths.curves import path_curves
+from spectra.xas.paths.importance import importances
 from spectra.xas.paths.runner import FOLDER_VARIABLE, feff_programs
 from test_cluster import as_cif
 
@@ -46,6 +48,14 @@ def test_v2o3_has_the_neighbours_of_its_crystal(v2o3):
         assert (symbol, count) == (s, n)
         assert distance == pytest.approx(d, abs=0.005)
     check_paths(v2o3, absorber="V", edge="K", e0=5475.0, k_max=14.0)
+
+
+def test_importance_ranks_as_feffs_own_ratio(v2o3, v2o3_folder):
+    rows = [line.split() for line in (v2o3_folder / "files.dat").read_text().splitlines()]
+    ratio = {row[0]: float(row[2]) for row in rows if row[:1] and row[0].startswith("feff0")}
+    assert len(ratio) == len(v2o3)
+    ours = importances(v2o3, k_weight=0.0, k_range=(0.5, 20.0))
+    assert spearmanr(ours, [ratio[path.source] for path in v2o3]).statistic > 0.98
 
 
 def test_v2o5_has_vanadyl_equatorial_and_long_bonds(v2o5):
