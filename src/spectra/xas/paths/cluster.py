@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from spectra.errors import DataWarning, SettingError
 from spectra.phase import Atom, Phase
-from spectra.xas.paths.path import FloatArray
+from spectra.xas.paths.path import FloatArray, unique_labels
 
 # Two atoms nearer than this (angstrom) share one place: mixed occupation or a split site.
 _ONE_PLACE = 0.7
+# Occupancies are rounded in most files.
+_FULL = 1.02
 # Of these no muffin tins can be made that are worth having, and they scatter hardly.
 _LEFT_OUT = ("H",)
 
@@ -83,9 +85,10 @@ def absorber_sites(phase: Phase, element: str) -> tuple[AbsorberSite, ...]:
         raise SettingError(f"phase {phase.name!r} has no {element}; it has {known}")
     counts = np.array([a.occupancy / phase.site_symmetry(a).order for a in atoms])
     shares = counts / counts.sum()
+    labels = unique_labels([atom.label or element for atom in atoms])
     return tuple(
-        AbsorberSite(atom.label or f"{element}{i + 1}", atom, float(share))
-        for i, (atom, share) in enumerate(zip(atoms, shares, strict=True))
+        AbsorberSite(label, atom, float(share))
+        for label, atom, share in zip(labels, atoms, shares, strict=True)
     )
 
 
@@ -98,10 +101,10 @@ def cut_cluster(phase: Phase, site: AbsorberSite, radius: float) -> Cluster:
     Raises
     ------
     SettingError
-        If two atoms of the structure are impossibly near.
+        If a place is filled more than once, or by what is no element.
     """
     axes = _axes(phase)
-    atoms = [a for a in _filled(phase) if a.element not in _LEFT_OUT]
+    atoms = _filled(phase)
     center = axes @ np.array(phase.site_symmetry(site.atom).position)
     translations = _translations(axes, radius)
     fractions = np.array([[a.x, a.y, a.z] for a in atoms])
@@ -134,13 +137,19 @@ def _translations(axes: FloatArray, radius: float) -> FloatArray:
 
 def _filled(phase: Phase) -> list[Atom]:
     """The atoms of a cell, one at each place."""
-    atoms = list(phase.all_atoms())
+    atoms = [atom for atom in phase.all_atoms() if atom.element not in _LEFT_OUT]
     near = _near(phase, atoms)
     kept, mixed = [], False
     for i, atom in enumerate(atoms):
         rivals = [j for j in range(len(atoms)) if near[i, j] and j != i]
         whole = atom.occupancy + sum(atoms[j].occupancy for j in rivals)
-        mixed |= bool(rivals) or whole < 0.99
+        if whole > _FULL:
+            raise SettingError(
+                f"phase {phase.name!r}: atom {atom.label!r} shares its place with "
+                f"{', '.join(sorted({atoms[j].label for j in rivals}))}, {whole:.3g} atoms in "
+                "all; correct the coordinates, the space group or the occupancies"
+            )
+        mixed |= bool(rivals) or whole < 2.0 - _FULL
         better = [(atoms[j].occupancy, -j) > (atom.occupancy, -i) for j in rivals]
         if whole >= 0.5 and not any(better):
             kept.append(atom)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from spectra.errors import FeffError, SettingError
+from spectra.errors import DataWarning, FeffError, SettingError
 from spectra.phase import Phase
 from spectra.reference import load_phase
 from spectra.xas.paths.cache import cache_key, load_paths, save_paths
@@ -107,16 +109,28 @@ def paths_of_input(
     key = cache_key(text, feff_version())
     known = load_paths(key) if folder is None else None
     if known is None:
-        known = _calculated(text, folder, timeout)
-        save_paths(key, known)
+        known, complete = _calculated(text, folder, timeout)
+        if complete:
+            save_paths(key, known)
+        else:
+            # Not kept, so that it is told every time.
+            warnings.warn(
+                f"{title}: FEFF found more paths than it can hold, so some are missing; make the "
+                "radius or the number of legs smaller",
+                DataWarning,
+                stacklevel=3,
+            )
     return tuple(path.replace(title=title) for path in known)
 
 
-def _calculated(text: str, folder: Path | None, timeout: float) -> tuple[ScatteringPath, ...]:
+def _calculated(
+    text: str, folder: Path | None, timeout: float
+) -> tuple[tuple[ScatteringPath, ...], bool]:
+    """The paths of a run of FEFF, and whether they are all."""
     with ExitStack() as stack:
         place = folder or Path(stack.enter_context(private_folder()))
         try:
-            run_feff(text, place, timeout=timeout)
+            complete = run_feff(text, place, timeout=timeout)
         except FeffError as error:
             if folder is None:
                 raise
@@ -126,7 +140,7 @@ def _calculated(text: str, folder: Path | None, timeout: float) -> tuple[Scatter
                 "FEFF found no scattering path; make the radius larger than the distance of the "
                 "nearest neighbour"
             )
-        return read_paths(place).paths
+        return read_paths(place).paths, complete
 
 
 def _input(
@@ -150,7 +164,7 @@ def _chosen(sites: tuple[AbsorberSite, ...], which: int | str) -> AbsorberSite:
 
 
 def _own_folder(folder: Path, site: AbsorberSite, count: int) -> Path:
-    place = folder if count == 1 else folder / site.label
+    place = folder if count == 1 else folder / re.sub(r"[^\w+-]", "_", site.label)
     place.mkdir(parents=True, exist_ok=True)
     if any(place.iterdir()):
         raise SettingError(f"{place} is not empty; FEFF needs a folder of its own")

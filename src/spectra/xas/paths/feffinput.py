@@ -49,7 +49,12 @@ def feff_input(
             f"{cluster.name}: {len(cluster.symbols)} atoms; FEFF takes {MAX_ATOMS}; "
             "make the radius smaller"
         )
-    numbers = {s: int(xraydb.atomic_number(s)) for s in cluster.symbols}
+    numbers = {}
+    for symbol in dict.fromkeys(cluster.symbols):
+        try:
+            numbers[symbol] = int(xraydb.atomic_number(symbol))
+        except (ValueError, KeyError):
+            raise SettingError(f"{cluster.name}: {symbol!r} is no element") from None
     absorber = cluster.symbols[0]
     potentials = [f"  0 {numbers[absorber]:3d} {absorber:2s} -1 -1 0.01"]
     for i, symbol in enumerate(elements):

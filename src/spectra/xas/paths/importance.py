@@ -20,9 +20,9 @@ def importances(
 ) -> FloatArray:
     """Areas under the paths' envelopes, in percent of the largest: (paths,).
 
-    The envelope is k^w·N·F(k)·exp(−2R/λ)/(k R²), without disorder. With weight 0 it is FEFF's
-    curved-wave amplitude ratio but for the range (S. I. Zabinsky, J. J. Rehr, A. Ankudinov,
-    R. C. Albers, M. J. Eller, Phys. Rev. B 52 (1995) 2995, section III D).
+    The envelope is k^w·N·F(k)·exp(−2R/λ)/(k R²), without disorder. FEFF's own curved-wave
+    amplitude ratio is the like without k-weight (S. I. Zabinsky, J. J. Rehr, A. Ankudinov,
+    R. C. Albers, M. J. Eller, Phys. Rev. B 52 (1995) 2995).
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def importances(
         )
     k = np.arange(low, high + _STEP / 2, _STEP)
     areas = np.array([_area(path, k, k_weight) for path in paths])
-    return np.asarray(100.0 * areas / areas.max()) if len(areas) else areas
+    return np.asarray(100.0 * (areas / areas.max())) if len(areas) else areas
 
 
 def _area(path: ScatteringPath, k: FloatArray, k_weight: float) -> float:

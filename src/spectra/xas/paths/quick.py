@@ -31,7 +31,7 @@ def quick_path(
     scatterer stands at `distance`. So a vanadyl bond is not put into a crushed crystal. Against
     FEFF on the true structures, first shells of V–O, Fe–O and Cu–Cu come out within 5 % in the
     amplitude and 0.003 Å in the distance (their E0 up to 7 eV off); for tetrahedral P–O it is 16 %
-    and 0.003 Å, and beyond the first shell 0.015 Å.
+    and 0.003 Å, and beyond the first shell 15 % and 0.015 Å.
 
     Parameters
     ----------

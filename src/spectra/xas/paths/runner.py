@@ -11,11 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
 from functools import lru_cache
 from pathlib import Path
 
-from spectra.errors import DataWarning, FeffError
+from spectra.errors import FeffError
 
 MODULES = ("rdinp", "pot", "xsph", "pathfinder", "genfmt", "ff2x")
 FOLDER_VARIABLE = "SPECTRA_FEFF"
@@ -99,7 +98,7 @@ def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
     return digest.hexdigest()
 
 
-def run_feff(text: str, folder: Path, *, timeout: float) -> None:
+def run_feff(text: str, folder: Path, *, timeout: float) -> bool:
     """Run FEFF8L in a folder of its own, which then holds feff.inp and all that FEFF writes.
 
     Parameters
@@ -111,6 +110,11 @@ def run_feff(text: str, folder: Path, *, timeout: float) -> None:
     timeout : float
         For all modules together (s).
 
+    Returns
+    -------
+    bool
+        Whether FEFF could hold all paths there are; otherwise the longest are missing.
+
     Raises
     ------
     FeffError
@@ -119,8 +123,11 @@ def run_feff(text: str, folder: Path, *, timeout: float) -> None:
     programs = feff_programs()
     (folder / "feff.inp").write_text(text, encoding="ascii", newline="\n")
     end = time.monotonic() + timeout
+    complete = True
     for module, program in programs.items():
-        _run_module(module, program, folder, max(end - time.monotonic(), 0.0), timeout)
+        said = _run_module(module, program, folder, max(end - time.monotonic(), 0.0), timeout)
+        complete &= _INCOMPLETE not in said
+    return complete
 
 
 def private_folder() -> tempfile.TemporaryDirectory[str]:
@@ -128,7 +135,8 @@ def private_folder() -> tempfile.TemporaryDirectory[str]:
     return tempfile.TemporaryDirectory(prefix="spectra-feff-", ignore_cleanup_errors=True)
 
 
-def _run_module(module: str, program: Path, folder: Path, left: float, timeout: float) -> None:
+def _run_module(module: str, program: Path, folder: Path, left: float, timeout: float) -> str:
+    """Run one module and return what it said."""
     try:
         done = subprocess.run(  # noqa: S603 - a program of a package, without a shell
             [str(program)],
@@ -155,16 +163,9 @@ def _run_module(module: str, program: Path, folder: Path, left: float, timeout: 
     if done.returncode != 0 or not complete or "Fatal error" in output:
         raise FeffError(
             f"FEFF stopped in its module {module} (exit code {done.returncode}): "
-            f"{_last_lines(output)}; check the structure: atoms too near, too few, or an edge "
-            "that the element has not"
+            f"{_last_lines(output)}; {_hint(module)}"
         )
-    if _INCOMPLETE in output:
-        warnings.warn(
-            "FEFF found more paths than it can hold, so some are missing; make the radius or the "
-            "number of legs smaller",
-            DataWarning,
-            stacklevel=4,
-        )
+    return output
 
 
 def _environment() -> dict[str, str]:
@@ -180,6 +181,12 @@ def _not_started(program: Path, error: OSError) -> str:
             f"it and name its folder in ${FOLDER_VARIABLE}"
         )
     return f"{program} could not be started ({error.strerror or error}); {_INSTALL}"
+
+
+def _hint(module: str) -> str:
+    if module in ("pathfinder", "genfmt", "ff2x"):
+        return "make the radius or the number of legs smaller"
+    return "check the structure: atoms too near, too few, or an edge that the element has not"
 
 
 def _last_lines(output: str) -> str:
