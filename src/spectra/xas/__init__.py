@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from spectra.xas.mixture.components import component_spectra as component_spectra
     from spectra.xas.mixture.resolution import CurveResolution as CurveResolution
     from spectra.xas.normalize import Normalize as Normalize
+    from spectra.xas.paths.path import ScatteringPath as ScatteringPath
     from spectra.xas.peak_ratio import Ratio as Ratio
     from spectra.xas.preedge import PreEdge as PreEdge
     from spectra.xas.sensitivity import sensitivity as sensitivity
@@ -45,6 +46,7 @@ _LAZY = {
     "Ratio": "spectra.xas.peak_ratio",
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
+    "ScatteringPath": "spectra.xas.paths.path",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
     "component_spectra": "spectra.xas.mixture.components",
@@ -70,6 +72,7 @@ __all__ = [
     "Ratio",
     "Rebin",
     "RemoveSteps",
+    "ScatteringPath",
     "SoftEdge",
     "Valence",
     "component_spectra",
