@@ -134,7 +134,7 @@ def _masses(path: ScatteringPath) -> list[float]:
 
 
 def _coth(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """coth x, and 1/sinh² x, for x > 0."""
+    """Coth x, and 1/sinh² x, for x > 0."""
     inverse = 1.0 / np.expm1(np.minimum(2.0 * x, _LARGE))
     return 1.0 + 2.0 * inverse, 4.0 * inverse * (1.0 + inverse)
 

@@ -1,14 +1,14 @@
 """The EXAFS equation for many frames at once, with exact derivatives by all it depends on.
 
-A path of half length R (FEFF's ``reff``) contributes (M. Newville, Rev. Mineral. Geochem. 78 (2014)
-33, eq. 28; J. J. Rehr and R. C. Albers, Rev. Mod. Phys. 72 (2000) 621, eq. 37), in the form in which
-IFEFFIT and Larch evaluate it,
+A path of half length R (FEFF's ``reff``) contributes (M. Newville, Rev. Mineral. Geochem. 78
+(2014) 33; J. J. Rehr and R. C. Albers, Rev. Mod. Phys. 72 (2000) 621, eq. 37), in the form in
+which IFEFFIT and Larch evaluate it,
 
     χ(k) = Im[ N·S₀²·F(q)/(q·(R + ΔR)²) · exp(−2R·Im p − 2p²σ² + ⅔p⁴c₄)
                · exp(i·{2qR + Φ(q) + 2p·(ΔR − 2σ²/R) − ⁴⁄₃p³c₃}) ]
 
-with q² = k² − E₀·2m/ħ², the complex wavenumber p² = (Re p + i/λ)² + i·E_i·2m/ħ², and F, Φ, Re p and λ
-of FEFF at q by the interpolating cubic spline.
+with q² = k² − E₀·2m/ħ², the complex wavenumber p² = (Re p + i/λ)² + i·E_i·2m/ħ², and F, Φ, Re p
+and λ of FEFF at q by the interpolating cubic spline.
 """
 
 from __future__ import annotations
@@ -210,7 +210,9 @@ class Contribution:
         return found
 
     def _by_e0(self) -> ComplexArray:
-        assert self._dp0 is not None and self._df is not None and self._dphase is not None
+        assert self._dp0 is not None
+        assert self._df is not None
+        assert self._dphase is not None
         by_q = self._by_square(2.0 * self._p0 * self._dp0)
         by_q.real += self._df / self._f - 1.0 / self._place.q
         by_q.imag += 2.0 * self._reff + self._dphase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,9 +58,7 @@ class ShellPath:
         """Values of `CONSTANTS`."""
         p = self.path
         values = (p.reff, p.degeneracy, p.reduced_mass, float(p.nleg))
-        return {
-            name: Dual(np.asarray(v), {}) for name, v in zip(CONSTANTS, values, strict=True)
-        }
+        return {name: Dual(np.asarray(v), {}) for name, v in zip(CONSTANTS, values, strict=True)}
 
     def evaluate(self, known: Mapping[str, Dual]) -> dict[str, Dual]:
         """``n``, ``s02``, ``amplitude`` and `SHIFTS` for given parameters and variables."""
@@ -73,7 +71,7 @@ class ShellPath:
             found["n"] = _RATIO.evaluate({"a": found["amplitude"], "b": found["s02"]})
         else:
             found["amplitude"] = _PRODUCT.evaluate({"a": found["n"], "b": found["s02"]})
-        return {name: zero for name in SHIFTS} | found
+        return dict.fromkeys(SHIFTS, zero) | found
 
 
 _PRODUCT = parse_expression("a*b", {"a", "b"})
@@ -173,9 +171,9 @@ def make_model(
     needed = parsed.needs.union(*(e.names for s in shells for e in s.expressions.values()))
     rules = tuple(_restraint(owner, dict(r), parsed) for r in restraints)
     model = Model(parsed, _with_shared_knots(shells), tuple(sorted(needed & variables)), rules)
-    idle = ~model.used().any(axis=0)
+    idle = np.asarray(~model.used().any(axis=0))
     if idle.any():
-        names = [p.name for p, no in zip(parsed.slots, idle, strict=True) if no]
+        names = [p.name for p, no in zip(parsed.slots, idle.tolist(), strict=True) if no]
         raise SettingError(
             f"{owner}: no path depends on {', '.join(names)}; name them in paths, or leave them out"
         )
@@ -196,7 +194,9 @@ def _read(owner: str, number: int, given: dict[str, Any]) -> tuple[ScatteringPat
         raise SettingError(f"{where} has no {unknown[0]!r}; {hint}")
     sources = [key for key in _SOURCES if given.get(key)]
     if len(sources) != 1:
-        raise SettingError(f"{where} needs one of {', '.join(_SOURCES)}; it has {sources or 'none'}")
+        raise SettingError(
+            f"{where} needs one of {', '.join(_SOURCES)}; it has {sources or 'none'}"
+        )
     if "s02n" in given and "n" in given:
         raise SettingError(f"{where} has n and s02n; give s02n, or n and s02")
     if "file" in given:
@@ -213,7 +213,7 @@ def _shell_path(
     parameters: Parameters,
     variables: frozenset[str],
 ) -> ShellPath:
-    """Parse what is said of a path; a parameter called as a quantity is it where nothing is said."""
+    """Parse what is said of a path; where nothing is, a parameter of the quantity's name is it."""
     texts: dict[str, Any] = {k: given[k] for k in ("n", "s02", "s02n", *SHIFTS) if k in given}
     if "s02n" not in texts:
         texts.setdefault("n", "n" if "n" in parameters.names else "degeneracy")
@@ -223,9 +223,7 @@ def _shell_path(
             texts.setdefault(name, name)
     known = frozenset({*parameters.names, *CONSTANTS}) | variables
     expressions = {
-        name: parse_expression(
-            _as_text(text), known, f"{name} of path {label}", functions=DISORDER
-        )
+        name: parse_expression(_as_text(text), known, f"{name} of path {label}", functions=DISORDER)
         for name, text in texts.items()
     }
     only = {str(k): float(v) for k, v in dict(given.get("only") or {}).items()}
@@ -243,8 +241,6 @@ def _as_text(given: Any) -> str:
 
 def _with_shared_knots(shells: tuple[ShellPath, ...]) -> tuple[ShellPath, ...]:
     """Paths of one calculation have the same grid: one array for it, so that this is seen."""
-    from dataclasses import replace
-
     grids: dict[bytes, FloatArray] = {}
     out = []
     for shell in shells:
@@ -256,7 +252,8 @@ def _with_shared_knots(shells: tuple[ShellPath, ...]) -> tuple[ShellPath, ...]:
 def _restraint(owner: str, given: dict[str, Any], parameters: Parameters) -> Restraint:
     if given.keys() != {"of", "value", "stderr"}:
         raise SettingError(
-            f"{owner}: restraint {given!r}; expected of (an expression of parameters), value, stderr"
+            f"{owner}: restraint {given!r}; expected of (an expression of parameters), value and "
+            "stderr"
         )
     value, stderr = float(given["value"]), float(given["stderr"])
     if not (np.isfinite(value) and stderr > 0):

@@ -38,8 +38,8 @@ class ShellsObjective:
         Factors on the residuals of each k-weight.
     active : bool array (frames, paths)
     variables : mapping of str to array (frames,)
-    restraint_share : float
-        Factor on the squares of restraints: 1/n if n frames have the same in common.
+    shares : tuple of float
+        Factors on the squares of the restraints: 1/n if n frames have the same in common.
     rows : int array
         Which of the frames stand for the rows of the problem.
     """
@@ -51,7 +51,7 @@ class ShellsObjective:
     scale: FloatArray
     active: BoolArray
     variables: Mapping[str, FloatArray]
-    restraint_share: float
+    shares: tuple[float, ...]
     rows: IntArray
 
     def take(self, rows: IntArray) -> ShellsObjective:
@@ -146,9 +146,8 @@ class ShellsObjective:
         self, known: Mapping[str, Dual], n_rows: int, size: int
     ) -> Iterator[tuple[FloatArray, FloatArray]]:
         """Misfits (rows,) of restraints, and their derivatives by the slots (rows, P)."""
-        root = np.sqrt(self.restraint_share)
-        for restraint in self.model.restraints:
-            yield _misfit(restraint, known, root, (n_rows, size))
+        for restraint, share in zip(self.model.restraints, self.shares, strict=True):
+            yield _misfit(restraint, known, float(np.sqrt(share)), (n_rows, size))
 
 
 def _misfit(

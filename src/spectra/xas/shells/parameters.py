@@ -100,8 +100,11 @@ def parse_parameter(owner: str, name: str, given: Any) -> Parameter:
     if vary and (expr or stderr):
         raise SettingError(
             f"{where} cannot be varied: it "
-            + ("follows from an expression" if expr else "is known with a stderr; for a value that "
-               "the data may pull use restraints")
+            + (
+                "follows from an expression"
+                if expr
+                else "is known with a stderr; for a value that the data may pull use restraints"
+            )
         )
     return Parameter(name, value, lower, upper, vary, expr, degree, over, stderr)
 

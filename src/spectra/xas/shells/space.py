@@ -1,14 +1,15 @@
 """Where χ is fitted: k, R, q or wavelet space, each a linear map of χ(k).
 
 Because the map is linear, it is worked out once as a matrix; the residuals of a frame and their
-derivatives are products with it. As the transforms keep far fewer independent numbers than they have
-points (oversampling), only the directions that the map keeps are stored: with the singular values
-L = U·S·Vᵀ, |L·δ|² = |S·Vᵀ·δ|² for every δ.
+derivatives are products with it. As transforms keep far fewer independent numbers than they
+have points (oversampling), only the directions that the map keeps are stored: with the singular
+values L = U·S·Vᵀ, |L·δ|² = |S·Vᵀ·δ|² for every δ.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ IntArray = NDArray[np.intp]
 
 SPACES = ("r", "k", "q", "wavelet")
 # Singular values below this part of the largest are rounding.
-_ROUNDING = 1e-13
+_ROUNDING = 1e-9
 # Larch's tolerance in turning a range into points.
 _NUDGE = 0.01
 
@@ -77,7 +78,7 @@ class Map:
     @property
     def starts(self) -> list[int]:
         """Where the residuals of each k-weight begin, and the end."""
-        return np.cumsum([0, *(m.shape[1] for m in self.matrices)]).tolist()
+        return [int(i) for i in np.cumsum([0, *(m.shape[1] for m in self.matrices)])]
 
     @property
     def joined(self) -> FloatArray:
@@ -85,23 +86,26 @@ class Map:
         return np.ascontiguousarray(np.concatenate(self.matrices, axis=1))
 
 
-def make_map(grid: FloatArray, ranges: Ranges, n_points: int) -> Map:
-    """The map for frames whose χ(k) has its first `n_points` on the grid.
+@lru_cache(maxsize=256)
+def make_map(step: float, ranges: Ranges, first_point: int, n_points: int) -> Map:
+    """The map for frames whose χ(k) is known from one point of the grid to another.
 
-    Beyond the last point, where the window may still be open, data and model both count as zero.
+    Where it is not, and the window may still be open, data and model both count as zero.
 
     Parameters
     ----------
-    grid : array
-        k from 0 in equal steps (1/angstrom).
+    step : float
+        Of the grid of k, which begins at 0 (1/angstrom).
     ranges : Ranges
-    n_points : int
+    first_point, n_points : int
+        The first point that is known, and the first one after it that is not.
     """
-    k = grid[:n_points]
-    step = float(grid[1] - grid[0])
+    k = step * np.arange(n_points)
     # Edges of windows are drawn on a grid that is long enough for them.
-    long = step * np.arange(max(len(grid), int((ranges.k[1] + ranges.taper) / step) + 2))
+    size = max(n_points, int((ranges.k[1] + ranges.taper) / step) + 2)
+    long = np.asarray(step * np.arange(size), dtype=float)
     window = make_window(long, *ranges.k, ranges.taper, ranges.window)[:n_points]
+    window[:first_point] = 0.0
     blocks, weighted = [], []
     first, last = (int(max(0.0, _NUDGE + edge / step)) for edge in ranges.k)
     for w in ranges.k_weights:
@@ -109,7 +113,7 @@ def make_map(grid: FloatArray, ranges: Ranges, n_points: int) -> Map:
         power = np.concatenate([[0.0], k[1:] ** w])
         if ranges.space == "k":
             block = np.diag(power)[:, first:last]
-            weighted.append(np.where((np.arange(n_points) >= first), power, 0.0))
+            weighted.append(np.where(np.arange(n_points) >= first, power, 0.0))
         else:
             block = _transformed(np.diag(power * window), step, ranges, first, last)
             weighted.append(power * window)
@@ -148,7 +152,7 @@ def _condensed(block: FloatArray) -> FloatArray:
     """A matrix (points, rank) with the same sums of squares as `block` (points, rows)."""
     if block.shape[1] > block.shape[0]:
         # Of many rows the triangular factor says all.
-        block = np.linalg.qr(block.T, mode="r").T
+        block = np.asarray(np.linalg.qr(block.T, mode="r")).T
     left, size, _ = np.linalg.svd(block, full_matrices=False)
     keep = size > _ROUNDING * size[0]
     return np.ascontiguousarray(left[:, keep] * size[keep])
