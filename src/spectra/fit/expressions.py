@@ -144,6 +144,8 @@ _COMPARISONS: Mapping[type[ast.cmpop], Callable[[Array, Array], Array]] = {
 }
 FUNCTIONS = (*_ONE, *_SAME, *_TWO, *_PARTS)
 """Names of the functions an expression may call."""
+_ARGUMENTS = {name: 2 if name in _TWO else 1 for name in FUNCTIONS}
+Function = Callable[..., Dual]
 
 
 @dataclass(frozen=True)
@@ -169,14 +171,21 @@ class Expression:
     tree: ast.expr
     names: frozenset[str]
 
-    def evaluate(self, parameters: Mapping[str, Dual]) -> Dual:
-        """Value and derivatives for given parameters."""
+    def evaluate(
+        self, parameters: Mapping[str, Dual], functions: Mapping[str, Function] | None = None
+    ) -> Dual:
+        """Value and derivatives for given parameters, and functions that it was parsed with."""
         with np.errstate(all="ignore"):
-            return _evaluate(self.tree, parameters)
+            return _evaluate(self.tree, parameters, functions or {})
 
 
 def parse_expression(
-    text: str, known: set[str] | frozenset[str], owner: str = "", *, kind: str = "parameter"
+    text: str,
+    known: set[str] | frozenset[str],
+    owner: str = "",
+    *,
+    kind: str = "parameter",
+    functions: Mapping[str, int] | None = None,
 ) -> Expression:
     """Parse an expression in the parameters `known`.
 
@@ -188,6 +197,8 @@ def parse_expression(
         The parameter that the expression is for, to be named in errors.
     kind : str
         What the names are, for errors.
+    functions : mapping of str to int, optional
+        Further functions that it may call, with their numbers of arguments.
 
     Raises
     ------
@@ -200,7 +211,7 @@ def parse_expression(
     try:
         tree = ast.parse(text.strip(), mode="eval").body
         names: set[str] = set()
-        _check(tree, known, names, 0, kind)
+        _check(tree, _Language(known, kind, _ARGUMENTS | dict(functions or {})), names, 0)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise SettingError(f"{where} cannot be read: {error}") from None
     except _RefusedError as refusal:
@@ -212,9 +223,16 @@ class _RefusedError(Exception):
     pass
 
 
-def _check(
-    node: ast.expr, known: set[str] | frozenset[str], names: set[str], depth: int, kind: str
-) -> None:
+@dataclass(frozen=True)
+class _Language:
+    """Names of an expression, what kind of thing they are, and arguments of its functions."""
+
+    known: set[str] | frozenset[str]
+    kind: str
+    functions: Mapping[str, int]
+
+
+def _check(node: ast.expr, language: _Language, names: set[str], depth: int) -> None:
     """Refuse everything that is not in the whitelist; collect the names of parameters."""
     if depth > _DEEPEST:
         raise _RefusedError(f"nested deeper than {_DEEPEST} levels")
@@ -223,8 +241,8 @@ def _check(
         case ast.Constant(value=bool()) | ast.Constant(value=int() | float() | complex()):
             inner = []
         case ast.Name(id=name):
-            _check_name(name, known, kind)
-            if name in known:
+            _check_name(name, language.known, language.kind)
+            if name in language.known:
                 names.add(name)
             inner = []
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
@@ -236,21 +254,24 @@ def _check(
         ):
             inner = [left, right, node.body, node.orelse]
         case ast.Call(func=ast.Name(id=function), args=args, keywords=[]):
-            count = 2 if function in _TWO else 1
-            if function not in FUNCTIONS:
-                near = difflib.get_close_matches(function, FUNCTIONS, 1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
-                raise _RefusedError(f"there is no function {function!r}{hint}")
-            if len(args) != count:
-                raise _RefusedError(f"{function} takes {count} argument(s), not {len(args)}")
+            _check_call(function, len(args), language.functions)
             inner = list(args)
         case _:
             raise _RefusedError(
                 f"{ast.unparse(node)!r} is not allowed: only arithmetic, comparisons in "
-                f"'a if x > y else b', and the functions {', '.join(FUNCTIONS)}"
+                f"'a if x > y else b', and the functions {', '.join(language.functions)}"
             )
     for child in inner:
-        _check(child, known, names, depth + 1, kind)
+        _check(child, language, names, depth + 1)
+
+
+def _check_call(function: str, count: int, functions: Mapping[str, int]) -> None:
+    if function not in functions:
+        near = difflib.get_close_matches(function, functions, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise _RefusedError(f"there is no function {function!r}{hint}")
+    if count != functions[function]:
+        raise _RefusedError(f"{function} takes {functions[function]} argument(s), not {count}")
 
 
 def _check_name(name: str, known: set[str] | frozenset[str], kind: str) -> None:
@@ -261,7 +282,9 @@ def _check_name(name: str, known: set[str] | frozenset[str], kind: str) -> None:
     raise _RefusedError(f"there is no {kind} {name!r}{hint}")
 
 
-def _evaluate(node: ast.expr, parameters: Mapping[str, Dual]) -> Dual:
+def _evaluate(
+    node: ast.expr, parameters: Mapping[str, Dual], functions: Mapping[str, Function]
+) -> Dual:
     """Walk a tree that `_check` has passed."""
     match node:
         case ast.Constant(value=value):
@@ -269,19 +292,25 @@ def _evaluate(node: ast.expr, parameters: Mapping[str, Dual]) -> Dual:
         case ast.Name(id=name):
             return parameters[name] if name in parameters else Dual(np.asarray(CONSTANTS[name]), {})
         case ast.BinOp(left=left, op=op, right=right):
-            return _OPERATORS[type(op)](_evaluate(left, parameters), _evaluate(right, parameters))
+            return _OPERATORS[type(op)](
+                _evaluate(left, parameters, functions), _evaluate(right, parameters, functions)
+            )
         case ast.UnaryOp(op=op, operand=operand):
-            inner = _evaluate(operand, parameters)
+            inner = _evaluate(operand, parameters, functions)
             return inner if isinstance(op, ast.UAdd) else inner.map(-inner.value, -np.ones(()))
         case ast.IfExp(test=ast.Compare(left=left, ops=[op], comparators=[right])):
-            a, b = _evaluate(left, parameters).value, _evaluate(right, parameters).value
+            a, b = (
+                _evaluate(left, parameters, functions).value,
+                _evaluate(right, parameters, functions).value,
+            )
             return _choose(
                 _COMPARISONS[type(op)](a, b),
-                _evaluate(node.body, parameters),
-                _evaluate(node.orelse, parameters),
+                _evaluate(node.body, parameters, functions),
+                _evaluate(node.orelse, parameters, functions),
             )
         case ast.Call(func=ast.Name(id=function), args=args):
-            return _call(function, [_evaluate(a, parameters) for a in args])
+            found = [_evaluate(a, parameters, functions) for a in args]
+            return functions[function](*found) if function in functions else _call(function, found)
     raise AssertionError(ast.dump(node))
 
 

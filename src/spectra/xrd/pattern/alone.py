@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.joint import Blocks
 from spectra.stack import Stack
 from spectra.status import Status
-from spectra.xrd.pattern.joint import Blocks
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.plan import PatternPlan
 from spectra.xrd.pattern.refine import Refined, refine

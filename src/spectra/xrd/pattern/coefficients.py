@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.joint import Common, Joint, Problem
 from spectra.fit.uncertainty import misfit_scale
 from spectra.results import Column, Table
-from spectra.xrd.pattern.joint import Common, Joint, Problem
 from spectra.xrd.pattern.subject import Function
 
 FloatArray = NDArray[np.float64]
@@ -40,7 +40,7 @@ def judge_functions(
 
 
 def describe_functions(
-    common: Common,
+    common: Common[Function],
     texts: list[str],
     names: tuple[str, ...],
     beta: FloatArray,

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.xrd.pattern.joint import Common, eliminate
+from spectra.fit.joint import Common, eliminate
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective
 from spectra.xrd.pattern.refine import Refined, refine
+from spectra.xrd.pattern.subject import Function
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -28,7 +29,7 @@ class Known:
         NaN in the covariance of what is not determined.
     """
 
-    common: Common
+    common: Common[Function]
     beta: FloatArray
     covariance: FloatArray
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
+from spectra.fit.joint import Common, Problem, solve_jointly
 from spectra.method import Method
 from spectra.results import Results, Table
 from spectra.settings import setting
@@ -24,7 +25,6 @@ from spectra.xrd.pattern.coefficients import (
 )
 from spectra.xrd.pattern.function_names import make_function
 from spectra.xrd.pattern.held import Known, refine_held
-from spectra.xrd.pattern.joint import Common, Problem, solve_jointly
 from spectra.xrd.pattern.lebail import LeBail
 from spectra.xrd.pattern.model import PatternModel
 from spectra.xrd.pattern.objective import PatternObjective

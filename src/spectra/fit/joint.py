@@ -1,4 +1,4 @@
-"""Refine all frames of a sequence at once, some of their parameters being functions of a variable.
+"""Fit all frames of a sequence at once, some of their parameters being functions of a variable.
 
 The coefficients β of the functions are common to all frames; every frame has parameters of its
 own besides. The normal equations are a block for each frame, bordered by the rows of β:
@@ -15,22 +15,20 @@ V. Pereyra, SIAM J. Numer. Anal. 10 (1973) 413), so that one difficult frame doe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.covariance import covariance
-from spectra.fit.solver import Evaluation, minimize
-from spectra.xrd.pattern.objective import PatternObjective
-from spectra.xrd.pattern.subject import Function
+from spectra.fit.solver import Evaluation, Objective, minimize
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
-Blocks = Callable[[], Iterator[tuple[IntArray, PatternObjective]]]
 
 _PASSES = 40
 _DAMPING = 1e-4
@@ -47,8 +45,43 @@ _FRAME_TOLERANCE = 1e-10
 _FRAME_ITERATIONS = 30
 
 
+class Bounded(Protocol):
+    """A coefficient with an allowed range."""
+
+    @property
+    def lower(self) -> float: ...
+
+    @property
+    def upper(self) -> float: ...
+
+
+class Function(Protocol):
+    """A function g(t; β) of a frame variable."""
+
+    @property
+    def coefficients(self) -> Sequence[Bounded]:
+        """The coefficients β with their bounds."""
+        ...
+
+    def evaluate(self, t: FloatArray, beta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Values (n,) at t (n,), and their derivatives (n, K) by β (K,)."""
+        ...
+
+
+class FrameObjective(Objective, Protocol):
+    """What is minimised for some frames."""
+
+    def vary(self, free: BoolArray) -> Self:
+        """The same objective with derivatives by the `free` parameters (P,) at least."""
+        ...
+
+
+F_co = TypeVar("F_co", bound=Function, covariant=True)
+Blocks = Callable[[], Iterator[tuple[IntArray, FrameObjective]]]
+
+
 @dataclass(frozen=True)
-class Common:
+class Common(Generic[F_co]):
     """Functions that parameters of all frames follow.
 
     Parameters
@@ -60,7 +93,7 @@ class Common:
         Bounds of these parameters.
     """
 
-    functions: tuple[Function, ...]
+    functions: tuple[F_co, ...]
     columns: IntArray
     lower: FloatArray
     upper: FloatArray
@@ -127,7 +160,7 @@ class Problem:
     """
 
     blocks: Blocks
-    common: Common
+    common: Common[Any]
     t: FloatArray
     free: BoolArray
     lower: FloatArray
@@ -157,6 +190,8 @@ class Joint:
     beta : array (K,)
     covariance : array (K, K)
         With the misfit of each frame counted in; NaN where the data do not determine it.
+    information : array (K, K)
+        Of the coefficients, every frame's own parameters eliminated.
     cost : array (N,)
     left : float
         What χ² may still gain.
@@ -168,6 +203,7 @@ class Joint:
     theta: FloatArray
     beta: FloatArray
     covariance: FloatArray
+    information: FloatArray
     cost: FloatArray
     left: float
     converged: bool
@@ -240,7 +276,7 @@ class _State:
         """Cost of all frames."""
         return float(_in_order(self.cost[:, None])[0])
 
-    def step(self, common: Common, damping: float) -> tuple[FloatArray, float]:
+    def step(self, common: Common[Any], damping: float) -> tuple[FloatArray, float]:
         """The damped step of β (K,), and what an undamped one would gain."""
         lower, upper = common.bounds
         held = ((self.beta <= lower) & (self.right < 0)) | ((self.beta >= upper) & (self.right > 0))
@@ -283,7 +319,7 @@ def solve_jointly(problem: Problem, theta: FloatArray, beta: FloatArray) -> Join
     safe = np.nan_to_num(inverse)
     spread = np.matmul(np.matmul(safe, here.weighted), safe)
     spread = np.where(known[:, None] & known, spread, np.nan)
-    return Joint(here.theta, here.beta, spread, here.cost, left, converged, passes)
+    return Joint(here.theta, here.beta, spread, here.schur, here.cost, left, converged, passes)
 
 
 def _look(problem: Problem, theta: FloatArray, beta: FloatArray) -> _State:

@@ -1,0 +1,1 @@
+"""Shells of neighbours fitted to EXAFS: distances, numbers and disorder, over whole sequences."""
