@@ -98,7 +98,7 @@ def test_sites_are_averaged_to_the_whole_crystal(copper):
     assert [p.degeneracy for p in both] == pytest.approx([p.degeneracy for p in copper])
     k = np.linspace(3.0, 15.0, 100)
     whole, parts = (sum(chi(p, k) for p in paths) for paths in (copper, both))
-    np.testing.assert_allclose(parts, whole, atol=2e-3 * np.abs(whole).max())
+    np.testing.assert_allclose(parts, whole, atol=1e-12 * np.abs(whole).max())
     for site in (1, "Cu2"):
         one = feff_paths(TWO_SITES, "Cu", radius=4.5, site=site)
         assert one["Cu-Cu 2.548"].degeneracy == 12.0
@@ -106,6 +106,19 @@ def test_sites_are_averaged_to_the_whole_crystal(copper):
     assert both["Cu-Cu 2.548"].title == "Cu Cu1, Cu Cu2"
     with pytest.raises(SettingError, match=r"site 'Cu3'; there are 0 \(Cu1\), 1 \(Cu2\)"):
         feff_paths(TWO_SITES, "Cu", radius=4.5, site="Cu3")
+
+
+def test_unlike_sites_are_averaged():
+    settings = {"radius": 3.5, "nleg": 2}
+    both = feff_paths("Co2SiO4", "Co", **settings)
+    sites = [feff_paths("Co2SiO4", "Co", site=i, **settings) for i in (0, 1)]
+    assert sites[0].labels != sites[1].labels
+    for paths in (both, *sites):
+        near = [p.degeneracy for p in paths if p.scatterers == ("O",) and p.reff < 2.5]
+        assert sum(near) == pytest.approx(6.0)
+    k = np.linspace(3.0, 15.0, 100)
+    whole, one, other = (sum(chi(p, k) for p in paths) for paths in (both, *sites))
+    np.testing.assert_allclose(whole, (one + other) / 2, atol=1e-3 * np.abs(whole).max())
 
 
 def test_feff_runs_once(copper, monkeypatch):

@@ -148,7 +148,7 @@ def test_a_shell_is_the_sum_of_its_paths_to_the_order_of_the_spread():
 
 def test_phases_are_averaged_on_one_branch():
     one = made_path(distance=2.0)
-    other = made_path(distance=2.01, feff_phase=one.feff_phase + 4 * np.pi)
+    other = made_path(distance=2.01, feff_phase=one.feff_phase + 2 * np.pi)
     (shell,) = PathList([one, other]).shells()
     turns = (shell.phase - one.phase) / (2 * np.pi)
     np.testing.assert_allclose(turns, np.round(turns), atol=1e-12)
