@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from spectra.xas.curves import normalized as normalized
     from spectra.xas.exafs.back import BackTransform as BackTransform
     from spectra.xas.exafs.transform import FourierTransform as FourierTransform
+    from spectra.xas.exafs.wavelet import Wavelet as Wavelet
+    from spectra.xas.exafs.wavelet import wavelet_map as wavelet_map
     from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
@@ -53,11 +55,13 @@ _LAZY = {
     "ScatteringPath": "spectra.xas.paths.path",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
+    "Wavelet": "spectra.xas.exafs.wavelet",
     "component_spectra": "spectra.xas.mixture.components",
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
     "rotational_bands": "spectra.xas.mixture.ambiguity",
     "sensitivity": "spectra.xas.sensitivity",
+    "wavelet_map": "spectra.xas.exafs.wavelet",
 }
 
 __all__ = [
@@ -81,11 +85,13 @@ __all__ = [
     "ScatteringPath",
     "SoftEdge",
     "Valence",
+    "Wavelet",
     "component_spectra",
     "flattened",
     "normalized",
     "rotational_bands",
     "sensitivity",
+    "wavelet_map",
 ]
 
 
