@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from spectra.xas.exafs.background import Background as Background
     from spectra.xas.exafs.background import background_curve as background_curve
     from spectra.xas.exafs.transform import FourierTransform as FourierTransform
+    from spectra.xas.exafs.wavelet import Wavelet as Wavelet
+    from spectra.xas.exafs.wavelet import wavelet_map as wavelet_map
     from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
@@ -62,6 +64,7 @@ _LAZY = {
     "ScatteringPath": "spectra.xas.paths.path",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
+    "Wavelet": "spectra.xas.exafs.wavelet",
     "background_curve": "spectra.xas.exafs.background",
     "check_paths": "spectra.xas.paths.checks",
     "component_spectra": "spectra.xas.mixture.components",
@@ -72,6 +75,7 @@ _LAZY = {
     "read_paths": "spectra.xas.paths.folder",
     "rotational_bands": "spectra.xas.mixture.ambiguity",
     "sensitivity": "spectra.xas.sensitivity",
+    "wavelet_map": "spectra.xas.exafs.wavelet",
 }
 
 __all__ = [
@@ -97,6 +101,7 @@ __all__ = [
     "ScatteringPath",
     "SoftEdge",
     "Valence",
+    "Wavelet",
     "background_curve",
     "check_paths",
     "component_spectra",
@@ -107,6 +112,7 @@ __all__ = [
     "read_paths",
     "rotational_bands",
     "sensitivity",
+    "wavelet_map",
 ]
 
 

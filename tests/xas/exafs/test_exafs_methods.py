@@ -8,7 +8,7 @@ import numpy as np
 from waves import noisy
 
 from conformance import MethodConformance
-from spectra.xas import BackTransform, FourierTransform
+from spectra.xas import BackTransform, FourierTransform, Wavelet
 
 
 class TestFourierTransform(MethodConformance):
@@ -33,6 +33,27 @@ class TestBackTransform(MethodConformance):
         for name in ("real", "imag"):
             columns[name][frame] = value
         return replace(source, columns=columns)
+
+
+class TestWavelet(MethodConformance):
+    without_uncertainty = frozenset({"ridge_r", "ridge_height"})
+
+    def make_method(self):
+        return Wavelet(points=(40, 40))
+
+    def make_source(self):
+        return noisy(20)
+
+
+class TestMorletInGivenWindows(TestWavelet):
+    without_uncertainty = TestWavelet.without_uncertainty | {"modulus"}
+
+    def make_method(self):
+        lobes = {"first": [[4, 11], [1.5, 2.3]], "second": [[4, 11], [2.5, 3.3]]}
+        return Wavelet(mother="morlet", lobes=lobes, keep_maps=True, points=(40, 40))
+
+    def make_source(self):
+        return noisy(20, given=False)
 
 
 def test_columns_are_those_of_the_frames():

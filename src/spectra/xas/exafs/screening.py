@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import StackError
+from spectra.results import Results
+from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.exafs.chi import Chi
 from spectra.xas.frames import Verdicts
@@ -76,6 +78,23 @@ def screen_chi(
     good = verdicts.good
     verdicts.status[bounded & good] = Status.AT_BOUND
     return values, good, verdicts
+
+
+def known_errors(
+    stderr: FloatArray | None, rows: NDArray[np.intp], needed: NDArray[np.bool_]
+) -> FloatArray | None:
+    """Uncertainties of some frames: zero where the window is, NaN for frames that lack some."""
+    if stderr is None:
+        return None
+    some = stderr if len(rows) == len(stderr) else stderr[rows]
+    finite = np.isfinite(some)
+    lacking = np.asarray((~finite & needed).any(axis=1) | ~(some > 0).any(axis=1))
+    return np.asarray(np.where(lacking[:, None], np.nan, np.where(finite, some, 0.0)))
+
+
+def title_of(source: Stack | Results) -> str:
+    """Title of a source of χ(k)."""
+    return source.title if isinstance(source, Stack) else str(source.attrs.get("title", ""))
 
 
 def _lack(k: FloatArray, finite: BoolArray, needed: BoolArray, k_range: tuple[float, float]) -> str:

@@ -15,10 +15,16 @@ from spectra.settings import A_FILE, setting
 from spectra.stack import Stack
 from spectra.xas.exafs.chi import chi_of, k_of
 from spectra.xas.exafs.fourier import N_FFT, r_grid
-from spectra.xas.exafs.high_r import part_level
+from spectra.xas.exafs.high_r import high_r_points, part_level, waves_to
 from spectra.xas.exafs.phases import PHASES, phase_at
 from spectra.xas.exafs.products import framewise_product
-from spectra.xas.exafs.screening import needed_points, require_range, screen_chi
+from spectra.xas.exafs.screening import (
+    known_errors,
+    needed_points,
+    require_range,
+    screen_chi,
+    title_of,
+)
 from spectra.xas.exafs.summits import SummitFinder
 from spectra.xas.exafs.windows import WINDOWS, make_window
 
@@ -27,8 +33,6 @@ ComplexArray = NDArray[np.complex128]
 
 _ROOT_PI = float(np.sqrt(np.pi))
 _K_WEIGHTS = (0, 1, 2, 3)
-# High R is looked at at every fourth point of its grid, of at least so many.
-_EVERY, _FEWEST_HIGH = 4, 40
 
 
 @dataclass(frozen=True)
@@ -194,9 +198,8 @@ class FourierTransform(Method):
             phase = phase_at(self.phase, self.phase_of, k, float(k[needed_points(window)][-1]))
             factors = factors * np.exp(-1j * phase)
         r = r_grid(step, self.r_max)
-        places = np.concatenate([np.arange(len(r)), self._high_r(step)])
-        numbers = np.arange(used.start, used.stop)
-        waves = np.exp(-2j * np.pi / N_FFT * (np.outer(numbers, places) % N_FFT))
+        high = high_r_points(self.name, self.noise_range, step)
+        waves = waves_to(np.concatenate([np.arange(len(r)), high]), used)
         first, last = np.searchsorted(r, self.r_range).tolist()
         transforms = []
         for factor in factors[:, used]:
@@ -207,7 +210,7 @@ class FourierTransform(Method):
             transforms.append(KeptTransform(np.abs(factor), parts, finder))
         spans = [high - low for low, high in (self.k_range, self.r_range)]
         attrs = {
-            "title": _title(source),
+            "title": title_of(source),
             "k_step": step,
             "n_fft": N_FFT,
             "k_max": float(k[-1]),
@@ -228,18 +231,6 @@ class FourierTransform(Method):
             attrs=attrs,
         )
 
-    def _high_r(self, step: float) -> NDArray[np.intp]:
-        """Points of χ(R) that tell the noise: its grid is finer than what they differ by."""
-        whole = r_grid(step, np.inf)
-        first, last = np.searchsorted(whole, self.noise_range).tolist()
-        if self.noise_range[1] > whole[-1] + whole[1] or last - first < _FEWEST_HIGH:
-            low, high = self.noise_range
-            raise SettingError(
-                f"{self.name}: noise_range = [{low:g}, {high:g}] holds too few points of χ(R), "
-                f"which ends at {whole[-1]:.4g} angstrom with steps of k of {step:g} 1/angstrom"
-            )
-        return np.arange(first, last, _EVERY)
-
     def table(self, plan: TransformPlan) -> Table:
         """Declare the table."""
         return plan.table
@@ -251,7 +242,7 @@ class FourierTransform(Method):
         needed = needed_points(plan.window)
         values, good, verdicts = screen_chi(chi, needed, self.k_range, block)
         rows = np.flatnonzero(good)
-        known = _known(chi.stderr, rows, needed)
+        known = known_errors(chi.stderr, rows, needed)
         known = None if known is None else known[:, plan.used]
         values = (values if len(rows) == len(values) else values[rows])[:, plan.used]
         for i, transform in enumerate(plan.transforms):
@@ -297,22 +288,6 @@ def _transformed(
     ):
         columns[name] = np.where(peak.found, value, np.nan)
     return columns, peak.found
-
-
-def _known(
-    stderr: FloatArray | None, rows: NDArray[np.intp], needed: NDArray[np.bool_]
-) -> FloatArray | None:
-    """Uncertainties of some frames: zero where the window is, NaN for frames that lack some."""
-    if stderr is None:
-        return None
-    some = stderr if len(rows) == len(stderr) else stderr[rows]
-    finite = np.isfinite(some)
-    lacking = np.asarray((~finite & needed).any(axis=1) | ~(some > 0).any(axis=1))
-    return np.asarray(np.where(lacking[:, None], np.nan, np.where(finite, some, 0.0)))
-
-
-def _title(source: Stack | Results) -> str:
-    return source.title if isinstance(source, Stack) else str(source.attrs.get("title", ""))
 
 
 def _table(k_weight: tuple[int, ...], r: FloatArray) -> Table:
