@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spectra.xas.curves import normalized as normalized
     from spectra.xas.exafs.background import Background as Background
     from spectra.xas.exafs.background import background_curve as background_curve
+    from spectra.xas.exafs.smoothing_spline import SmoothBackground as SmoothBackground
     from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
@@ -48,6 +49,7 @@ _LAZY = {
     "Ratio": "spectra.xas.peak_ratio",
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
+    "SmoothBackground": "spectra.xas.exafs.smoothing_spline",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
     "background_curve": "spectra.xas.exafs.background",
@@ -75,6 +77,7 @@ __all__ = [
     "Ratio",
     "Rebin",
     "RemoveSteps",
+    "SmoothBackground",
     "SoftEdge",
     "Valence",
     "background_curve",
