@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spectra.xas.exafs.back import BackTransform as BackTransform
     from spectra.xas.exafs.background import Background as Background
     from spectra.xas.exafs.background import background_curve as background_curve
+    from spectra.xas.exafs.smoothing_spline import SmoothBackground as SmoothBackground
     from spectra.xas.exafs.transform import FourierTransform as FourierTransform
     from spectra.xas.exafs.wavelet import Wavelet as Wavelet
     from spectra.xas.exafs.wavelet import wavelet_map as wavelet_map
@@ -62,6 +63,7 @@ _LAZY = {
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
     "ScatteringPath": "spectra.xas.paths.path",
+    "SmoothBackground": "spectra.xas.exafs.smoothing_spline",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
     "Wavelet": "spectra.xas.exafs.wavelet",
@@ -99,6 +101,7 @@ __all__ = [
     "Rebin",
     "RemoveSteps",
     "ScatteringPath",
+    "SmoothBackground",
     "SoftEdge",
     "Valence",
     "Wavelet",

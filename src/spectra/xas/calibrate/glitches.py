@@ -29,6 +29,7 @@ from spectra.xas.calibrate.neighbours import expected_by_neighbours
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
+_POINTS = 11
 _ROUNDS = 5
 _AT_ONCE = 1 << 15
 
@@ -55,8 +56,6 @@ class Deglitch(Correction):
     """
 
     name: ClassVar[str] = "xas.Deglitch"
-    points: ClassVar[int] = 11
-    """Points of a curve that one is judged by."""
 
     channel: str = setting("", "channel that is mended; empty mends the signal")
     threshold: float = setting(
@@ -90,11 +89,11 @@ class Deglitch(Correction):
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)
         spectra, errors = signal_of(full, self.channel), errors_of(full, self.channel)
-        if full.n_points < self.points:
-            raise StackError(f"{self.name}: {full.n_points} points; expected {self.points} or more")
+        if full.n_points < _POINTS:
+            raise StackError(f"{self.name}: {full.n_points} points; expected {_POINTS} or more")
         good = usable(full)
         expected = expected_by_neighbours(spectra, good, self.neighbours)
-        patterns = [spike_patterns(full.x, w + 1, self.points) for w in range(self.width)]
+        patterns = [spike_patterns(full.x, w + 1, _POINTS) for w in range(self.width)]
         mended, spread = spectra - expected, np.zeros(spectra.shape)
         step = max(1, _AT_ONCE // full.n_points)
         for start in range(0, full.n_frames, step):
@@ -107,19 +106,6 @@ class Deglitch(Correction):
         if errors is not None and odd.any():
             corrected = with_errors(corrected, np.where(odd, np.hypot(errors, spread), errors))
         return self._told(corrected, spectra, new, odd)
-
-    def most_odd(self, x: FloatArray, spectrum: FloatArray) -> int:
-        """Number of the point of a spectrum (points,) that stands out most; -1 if none does."""
-        best, place = 0.0, -1
-        for width in range(1, self.width + 1):
-            judged = spike_patterns(x, width, self.points).judge(spectrum[None])
-            out = judged.stands_out(self.threshold, self.contrast)
-            noise = np.maximum(np.maximum(judged.noise, judged.typical), np.finfo(float).tiny)
-            clear = np.where(out, judged.strength / noise, 0.0)
-            if clear.max() > best:
-                best, place = float(clear.max()), int(clear[0].argmax())
-                place += int(np.abs(judged.forms[0, place]).argmax())
-        return place
 
     def _mended(
         self, spectra: FloatArray, patterns: list[Patterns]
@@ -148,7 +134,7 @@ class Deglitch(Correction):
         clear = np.where(out, judged.strength, 0.0)
         # Of spikes that share points only the clearest is taken, the others are its echo.
         frames, places = np.nonzero(
-            out & (clear == maximum_filter1d(clear, 2 * self.points + 1, axis=1))
+            out & (clear == maximum_filter1d(clear, 2 * _POINTS + 1, axis=1))
         )
         height, unit = pattern.coefficients(judged.forms[frames, places], places)
         noise = np.maximum(judged.noise, judged.typical)[frames, places]

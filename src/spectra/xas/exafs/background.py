@@ -134,9 +134,10 @@ class Background(Removal):
         good, refused = self._refuse(spectra, extent)
         yield refused
         lower = find_extent(spectra.x, spectra.e0, lower_reach(settings))
-        keys = (extent.first, extent.last, extent.points, extent.splines, extent.r_points)
-        keys += (lower.splines, lower.r_points)
-        for (first, last, points, *_), rows in alike(*(key[good] for key in keys)):
+        sizes = (extent.points, extent.splines, extent.r_points, lower.splines, lower.r_points)
+        for (first, last, points, *_), rows in alike(
+            *(size[good] for size in (extent.first, extent.last, *sizes))
+        ):
             own = good[rows]
             together = len(own) if common else rows_together(points, last - first + 1)
             for start in range(0, len(own), together):
@@ -169,7 +170,8 @@ class Background(Removal):
             e0, one, own = np.unique(spectra.e0[rows], return_index=True, return_inverse=True)
             measured = k_from_energy(spectra.x[first:], e0[:, None])
             nearest = nearest_points(measured, extent.k_max[rows][one], splines, self.k_min)
-            sparse[rows] = (np.diff(nearest, axis=1) <= 0).any(axis=1)[own]
+            repeated = np.asarray((np.diff(nearest, axis=1) <= 0).any(axis=1))
+            sparse[rows] = repeated[own]
         needed = 0.5 * np.pi * (FEWEST_SPLINES - 1) / self.rbkg
         bad = np.flatnonzero(sparse | ~extent.enough)
         reasons = tuple(

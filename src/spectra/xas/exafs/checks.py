@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from spectra.units import EV_PER_K2, k_from_energy
-from spectra.xas.calibrate.glitches import Deglitch
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.fourier import N_FFT
 from spectra.xas.exafs.windows import make_window
@@ -29,12 +29,14 @@ _AROUND = 0.25
 # than 0.47.
 KEPT_LEAST = 0.7
 SHELL_SHARE = 0.9
-# Of the same spectra E0 lay at most 6.6 eV from half of the edge step.
+# Of the same spectra E0 lay at most 6.6 eV from the middle of the edge.
 E0_FARTHEST = 12.0
 # Odd points are looked for from here on: nearer to the edge a curve may be as sharp.
 _ODD_FROM = 2.5
-# What stands out less than so many times the noise is not looked at closer.
-_CANDIDATE = 6.0
+# A spike weighs as much in χ(R) as the noise of 300 points if it is 17 times as high, and differs
+# by 0.7 of itself from its neighbours. Times the noise; differences around; times what is left.
+_ODD, _ODD_AROUND, _ODD_CONTRAST = 12.0, 41, 5.0
+_MEDIAN_OF_NORMAL = 0.6745
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Shell:
 def first_shell(chi: FloatArray, reference: FloatArray, k_step: float) -> Shell:
     """Find the first shell with one background, and how much of it another one leaves.
 
-    The first shell is the first maximum of the magnitude of χ(R) of the reference beyond 1.1 angstrom that
+    The first shell is the first maximum of the reference's χ(R) beyond 1.1 angstrom whose height
     is at least 0.4 of the highest up to 4 angstrom.
 
     Parameters
@@ -108,8 +110,10 @@ def _magnitude(chi: FloatArray, waves: FloatArray) -> FloatArray:
 def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> FloatArray:
     """Energy of the point that stands out most from the EXAFS of each spectrum (frames,).
 
-    Points of which none stands out from the cubic through their four neighbours by six times
-    their noise are not looked at closer; of the others `Deglitch` decides.
+    Each point is compared with the cubic through its four neighbours, which follows all shells
+    up to far beyond 6 angstrom on the scans of EXAFS. Odd is what differs by more than twelve
+    times the noise and the median of such differences around, if a spike at that point alone
+    explains the differences of its neighbours, too.
 
     Parameters
     ----------
@@ -124,29 +128,48 @@ def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> Fl
         NaN where there is none.
     """
     energies = np.full(len(y), np.nan)
-    first = int(np.searchsorted(x, float(e0.min()) + EV_PER_K2 * _ODD_FROM**2))
-    if len(x) - first < 2 * Deglitch.points:
+    begin = e0 + EV_PER_K2 * _ODD_FROM**2
+    first = int(np.searchsorted(x, float(begin.min())))
+    if len(x) - first < _ODD_AROUND:
         return energies
     weights = neighbour_differences(x[first:])
     count = weights.shape[1]
     off = weights[0] * y[:, first : first + count]
     for j in range(1, 5):
         off += weights[j] * y[:, first + j : first + j + count]
-    np.abs(off, out=off)
-    begin = e0 + EV_PER_K2 * _ODD_FROM**2
+    middle = slice(first + 2, first + 2 + count)
     if (begin != begin[0]).any():
-        off[x[first + 2 : first + 2 + count] < begin[:, None]] = 0.0
+        off[x[middle] < begin[:, None]] = 0.0
     if noise.points is None:
-        highest = off.max(axis=1) / np.sqrt(np.maximum(noise.after, np.finfo(float).tiny))
+        level = np.sqrt(noise.after)
+        highest = np.maximum(off.max(axis=1), -off.min(axis=1))
+        candidates = highest > _ODD * level
     else:
-        sigma = np.sqrt(noise.points[:, first + 2 : first + 2 + count])
-        highest = (off / np.where(sigma > 0, sigma, np.inf)).max(axis=1)
-    for row in np.flatnonzero(highest > _CANDIDATE).tolist():
-        start = int(np.searchsorted(x, float(begin[row])))
-        place = Deglitch().most_odd(x[start:], y[row, start:])
+        sigma = np.sqrt(noise.points[:, middle])
+        candidates = (np.abs(off) > _ODD * sigma).any(axis=1)
+        level = np.median(sigma, axis=1)
+    for row in np.flatnonzero(candidates).tolist():
+        outside = int(np.searchsorted(x[middle], begin[row]))
+        place = _oddest(off[row, outside:], weights[:, outside:], float(level[row]))
         if place >= 0:
-            energies[row] = x[start + place]
+            energies[row] = x[middle][outside + place]
     return energies
+
+
+def _oddest(off: FloatArray, weights: FloatArray, level: float) -> int:
+    """The clearest spike in differences (n,) from neighbours by weights (5, n); -1 if none."""
+    if len(off) < _ODD_AROUND:
+        return -1
+    typical = median_filter(np.abs(off), _ODD_AROUND, mode="nearest") / _MEDIAN_OF_NORMAL
+    clear = np.abs(off) / np.maximum(np.maximum(typical, level), np.finfo(float).tiny)
+    place = int(clear[4:-4].argmax()) + 4
+    if clear[place] < _ODD:
+        return -1
+    around = np.arange(place - 2, place + 3)
+    # The point is the fifth neighbour of the one two before it, and so on.
+    pattern = weights[4 - np.arange(5), around]
+    left = off[around] - pattern * (pattern @ off[around]) / (pattern @ pattern)
+    return place if np.sqrt((left**2).sum() / 4.0) < np.abs(off[place]) / _ODD_CONTRAST else -1
 
 
 def shell_remarks(shell: Shell, reach: float, remedy: str) -> list[str]:
@@ -179,13 +202,13 @@ def edge_remarks(e0: FloatArray, offset: FloatArray, odd: FloatArray) -> list[st
         said = []
         if abs(distance) > E0_FARTHEST:
             said.append(
-                f"E0 = {energy:.1f} eV is {distance:+.1f} eV from half of the edge step; k and "
+                f"E0 = {energy:.1f} eV is {distance:+.1f} eV from the middle of the edge; k and "
                 "background hang on it: correct e0 in normalize"
             )
         if np.isfinite(point):
             said.append(
                 f"an odd point at {point:.1f} eV (k = {k_from_energy(point, energy):.2f} "
-                "1/angstrom) is in χ(k); take it out with xas.Deglitch first, or end before it "
+                "1/angstrom) is in χ(k); take it out with xas.Deglitch first, or stay below it "
                 "with k_max"
             )
         out.append("; ".join(said))

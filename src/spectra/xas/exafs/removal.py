@@ -17,6 +17,7 @@ from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.units import k_from_energy
+from spectra.xas.edge import find_main_edge
 from spectra.xas.exafs.checks import (
     Shell,
     edge_remarks,
@@ -230,6 +231,8 @@ class Removal(Method):
                 edge_step=normal["edge_step"][rows],
                 noise=_noise(block, points, rows, y, errors, normal),
             )
+            half_way = find_main_edge(spectra.x, spectra.y).energy
+            columns["e0_offset"][rows] = spectra.e0 - half_way
             columns["odd_point"][rows] = odd_points(spectra.x, spectra.y, spectra.e0, spectra.noise)
             for part in self.remove(spectra, common=plan.common):
                 own = rows[part.rows]
@@ -273,7 +276,6 @@ class Removal(Method):
         """Fill the rows of some frames."""
         for name in ("e0", "e0_stderr", "edge_step", "edge_step_stderr"):
             columns[name][rows] = normal[name][rows]
-        columns["e0_offset"][rows] = normal["e0"][rows] - normal["edge_half"][rows]
         step = normal["edge_step"][rows][:, None]
         relative = normal["edge_step_stderr"][rows][:, None] / step
         chi = part.chi / step
@@ -322,7 +324,7 @@ def background_table(k: FloatArray, splines: int, further: tuple[Column, ...]) -
     columns = (
         Column("e0", "eV", "edge energy, where k is 0", stderr=True),
         Column("edge_step", "", "edge step, in the unit of the absorption", stderr=True),
-        Column("e0_offset", "eV", "edge energy from the energy at half of the edge step"),
+        Column("e0_offset", "eV", "edge energy from half way up the main edge"),
         Column("k_max", a, "end of the range of χ"),
         Column("chi", "", "oscillations χ(k) of the absorption over its edge step", ("k",), True),
         Column("noise", "", "standard deviation of white noise of χ(k), from χ(R) at high R"),

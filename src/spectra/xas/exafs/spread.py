@@ -12,6 +12,9 @@ from spectra.xas.exafs.autobk import Problem, apply
 
 FloatArray = NDArray[np.float64]
 
+# Frames at a time: products of their matrices are in memory at once.
+_ROWS = 32
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -62,16 +65,17 @@ class Spread:
         """Variance of χ (frames, points) by those of the points (frames, n)."""
         matrix = self.interpolate - self.to_spline @ self.onto
         total = apply(matrix**2, variance)
-        clamps = shares.shape[1]
-        for i in range(clamps):
-            pull = self.pulls[..., i]
-            crossed = apply(matrix * self.ends[..., i : i + 1, :], variance)
-            total -= 2.0 * shares[:, i : i + 1] * pull * crossed
-            for j in range(clamps):
-                product = self.ends[..., i, :] * self.ends[..., j, :]
-                size = apply(product[..., None, :], variance)
-                share = shares[:, i : i + 1] * shares[:, j : j + 1]
-                total += share * pull * self.pulls[..., j] * size
+        for start in range(0, len(shares), _ROWS):
+            some = slice(start, start + _ROWS)
+            own = matrix if matrix.ndim == 2 else matrix[some]
+            pulls = self.pulls if self.pulls.ndim == 2 else self.pulls[some]
+            ends = self.ends if self.ends.ndim == 2 else self.ends[some]
+            share, pull = shares[some], pulls * shares[some][:, None, :]
+            weighed = ends * variance[some][:, None, :]
+            crossed = (np.matmul(own, _turned(weighed)) * pull).sum(axis=2)
+            sizes = np.matmul(weighed, _turned(ends)) * share[:, :, None]
+            both = (np.matmul(pull, np.swapaxes(sizes, 1, 2)) * pulls).sum(axis=2)
+            total[some] += both - 2.0 * crossed
         return np.maximum(total, 0.0)
 
 
