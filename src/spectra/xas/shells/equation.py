@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,6 @@ from spectra.xas.paths.path import ScatteringPath
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
-IntArray = NDArray[np.intp]
 
 QUANTITIES = ("amplitude", "e0", "delta_r", "sigma2", "c3", "c4", "ei")
 """What a path depends on: N·S₀², E₀ (eV), ΔR (angstrom), σ² (angstrom²), c₃, c₄ and E_i (eV)."""
@@ -40,7 +40,28 @@ Quantities = Sequence[Dual]
 """One for each of `QUANTITIES`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Medium:
+    """FEFF's complex wavenumber as cubic splines; all paths of one calculation have the same.
+
+    Attributes
+    ----------
+    knots : array (knots,)
+        k (1/angstrom)
+    powers : array (2, 4, knots − 1)
+        Coefficients of Re p and λ by falling powers of k from the knot below.
+    """
+
+    knots: FloatArray
+    powers: FloatArray
+
+    @property
+    def key(self) -> bytes:
+        """What media that are the same have in common."""
+        return self.knots.tobytes() + self.powers.tobytes()
+
+
+@dataclass(frozen=True, eq=False)
 class PathCurves:
     """FEFF's curves of a path as cubic splines.
 
@@ -48,113 +69,120 @@ class PathCurves:
     ----------
     reff : float
         (angstrom)
-    knots : array (knots,)
-        k (1/angstrom)
-    powers : array (4, 4, knots − 1)
-        Coefficients of F, Φ, Re p and λ by falling powers of k from the knot below.
+    medium : Medium
+    powers : array (2, 4, knots − 1)
+        Coefficients of F and Φ, as those of the medium.
     """
 
     reff: float
-    knots: FloatArray
+    medium: Medium
     powers: FloatArray
 
     @classmethod
     def of(cls, path: ScatteringPath) -> PathCurves:
         """The splines of a path."""
-        curves = (path.amplitude, path.phase, path.real_p, path.mean_free_path)
-        powers = [CubicSpline(path.k, curve, bc_type="not-a-knot").c for curve in curves]
-        return cls(path.reff, path.k, np.ascontiguousarray(np.stack(powers)))
+
+        def splines(*curves: FloatArray) -> FloatArray:
+            made = [CubicSpline(path.k, curve, bc_type="not-a-knot").c for curve in curves]
+            return np.ascontiguousarray(np.stack(made))
+
+        medium = Medium(path.k, splines(path.real_p, path.mean_free_path))
+        return cls(path.reff, medium, splines(path.amplitude, path.phase))
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where on FEFF's grid the wavenumbers of some frames lie.
+class Wavenumbers:
+    """Wavenumbers of some frames at some E₀ and E_i: q and the complex p, with ∂p/∂E₀.
 
-    Attributes
+    Parameters
     ----------
-    q : array (rows, points)
-        1/angstrom; negative below the edge.
-    slope : array (rows, points)
-        ∂q/∂E₀.
-    piece : int array (rows, points)
-        Piece of the splines.
-    step : array (rows, points)
-        From the knot below.
+    medium : Medium
+    k : array (points,)
+        1/angstrom
+    e0, ei : Dual
+        (rows,) or one for all (eV). Derivatives are worked out by what has slopes.
     """
 
-    q: FloatArray
-    slope: FloatArray
-    piece: IntArray
-    step: FloatArray
-
-    @classmethod
-    def of(cls, knots: FloatArray, k: FloatArray, e0: FloatArray) -> Place:
-        """At k (points,) for E₀ (rows,) or one for all."""
-        square = k * k - WAVENUMBER_PER_EV * np.reshape(e0, (-1, 1))
+    def __init__(self, medium: Medium, k: FloatArray, e0: Dual, ei: Dual) -> None:
+        square = k * k - WAVENUMBER_PER_EV * np.reshape(e0.value, (-1, 1))
         square = np.where(np.abs(square) < 1.5 * _SMALL, _SMALL, square)
         size = np.sqrt(np.abs(square))
-        q = np.copysign(size, square)
-        piece = np.searchsorted(knots[1:-1], q, side="right")
-        return cls(q, -0.5 * WAVENUMBER_PER_EV / size, piece, q - knots[piece])
+        self.q = np.copysign(size, square)
+        self._piece = np.searchsorted(medium.knots[1:-1], self.q, side="right")
+        self._step = self.q - np.take(medium.knots, self._piece)
+        self.tracked = bool(e0.slopes)
+        real, by_real = self.curve(medium.powers[0])
+        path_length, by_length = self.curve(medium.powers[1])
+        damping = 1.0 / path_length
+        self.q_by_e0 = -0.5 * WAVENUMBER_PER_EV / size
+        p = real + 1j * damping
+        shift = np.reshape(np.asarray(ei.value, dtype=float), (-1, 1))
+        inner = p
+        if ei.slopes or shift.any():
+            p = np.sqrt(p * p + 1j * WAVENUMBER_PER_EV * shift)
+        self.p, self.square = p, p * p
+        self.p_by_q: ComplexArray | None = None
+        if by_real is not None and by_length is not None:
+            change = by_real - 1j * (damping * damping * by_length)
+            self.p_by_q = change if p is inner else change * inner / p
+        self.p_by_ei: ComplexArray | None = None
+        if ei.slopes:
+            self.p_by_ei = np.asarray(0.5j * WAVENUMBER_PER_EV / p)
 
-    def curve(self, powers: FloatArray, slope: bool) -> tuple[FloatArray, FloatArray | None]:
-        """Value and, if wanted, derivative by q of a spline (4, pieces)."""
-        a, b, c, d = (np.take(p, self.piece) for p in powers)
-        x = self.step
-        inner = a * x + b
+    def curve(self, powers: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        """Value at q of a spline (4, pieces), and its derivative if E₀ has slopes."""
+        a, b, c, d = (np.take(p, self._piece) for p in powers)
+        x = self._step
+        a *= x
+        inner = a + b
         value = (inner * x + c) * x + d
-        if not slope:
+        if not self.tracked:
             return value, None
-        return value, (2.0 * inner + a * x) * x + c
+        inner += inner
+        inner += a
+        inner *= x
+        inner += c
+        return value, inner
 
 
 class Contribution:
     """χ(k) of one path in some frames, and its derivatives by `QUANTITIES`.
 
+    With w the wave of amplitude one, χ = N·S₀²·Im w, and a derivative is N·S₀²·Im(w·∂ln w).
+
     Parameters
     ----------
     curves : PathCurves
-    place : Place
-        Of the k of the data for the path's E₀.
+    at : Wavenumbers
+        Of the medium of `curves`, for the path's E₀ and E_i.
     quantities : sequence of Dual
         Values (rows,) or scalars; what has no slopes gets no derivatives.
     """
 
-    def __init__(self, curves: PathCurves, place: Place, quantities: Quantities) -> None:
-        self._reff, self._place, self._quantities = curves.reff, place, quantities
-        columns = (np.reshape(np.asarray(q.value, dtype=float), (-1, 1)) for q in quantities)
-        self._amplitude, _, self._dr, self._s2, self._c3, self._c4, self._ei = columns
-        tracked = bool(quantities[1].slopes)
-        spline = [place.curve(powers, tracked) for powers in curves.powers]
-        (self._f, self._df), (phase, self._dphase), (rep, drep), (lam, dlam) = spline
-        damping = 1.0 / lam
-        self._p0: ComplexArray = rep + 1j * damping
-        self._dp0: ComplexArray | None = None
-        if drep is not None and dlam is not None:
-            self._dp0 = drep - 1j * (damping * damping * dlam)
-        self._pp = self._p0 * self._p0
-        self._p = self._p0
-        if quantities[6].slopes or np.any(self._ei):
-            self._pp = self._pp + 1j * (WAVENUMBER_PER_EV * self._ei)
-            self._p = np.sqrt(self._pp)
-        self._wave = self._make_wave(phase)
+    def __init__(self, curves: PathCurves, at: Wavenumbers, quantities: Quantities) -> None:
+        self._reff, self._at, self._quantities = curves.reff, at, quantities
+        columns = [np.reshape(np.asarray(q.value, dtype=float), (-1, 1)) for q in quantities]
+        self._amplitude, _, self._dr, self._s2, self._c3, self._c4, _ = columns
+        # What multiplies 2i·p in the exponent.
+        self._way = self._dr - 2.0 * self._s2 / self._reff
+        self._f, self._f_by_q = at.curve(curves.powers[0])
+        phase, self._phase_by_q = at.curve(curves.powers[1])
+        self.re, self.im = self._make_wave(phase)
 
-    def _make_wave(self, phase: FloatArray) -> ComplexArray:
-        """The wave of amplitude one."""
-        reff, p, pp = self._reff, self._p, self._pp
-        exponent = p * (2j * (self._dr - 2.0 * self._s2 / reff)) - pp * (2.0 * self._s2)
-        if self._has(4):
-            exponent -= p * pp * (4j / 3.0 * self._c3)
-        if self._has(5):
-            exponent += pp * pp * (2.0 / 3.0 * self._c4)
-        exponent.real -= (2.0 * reff) * p.imag
-        exponent.imag += (2.0 * reff) * self._place.q + phase
-        size = np.exp(exponent.real)
-        size *= self._f / (self._place.q * (reff + self._dr) ** 2)
-        wave = np.empty(exponent.shape, dtype=complex)
-        np.multiply(size, np.cos(exponent.imag), out=wave.real)
-        np.multiply(size, np.sin(exponent.imag), out=wave.imag)
-        return wave
+    def _make_wave(self, phase: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Real and imaginary part of the wave."""
+        reff, at = self._reff, self._at
+        p, square = at.p, at.square
+        decay = (2.0 * reff + 2.0 * self._way) * p.imag + (2.0 * self._s2) * square.real
+        angle = (2.0 * self._way) * p.real - (2.0 * self._s2) * square.imag
+        angle += (2.0 * reff) * at.q
+        angle += phase
+        if self._has(4) or self._has(5):
+            more = square * (p * (-4j / 3.0 * self._c3) + square * (2.0 / 3.0 * self._c4))
+            decay -= more.real
+            angle += more.imag
+        size = np.exp(-decay)
+        size *= self._f / (at.q * (reff + self._dr) ** 2)
+        return size * np.cos(angle), size * np.sin(angle)
 
     def _has(self, number: int) -> bool:
         """Whether a quantity is there at all."""
@@ -164,59 +192,76 @@ class Contribution:
     @property
     def value(self) -> FloatArray:
         """χ(k) (rows, points)."""
-        return np.asarray(self._amplitude * self._wave.imag)
+        return np.asarray(self._amplitude * self.im)
 
     def slope(self, number: int) -> FloatArray:
         """∂χ/∂(a quantity) (rows, points)."""
         if number == 0:
-            return self._wave.imag
-        factor = (
+            return self.im
+        slopes = (
             *(self._by_e0, self._by_delta_r, self._by_sigma2, self._by_c3, self._by_c4),
             self._by_ei,
-        )[number - 1]()
-        product = self._wave.real * factor.imag
-        product += self._wave.imag * factor.real
-        product *= self._amplitude
-        return product
-
-    # What follows are the derivatives of the logarithm of the wave.
-
-    def _by_delta_r(self) -> ComplexArray:
-        return np.asarray(2j * self._p - 2.0 / (self._reff + self._dr))
-
-    def _by_sigma2(self) -> ComplexArray:
-        return np.asarray(-2.0 * self._pp - (4j / self._reff) * self._p)
-
-    def _by_c3(self) -> ComplexArray:
-        return np.asarray((-4j / 3.0) * self._p * self._pp)
-
-    def _by_c4(self) -> ComplexArray:
-        return np.asarray((2.0 / 3.0) * self._pp * self._pp)
-
-    def _by_ei(self) -> ComplexArray:
-        return self._by_square(np.full(self._pp.shape, 1j * WAVENUMBER_PER_EV))
-
-    def _by_square(self, change: ComplexArray) -> ComplexArray:
-        """By p², which changes by `change`."""
-        p, pp, reff = self._p, self._pp, self._reff
-        change_p = change / (2.0 * p)
-        by_p = 2j * (self._dr - 2.0 * self._s2 / reff) - 4.0 * self._s2 * p
-        if self._has(4):
-            by_p = by_p - 4j * self._c3 * pp
-        if self._has(5):
-            by_p = by_p + (8.0 / 3.0) * self._c4 * pp * p
-        found: ComplexArray = np.asarray(by_p * change_p)
-        found.real -= (2.0 * reff) * change_p.imag
+        )
+        found = slopes[number - 1]()
+        found *= self._amplitude
         return found
 
-    def _by_e0(self) -> ComplexArray:
-        assert self._dp0 is not None
-        assert self._df is not None
-        assert self._dphase is not None
-        by_q = self._by_square(2.0 * self._p0 * self._dp0)
-        by_q.real += self._df / self._f - 1.0 / self._place.q
-        by_q.imag += 2.0 * self._reff + self._dphase
-        return np.asarray(by_q * self._place.slope)
+    @cached_property
+    def _moved(self) -> tuple[FloatArray, FloatArray]:
+        """w·p."""
+        p = self._at.p
+        return self.re * p.real - self.im * p.imag, self.re * p.imag + self.im * p.real
+
+    def _times(self, factor: ComplexArray) -> FloatArray:
+        """Im(w·factor)."""
+        product = self.re * factor.imag
+        product += self.im * factor.real
+        return product
+
+    def _by_delta_r(self) -> FloatArray:
+        return 2.0 * self._moved[0] - (2.0 / (self._reff + self._dr)) * self.im
+
+    def _by_sigma2(self) -> FloatArray:
+        re, im = self._moved
+        p = self._at.p
+        found = re * p.imag
+        found += im * p.real
+        found *= -2.0
+        found -= (4.0 / self._reff) * re
+        return found
+
+    def _by_c3(self) -> FloatArray:
+        return self._times((-4j / 3.0) * self._at.p * self._at.square)
+
+    def _by_c4(self) -> FloatArray:
+        return self._times((2.0 / 3.0) * self._at.square**2)
+
+    def _by_ei(self) -> FloatArray:
+        change = self._at.p_by_ei
+        assert change is not None
+        return self._times(self._by_p(change))
+
+    def _by_p(self, change: ComplexArray) -> ComplexArray:
+        """∂ln w where p changes by `change`."""
+        p, square = self._at.p, self._at.square
+        by_p = 2j * self._way - 4.0 * self._s2 * p
+        if self._has(4) or self._has(5):
+            by_p = by_p + square * (p * (8.0 / 3.0 * self._c4) - 4j * self._c3)
+        by_p = by_p * change
+        by_p.real -= (2.0 * self._reff) * change.imag
+        return np.asarray(by_p)
+
+    def _by_e0(self) -> FloatArray:
+        at = self._at
+        assert at.p_by_q is not None
+        assert self._f_by_q is not None
+        assert self._phase_by_q is not None
+        by_q = self._by_p(at.p_by_q)
+        by_q.real += self._f_by_q / self._f - 1.0 / at.q
+        by_q.imag += 2.0 * self._reff + self._phase_by_q
+        found = self._times(by_q)
+        found *= at.q_by_e0
+        return found
 
 
 def chi_of_path(path: ScatteringPath, k: FloatArray, **quantities: float) -> FloatArray:
@@ -238,5 +283,5 @@ def chi_of_path(path: ScatteringPath, k: FloatArray, **quantities: float) -> Flo
     values = {"amplitude": path.degeneracy} | quantities
     duals = [Dual(np.asarray(values.get(name, 0.0), dtype=float), {}) for name in QUANTITIES]
     curves = PathCurves.of(path)
-    place = Place.of(curves.knots, k, duals[1].value)
-    return np.asarray(Contribution(curves, place, duals).value[0])
+    at = Wavenumbers(curves.medium, k, duals[1], duals[6])
+    return np.asarray(Contribution(curves, at, duals).value[0])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.fit.expressions import Dual
 from spectra.fit.joint import eliminate
-from spectra.fit.solver import Solution, minimize
+from spectra.fit.solver import Evaluation, Solution, minimize
 from spectra.xas.shells.objective import ShellsObjective
 from spectra.xas.shells.observe import Observed
 from spectra.xas.shells.plan import ShellsPlan
@@ -87,10 +87,12 @@ def fit_frames(seen: Observed, plan: ShellsPlan, free: BoolArray) -> Fitted:
     )
     vary = own & ~solution.at_bound
     by_beta = shared.common.spread(slopes, on, shape[1])
-    frames = eliminate(seen.objective.evaluate(solution.theta), by_beta, vary)
-    turned = by_beta - frames.toward
     varied = plan.varied(free)
     figures = middles(seen.objective, solution.theta, seen.sigma, vary, plan.n_idp, varied)
+    flat = np.zeros(shape)
+    found = Evaluation(solution.theta, solution.chi2, flat, figures.normal)
+    frames = eliminate(found, by_beta, vary)
+    turned = by_beta - frames.toward
     inverse = np.nan_to_num(frames.inverse)
     known = np.isfinite(np.einsum("rii->ri", frames.inverse))
     lost = vary & ~known

@@ -15,7 +15,7 @@ from spectra.fit.expressions import Dual, Expression, parse_expression
 from spectra.xas.paths.feffdat import read_feffdat
 from spectra.xas.paths.path import ScatteringPath, unique_labels
 from spectra.xas.shells.disorder import Disorder
-from spectra.xas.shells.equation import PathCurves
+from spectra.xas.shells.equation import Medium, PathCurves
 from spectra.xas.shells.parameters import Parameters
 
 FloatArray = NDArray[np.float64]
@@ -170,7 +170,7 @@ def make_model(
     )
     needed = parsed.needs.union(*(e.names for s in shells for e in s.expressions.values()))
     rules = tuple(_restraint(owner, dict(r), parsed) for r in restraints)
-    model = Model(parsed, _with_shared_knots(shells), tuple(sorted(needed & variables)), rules)
+    model = Model(parsed, _with_shared_media(shells), tuple(sorted(needed & variables)), rules)
     idle = np.asarray(~model.used().any(axis=0))
     if idle.any():
         names = [p.name for p, no in zip(parsed.slots, idle.tolist(), strict=True) if no]
@@ -239,13 +239,13 @@ def _as_text(given: Any) -> str:
     return given if isinstance(given, str) else repr(float(given))
 
 
-def _with_shared_knots(shells: tuple[ShellPath, ...]) -> tuple[ShellPath, ...]:
-    """Paths of one calculation have the same grid: one array for it, so that this is seen."""
-    grids: dict[bytes, FloatArray] = {}
+def _with_shared_media(shells: tuple[ShellPath, ...]) -> tuple[ShellPath, ...]:
+    """Paths of one calculation have the same complex wavenumber: one for all, so that it shows."""
+    media: dict[bytes, Medium] = {}
     out = []
     for shell in shells:
-        knots = grids.setdefault(shell.curves.knots.tobytes(), shell.curves.knots)
-        out.append(replace(shell, curves=replace(shell.curves, knots=knots)))
+        medium = media.setdefault(shell.curves.medium.key, shell.curves.medium)
+        out.append(replace(shell, curves=replace(shell.curves, medium=medium)))
     return tuple(out)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.fit.expressions import Dual
 from spectra.fit.solver import Evaluation
-from spectra.xas.shells.equation import QUANTITIES, Contribution, Place
+from spectra.xas.shells.equation import QUANTITIES, Contribution, Wavenumbers
 from spectra.xas.shells.model import Model, Restraint
 from spectra.xas.shells.space import Map
 
@@ -120,8 +120,7 @@ class ShellsObjective:
     ) -> FloatArray:
         """χ of the model at k, and its derivatives by the slots (n, 1 + P, points)."""
         out = np.zeros((len(part), 1 + size, len(k)))
-        place: Place | None = None
-        key: tuple[object, bytes] | None = None
+        at: dict[tuple[object, ...], Wavenumbers] = {}
         for number, (path, found) in enumerate(zip(self.model.paths, quantities, strict=True)):
             on = self.active[self.rows[part], number]
             if not on.any():
@@ -129,10 +128,18 @@ class ShellsObjective:
             some = [_some(found[name], part) for name in QUANTITIES]
             if not on.all():
                 some[0] = some[0].map(some[0].value * on, on * 1.0)
-            here = (id(path.curves.knots), np.asarray(some[1].value).tobytes())
-            if place is None or here != key:
-                place, key = Place.of(path.curves.knots, k, some[1].value), here
-            wave = Contribution(path.curves, place, some)
+            e0, ei, medium = some[1], some[6], path.curves.medium
+            # Paths mostly have these in common.
+            key = (
+                id(medium),
+                bool(e0.slopes),
+                e0.value.tobytes(),
+                bool(ei.slopes),
+                ei.value.tobytes(),
+            )
+            if key not in at:
+                at[key] = Wavenumbers(medium, k, e0, ei)
+            wave = Contribution(path.curves, at[key], some)
             out[:, 0] += wave.value
             for quantity, dual in enumerate(some):
                 if not dual.slopes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spectra.errors import StackError
 from spectra.fit.covariance import covariance
 from spectra.fit.joint import Common, Joint, Problem, eliminate, solve_jointly
+from spectra.fit.solver import Evaluation
 from spectra.xas.shells.model import Model
 from spectra.xas.shells.observe import Observed
 from spectra.xas.shells.parameters import Parameter
@@ -296,12 +297,12 @@ def _spread(
         rows = mine[keep]
         objective = seen.objective.take(keep)
         by_beta = common.spread(slopes[rows], problem.on[rows], joint.theta.shape[1])
-        found = objective.evaluate(joint.theta[rows])
-        turned = by_beta - eliminate(found, by_beta, problem.own[rows]).toward
-        varied = problem.own[rows].sum(axis=1) + np.count_nonzero(fitted) / count
-        middle = middles(
-            objective, joint.theta[rows], seen.sigma[keep], problem.own[rows], n_idp, varied
-        )
+        own = problem.own[rows]
+        varied = own.sum(axis=1) + np.count_nonzero(fitted) / count
+        middle = middles(objective, joint.theta[rows], seen.sigma[keep], own, n_idp, varied)
+        flat = np.zeros(own.shape)
+        found = Evaluation(joint.theta[rows], joint.cost[rows], flat, middle.normal)
+        turned = by_beta - eliminate(found, by_beta, own).toward
         for i, matrix in enumerate((middle.scaled, middle.unscaled)):
             each = np.matmul(np.matmul(turned.transpose(0, 2, 1), matrix), turned)
             for one in each:

@@ -30,6 +30,8 @@ class Middles:
 
     Attributes
     ----------
+    normal : array (rows, P, P)
+        A, with the restraints.
     scaled, unscaled : array (rows, P, P)
         By the misfit where it is larger than the noise can make it, and by the noise.
     chi_square : array (rows,)
@@ -42,6 +44,7 @@ class Middles:
         Of so large a misfit from the noise alone.
     """
 
+    normal: FloatArray
     scaled: FloatArray
     unscaled: FloatArray
     chi_square: FloatArray
@@ -75,7 +78,7 @@ def middles(
     """
     n_rows, size = theta.shape
     found = Middles(
-        *(np.zeros((n_rows, size, size)) for _ in range(2)),
+        *(np.zeros((n_rows, size, size)) for _ in range(3)),
         *(np.full(n_rows, np.nan) for _ in range(4)),
     )
     known = objective.known(theta)
@@ -100,6 +103,7 @@ def middles(
         unscaled = np.matmul(through, through.transpose(0, 2, 1))
         large = (probability < IMPROBABLE) & np.isfinite(reduced)
         grown = np.where(large, np.nan_to_num(reduced), 1.0)[:, None, None] * square
+        found.normal[part] = square + restraints[part]
         found.unscaled[part] = unscaled + restraints[part]
         found.scaled[part] = np.where(large[:, None, None], grown, unscaled) + restraints[part]
         found.chi_square[part], found.reduced[part] = misfit, reduced
