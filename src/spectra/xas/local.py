@@ -9,13 +9,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xas.polynomials import TOGETHER
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _MOST_NEIGHBOURS = 10
-# Frames that are worked on together, always as many, and whole blocks for all kernels of products
-# of matrices: sums are then of the same bits whatever other frames there are.
-_TOGETHER = 960
+# Values that are worked on together: fewer spend their time on calls, more leave the cache.
+_VALUES = 65536
 # Distances (eV) that differ in later decimals are the same.
 _DECIMALS = 9
 
@@ -39,10 +40,6 @@ class Local:
     t: FloatArray
     weights: FloatArray
     complete: bool
-
-    def near(self, y: FloatArray, rows: IntArray, k: IntArray) -> FloatArray:
-        """Values of some rows, each about a point of its own: (neighbours, rows)."""
-        return np.asarray(np.take(y, rows * y.shape[1] + k + self.offsets[:, None]))
 
 
 @dataclass(frozen=True)
@@ -83,19 +80,21 @@ class LocalPolynomials:
         ------
         local : Local
         rows : int array
-            Always as many: the last is repeated.
+            A multiple of `TOGETHER`: the last is repeated.
         count : int
             How many differ.
         """
         kinds = self.kinds[k]
         for kind in np.flatnonzero(np.bincount(kinds)).tolist():
             rows = np.flatnonzero(kinds == kind)
-            for start in range(0, len(rows), _TOGETHER):
-                part = rows[start : start + _TOGETHER]
+            local = self.locals[kind]
+            most = TOGETHER * max(1, _VALUES // (TOGETHER * len(local.t)))
+            for start in range(0, len(rows), most):
+                part = rows[start : start + most]
                 count = len(part)
-                if count < _TOGETHER:
-                    part = np.concatenate([part, np.repeat(part[-1:], _TOGETHER - count)])
-                yield self.locals[kind], part, count
+                if short := -count % TOGETHER:
+                    part = np.concatenate([part, np.repeat(part[-1:], short)])
+                yield local, part, count
 
     def at(self, y: FloatArray, k: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
         """Polynomials about point `k` of each frame, of values (frames, points).

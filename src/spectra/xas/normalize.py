@@ -14,6 +14,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
+from spectra.xas.across import Across
 from spectra.xas.edge import (
     Found,
     MainEdge,
@@ -224,7 +225,7 @@ class Normalize(Method):
         """Columns for frames that share their points, all of them finite."""
         x, powers = scale.x, plan.table.size("power")
         main = find_main_edge(x, y)
-        noise = find_noise(x, y, errors, kind, main.half)
+        noise = find_noise(x, Across.of(y), errors, kind, main.half)
         cubics = local_cubics(x, self.smoothing)
         found = self._find_edge(scale, y, noise, main, cubics, plan)
         ranges = self._ranges(x, found.energy)
