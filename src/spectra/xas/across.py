@@ -7,6 +7,7 @@ same steps for every frame, and the bits of a frame's results do not hang on the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -61,13 +62,44 @@ class Across:
         whole = np.concatenate([numbers, np.repeat(numbers[-1:], short)]) if short else numbers
         return whole.reshape(-1, TOGETHER)
 
+    def at(self, k: IntArray) -> FloatArray:
+        """The value of each frame at a point of its own (frames,)."""
+        return np.asarray(self.near(np.arange(self.count), k, np.zeros(1, dtype=np.intp))[0])
+
     def near(self, rows: IntArray, k: IntArray, offsets: IntArray) -> FloatArray:
         """Values of some frames, each about a point of its own: (offsets, rows)."""
         part, lane = np.divmod(rows, TOGETHER)
         place = (part * self.values.shape[1] + k) * TOGETHER + lane
         return np.asarray(np.take(self.values, place + TOGETHER * offsets[:, None]))
 
+    def sums(self, first: int, weights: FloatArray, rows: IntArray | slice) -> FloatArray:
+        """Sums over points from `first` on by weights (sums, points): (sums, rows), ascending."""
+        values = self.values[:, first : first + weights.shape[1]]
+        if isinstance(rows, slice):
+            return np.asarray(self.each(np.matmul(weights, values).transpose(1, 0, 2))[:, rows])
+        out = np.empty((len(weights), len(rows)))
+        ends = np.searchsorted(rows, np.arange(len(values) + 1) * TOGETHER).tolist()
+        for part, (begin, end) in enumerate(pairwise(ends)):
+            if begin < end:
+                lanes = rows[begin:end] - part * TOGETHER
+                out[:, begin:end] = (weights @ values[part])[:, lanes]
+        return out
+
     def highest(self, first: int, last: int) -> tuple[IntArray, FloatArray]:
         """First of the highest points from `first` to `last`, and its value (frames,)."""
         some = self.values[:, first:last]
         return self.each(first + some.argmax(axis=1)), self.each(some.max(axis=1))
+
+
+def first_true(mask: NDArray[np.bool_]) -> IntArray:
+    """First true point of each frame, of (…, points, frames); as many as there are if none is."""
+    count = mask.shape[-2]
+    # A maximum over whole rows of frames is much faster than a search along each frame.
+    back = (mask * np.arange(count, 0, -1, dtype=np.int32)[:, None]).max(axis=-2)
+    return np.asarray(count - back.astype(np.intp))
+
+
+def last_true(mask: NDArray[np.bool_]) -> IntArray:
+    """Last true point of each frame, of (…, points, frames); −1 if none is."""
+    number = np.arange(1, mask.shape[-2] + 1, dtype=np.int32)[:, None]
+    return np.asarray((mask * number).max(axis=-2).astype(np.intp) - 1)

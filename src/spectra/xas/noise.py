@@ -160,22 +160,30 @@ def _both_sides(bands: _Bands, y: FloatArray, edge: IntArray) -> FloatArray:
     low, high = int(edge.min()), int(edge.max())
     last = int(np.searchsorted(number, high - _GAP))
     first = int(np.searchsorted(number, low + _GAP, side="right"))
-    before = after = None
-    if low < high:
-        before, after = number[:last, None] < edge - _GAP, number[first:, None] > edge + _GAP
-    return np.array([_side(size[:last], before), _side(size[first:], after)])
+    before, after = size[:last], size[first:]
+    if first < last:
+        before = before.copy()
+    # What one frame uses and another does not.
+    begin = int(np.searchsorted(number, low - _GAP))
+    end = int(np.searchsorted(number, high + _GAP, side="right"))
+    used_before = number[begin:last, None] < edge - _GAP
+    used_after = number[first:end, None] > edge + _GAP
+    before[begin:] *= used_before
+    after[: end - first] *= used_after
+    return np.array(
+        [
+            _side(before, begin + used_before.sum(axis=0)),
+            _side(after, len(number) - end + used_after.sum(axis=0)),
+        ]
+    )
 
 
-def _side(size: NDArray[np.float32], use: NDArray[np.bool_] | None) -> FloatArray:
-    """Variance from magnitudes (points, frames), those that are used; NaN if too few.
+def _side(size: NDArray[np.float32], count: IntArray) -> FloatArray:
+    """Variance from `count` magnitudes of each frame (points, frames); NaN if too few.
 
-    The magnitudes are overwritten. All are used if `use` is None.
+    The magnitudes are overwritten; those that do not count are zero.
     """
-    count = np.full(size.shape[1], len(size))
-    if use is not None:
-        count = use.sum(axis=0)
-        size = size * use
-    # What is not used is zero, and thereby near.
+    # What is zero is near.
     unused = len(size) - count
     width = np.sqrt(size).sum(axis=0) / np.maximum(count, 1)
     near = size <= ((_CUT / _ROOT_NORMAL**2) * width**2).astype(np.float32)

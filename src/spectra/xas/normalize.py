@@ -110,7 +110,7 @@ class Normalize(Method):
     """
 
     name: ClassVar[str] = "xas.Normalize"
-    block_size: ClassVar[int] = 1024
+    block_size: ClassVar[int] = 1920
 
     e0: float | str = setting(
         "derivative", "edge energy, or how it is found", unit="eV", within=", ".join(DEFINITIONS)
@@ -198,7 +198,7 @@ class Normalize(Method):
             some = cut(y, rows, points)
             sigma = None if errors is None else cut(errors, rows, points)
             scale = whole if points.all() else whole.only(points)
-            values = self._normalize(scale, some, sigma, block.noise, plan)
+            values = self._normalize(scale, Across.of(some), sigma, block.noise, plan)
             keep = self._judge(scale, values, rows, verdicts, plan)
             for name, column in columns.items():
                 column[rows[keep]] = values[name][keep]
@@ -217,7 +217,7 @@ class Normalize(Method):
     def _normalize(
         self,
         scale: Scale,
-        y: FloatArray,
+        y: Across,
         errors: FloatArray | None,
         kind: str,
         plan: NormalizePlan,
@@ -225,7 +225,7 @@ class Normalize(Method):
         """Columns for frames that share their points, all of them finite."""
         x, powers = scale.x, plan.table.size("power")
         main = find_main_edge(x, y)
-        noise = find_noise(x, Across.of(y), errors, kind, main.half)
+        noise = find_noise(x, y, errors, kind, main.half)
         cubics = local_cubics(x, self.smoothing)
         found = self._find_edge(scale, y, noise, main, cubics, plan)
         ranges = self._ranges(x, found.energy)
@@ -277,7 +277,7 @@ class Normalize(Method):
     def _find_edge(
         self,
         scale: Scale,
-        y: FloatArray,
+        y: Across,
         noise: Noise,
         main: MainEdge,
         cubics: LocalPolynomials,
@@ -287,14 +287,14 @@ class Normalize(Method):
         x = scale.x
         low, high = search_limits(main)
         if self.search is not None:
-            low, high = (np.full(len(y), float(v)) for v in self.search)
+            low, high = (np.full(y.count, float(v)) for v in self.search)
         if np.isfinite(plan.e0):
-            e0 = np.full(len(y), plan.e0)
-            found = Found(e0, np.zeros(len(y)), index_nearest(x, e0))
+            e0 = np.full(y.count, plan.e0)
+            found = Found(e0, np.zeros(y.count), index_nearest(x, e0))
         elif self.e0 == "larch":
             from spectra.xas.largest_derivative import larch_edge
 
-            found = larch_edge(x, y)
+            found = larch_edge(x, y.frames())
         elif self.e0 == "second_derivative":
             found = inflection_point(x, y, cubics, noise, low, high)
         else:

@@ -111,13 +111,13 @@ def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
     return out
 
 
-def products(values: FloatArray, matrix: FloatArray) -> FloatArray:
+def products(values: FloatArray, matrix: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Product of matrices (rows, points) and (points, columns).
 
     Always of as many rows at a time, for the same bits of a row whatever their number. The
     matrix must not depend on what rows there are: that changes the last bits, too.
     """
-    out = np.empty((len(values), matrix.shape[1]))
+    out = np.empty((len(values), matrix.shape[1])) if out is None else out
     for start in range(0, len(values), TOGETHER):
         some = np.ascontiguousarray(values[start : start + TOGETHER])
         if len(some) == TOGETHER:
