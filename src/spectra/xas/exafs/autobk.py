@@ -254,6 +254,12 @@ def solve_background(problem: Problem, d: FloatArray) -> Solution:
     )
 
 
+def without_clamps(problem: Problem, d: FloatArray) -> FloatArray:
+    """What χ is where P alone is minimised, from absorption on the grid (frames, points)."""
+    coefficients = apply(problem.solve, apply(problem.project, d))
+    return d - apply(problem.basis, coefficients)
+
+
 def apply(matrix: FloatArray, values: FloatArray) -> FloatArray:
     """A matrix, or one for each frame, on the values of frames (frames, n)."""
     if matrix.ndim == 2:

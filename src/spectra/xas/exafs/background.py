@@ -21,16 +21,16 @@ from spectra.xas.exafs.autobk import (
     AutobkSettings,
     Extent,
     Problem,
-    apply,
     find_extent,
     lower_reach,
     nearest_points,
     own_interpolation,
     own_problems,
     solve_background,
+    without_clamps,
 )
 from spectra.xas.exafs.removal import Refused, Removal, RemovalPlan, Removed, Spectra, rows_together
-from spectra.xas.exafs.splines import cubic_basis
+from spectra.xas.exafs.splines import cubic_basis, interpolate
 from spectra.xas.exafs.spread import Spread, find_spread
 from spectra.xas.exafs.windows import WINDOWS
 from spectra.xas.polynomials import alike
@@ -192,8 +192,7 @@ class Background(Removal):
         """Backgrounds of spectra that share the size of their matrices."""
         extent = matrices.extent
         first, last = int(extent.first[0]), int(extent.last[0])
-        y = np.ascontiguousarray(spectra.y[:, first : last + 1])
-        d = apply(matrices.spread.interpolate, y)
+        d = interpolate(matrices.spread.interpolate, spectra.y[:, first : last + 1])
         found = solve_background(matrices.problem, d)
         variances = spectra.variances(first, last)
         if variances is None:
@@ -209,7 +208,7 @@ class Background(Removal):
             rows=rows,
             chi=found.chi,
             variance=variance,
-            reference=solve_background(matrices.reference, d).chi,
+            reference=without_clamps(matrices.reference, d),
             coefficients=found.coefficients,
             knots=found.knots,
             further={"objective": found.objective, "k_max": k_max},
