@@ -73,7 +73,7 @@ class Background(Removal):
     >>> stack = Stack.from_arrays(energy, mu, axis_name="energy", axis_unit="eV", quantity="mu")
     >>> results = Background(normalize={"e0": 8979.0})(stack)
     >>> results["chi"].shape, round(float(results["k_max"][0]), 2)
-    ((1, 311), 15.51)
+    ((1, 311), 15.53)
     """
 
     name: ClassVar[str] = "xas.Background"
