@@ -39,7 +39,7 @@ _LEAST_SCALE, _SCALE = 0.1, 10.0
 _LOW_RBKG = 0.75
 _ROUNDS = 100
 _CLOSE = 1e-14
-# Half a grid is what an end may lack of a whole step.
+# The grid has its last point if a hundredth of a step or less is missing.
 _ROUNDING = 1.01
 
 

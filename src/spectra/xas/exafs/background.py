@@ -56,7 +56,7 @@ class Background(Removal):
     that spectra given as ``mu`` and as ``norm`` differ a little at the clamped end.
 
     With an edge energy common to all frames (``normalize = {e0 = "sequence"}`` or a number) all
-    spectra share their matrices, which is ten times faster than an energy of each frame's own,
+    spectra share their matrices, which is forty times faster than each frame with its own,
     and the frames' k then compare.
 
     Standard uncertainties of χ come from those of the points (`Normalize`), through interpolation
