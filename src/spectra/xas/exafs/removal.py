@@ -177,15 +177,8 @@ class Removal(Method):
         """What to do if it reaches the first shell, with ``{r}`` for a good R."""
 
     @abstractmethod
-    def remove(self, spectra: Spectra, *, common: bool) -> Iterator[Removed | Refused]:
-        """Remove the background of each spectrum.
-
-        Parameters
-        ----------
-        spectra : Spectra
-        common : bool
-            Whether all frames of the sequence have the same edge energy.
-        """
+    def remove(self, spectra: Spectra, plan: RemovalPlan) -> Iterator[Removed | Refused]:
+        """Remove the background of each spectrum."""
 
     def prepare(self, source: Stack) -> RemovalPlan:
         """Check the stack, and find the grid that holds all frames.
@@ -199,8 +192,7 @@ class Removal(Method):
         plan = normalize.prepare(source)
         lowest = plan.e0
         if not np.isfinite(lowest):
-            few = np.linspace(0, len(source) - 1, min(_COARSE, len(source))).astype(int)
-            found = normalize.fit(source[np.unique(few)].load(), plan)
+            found = normalize.fit(few_of(source), plan)
             energies = found["e0"][found.ok()]
             lowest = float(energies.min()) - _BELOW if energies.size else float(source.x[0])
         end = float(k_from_energy(source.x[-1], lowest))
@@ -231,10 +223,9 @@ class Removal(Method):
                 edge_step=normal["edge_step"][rows],
                 noise=_noise(block, points, rows, y, errors, normal),
             )
-            half_way = find_main_edge(spectra.x, spectra.y).energy
-            columns["e0_offset"][rows] = spectra.e0 - half_way
+            columns["e0_offset"][rows] = _offset(spectra, normal["edge_half"][rows])
             columns["odd_point"][rows] = odd_points(spectra.x, spectra.y, spectra.e0, spectra.noise)
-            for part in self.remove(spectra, common=plan.common):
+            for part in self.remove(spectra, plan):
                 own = rows[part.rows]
                 if isinstance(part, Refused):
                     verdicts.mark(own, part.status, lambda i, part=part: part.reasons[i])
@@ -276,12 +267,14 @@ class Removal(Method):
         """Fill the rows of some frames."""
         for name in ("e0", "e0_stderr", "edge_step", "edge_step_stderr"):
             columns[name][rows] = normal[name][rows]
-        step = normal["edge_step"][rows][:, None]
-        relative = normal["edge_step_stderr"][rows][:, None] / step
-        chi = part.chi / step
+        inverse = 1.0 / normal["edge_step"][rows][:, None]
+        relative = normal["edge_step_stderr"][rows][:, None] * inverse
+        chi = part.chi * inverse
         points = min(chi.shape[1], columns["chi"].shape[1])
         columns["chi"][rows, :points] = chi[:, :points]
-        error = np.sqrt(part.variance / step**2 + (chi * relative) ** 2)
+        error = part.variance * inverse**2
+        error += (chi * relative) ** 2
+        np.sqrt(error, out=error)
         columns["chi_stderr"][rows, :points] = error[:, :points]
         columns["noise"][rows] = white_level(chi, self.k_step)
         size = min(part.coefficients.shape[1], columns["coefficients"].shape[1])
@@ -292,6 +285,21 @@ class Removal(Method):
         columns["splines"][rows] = part.coefficients.shape[1]
         for name, values in part.further.items():
             columns[name][rows] = values
+
+
+def _offset(spectra: Spectra, half: FloatArray) -> FloatArray:
+    """E0 from half way up the edge, which `Normalize` does not find from an E0 far below it."""
+    lost = np.flatnonzero(~np.isfinite(half))
+    if lost.size:
+        half = half.copy()
+        half[lost] = find_main_edge(spectra.x, spectra.y[lost]).energy
+    return spectra.e0 - half
+
+
+def few_of(source: Stack) -> Stack:
+    """Some frames from all of a sequence, in memory."""
+    few = np.linspace(0, len(source) - 1, min(_COARSE, len(source))).astype(int)
+    return source[np.unique(few)].load()
 
 
 def _note(verdicts: Verdicts, rows: IntArray, said: list[str], names: tuple[str, ...]) -> None:
