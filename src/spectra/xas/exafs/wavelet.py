@@ -266,11 +266,10 @@ class Wavelet(Method):
             return ()
         real, imag = plan.operator()(values[good][:, plan.used])
         median = np.median(np.sqrt(real**2 + imag**2), axis=0)
-        out = []
-        for r, k, lobe in find_lobes(median, self.lobe_share, _MOST_LOBES):
-            name = f"R {plan.r[r]:.2f} k {plan.k[k]:.1f}"
-            out.append(replace(lobe, name=name))
-        return tuple(out)
+        return tuple(
+            replace(lobe, name=f"R {plan.r[lobe.r]:.2f} k {plan.k[lobe.k]:.1f}")
+            for lobe in find_lobes(median, self.lobe_share, _MOST_LOBES)
+        )
 
     def _screened(
         self, block: Stack | Results, plan: WaveletPlan
