@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from spectra.xas.peak_ratio import Ratio as Ratio
     from spectra.xas.preedge import PreEdge as PreEdge
     from spectra.xas.sensitivity import sensitivity as sensitivity
+    from spectra.xas.shells.bonds import bond_table as bond_table
+    from spectra.xas.shells.compare import compare as compare
+    from spectra.xas.shells.shells import Shells as Shells
     from spectra.xas.soft import SoftEdge as SoftEdge
     from spectra.xas.valence import Valence as Valence
 
@@ -47,8 +50,11 @@ _LAZY = {
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
     "ScatteringPath": "spectra.xas.paths.path",
+    "Shells": "spectra.xas.shells.shells",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
+    "bond_table": "spectra.xas.shells.bonds",
+    "compare": "spectra.xas.shells.compare",
     "component_spectra": "spectra.xas.mixture.components",
     "flattened": "spectra.xas.curves",
     "normalized": "spectra.xas.curves",
@@ -73,8 +79,11 @@ __all__ = [
     "Rebin",
     "RemoveSteps",
     "ScatteringPath",
+    "Shells",
     "SoftEdge",
     "Valence",
+    "bond_table",
+    "compare",
     "component_spectra",
     "flattened",
     "normalized",
