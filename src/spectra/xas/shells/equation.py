@@ -239,7 +239,7 @@ class Contribution:
     def _by_ei(self) -> FloatArray:
         change = self._at.p_by_ei
         assert change is not None
-        return self._times(self._by_p(change))
+        return self._times(np.asarray(self._by_p(change)))
 
     def _by_p(self, change: ComplexArray) -> ComplexArray:
         """∂ln w where p changes by `change`."""
