@@ -35,6 +35,8 @@ QUANTITIES = ("amplitude", "e0", "delta_r", "sigma2", "c3", "c4", "ei")
 WAVENUMBER_PER_EV = 2.0 * electron_mass * elementary_charge / (hbar**2 * 1e20)
 # Where q² is closer to zero than this it is moved there, as Larch does.
 _SMALL = 1e-6
+# Exponents above this would overflow.
+_LARGEST = 100.0
 
 Quantities = Sequence[Dual]
 """One for each of `QUANTITIES`."""
@@ -123,7 +125,7 @@ class Wavenumbers:
         self.p_by_q: ComplexArray | None = None
         if by_real is not None and by_length is not None:
             change = by_real - 1j * (damping * damping * by_length)
-            self.p_by_q = change if p is inner else change * inner / p
+            self.p_by_q = np.asarray(change if p is inner else change * inner / p, dtype=complex)
         self.p_by_ei: ComplexArray | None = None
         if ei.slopes:
             self.p_by_ei = np.asarray(0.5j * WAVENUMBER_PER_EV / p)
@@ -180,7 +182,8 @@ class Contribution:
             more = square * (p * (-4j / 3.0 * self._c3) + square * (2.0 / 3.0 * self._c4))
             decay -= more.real
             angle += more.imag
-        size = np.exp(-decay)
+        # A step of the fit may try any σ².
+        size = np.exp(np.minimum(-decay, _LARGEST))
         size *= self._f / (at.q * (reff + self._dr) ** 2)
         return size * np.cos(angle), size * np.sin(angle)
 
@@ -219,7 +222,7 @@ class Contribution:
         return product
 
     def _by_delta_r(self) -> FloatArray:
-        return 2.0 * self._moved[0] - (2.0 / (self._reff + self._dr)) * self.im
+        return np.asarray(2.0 * self._moved[0] - (2.0 / (self._reff + self._dr)) * self.im)
 
     def _by_sigma2(self) -> FloatArray:
         re, im = self._moved
@@ -231,15 +234,15 @@ class Contribution:
         return found
 
     def _by_c3(self) -> FloatArray:
-        return self._times((-4j / 3.0) * self._at.p * self._at.square)
+        return self._times(np.asarray((-4j / 3.0) * self._at.p * self._at.square))
 
     def _by_c4(self) -> FloatArray:
-        return self._times((2.0 / 3.0) * self._at.square**2)
+        return self._times(np.asarray((2.0 / 3.0) * self._at.square**2, dtype=complex))
 
     def _by_ei(self) -> FloatArray:
         change = self._at.p_by_ei
         assert change is not None
-        return self._times(self._by_p(change))
+        return self._times(np.asarray(self._by_p(change)))
 
     def _by_p(self, change: ComplexArray) -> ComplexArray:
         """∂ln w where p changes by `change`."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from spectra.xas.exafs.fourier import N_FFT, backward, forward, r_grid
@@ -100,7 +101,7 @@ def make_map(step: float, ranges: Ranges, first_point: int, n_points: int) -> Ma
     first_point, n_points : int
         The first point that is known, and the first one after it that is not.
     """
-    k = step * np.arange(n_points)
+    k = np.asarray(step * np.arange(n_points), dtype=float)
     # Edges of windows are drawn on a grid that is long enough for them.
     size = max(n_points, int((ranges.k[1] + ranges.taper) / step) + 2)
     long = np.asarray(step * np.arange(size), dtype=float)
@@ -141,7 +142,31 @@ def _transformed(
         open_ = make_window(r, *ranges.r, 0.0, "hanning")
         inside = forward(weighted, step, len(r)) * open_
         return backward(inside, step, last)[:, first:].real
-    raise NotImplementedError(ranges.space)
+    return _wavelet(weighted, step, (low, high), (first, last))
+
+
+def _wavelet(
+    weighted: FloatArray, step: float, rows: tuple[int, int], columns: tuple[int, int]
+) -> FloatArray:
+    """The Cauchy wavelet transform of each point, in the ranges of R and of k.
+
+    M. Muñoz, P. Argoul and F. Farges, Am. Mineral. 88 (2003) 694, eq. 4, of an order as large as
+    there are points of R, as Larch takes it; normalised to 1 at its maximum.
+    """
+    low, high = max(rows[0], 1), rows[1]
+    size = scipy.fft.next_fast_len(2 * len(weighted), real=True)
+    spectrum = scipy.fft.rfft(weighted, n=size, axis=-1)
+    r = np.arange(low, high) * float(np.pi / (step * N_FFT))
+    distance = np.pi * np.arange(spectrum.shape[1]) / (step * size)
+    # (R'/R)^n·exp(n(1 − R'/R)), at the distances R' of the transform.
+    ratio = np.maximum(distance, np.finfo(float).tiny) / r[:, None]
+    filters = np.exp(high * (np.log(ratio) + 1.0 - ratio))
+    blocks = []
+    for filter_ in filters:
+        one_sided = np.zeros((len(weighted), size), dtype=complex)
+        one_sided[:, : len(distance)] = spectrum * filter_
+        blocks.append(_real(scipy.fft.ifft(one_sided, axis=-1)[:, slice(*columns)]))
+    return np.concatenate(blocks, axis=1)
 
 
 def _real(complex_: NDArray[np.complex128]) -> FloatArray:
