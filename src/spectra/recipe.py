@@ -28,6 +28,10 @@ from spectra.stack import Stack
 Kind = TypeVar("Kind", bound=Settings)
 
 
+# What names a file in a mapping that a setting holds, among what does not.
+_NAMES_OF_FILES = ("file", "cif")
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -320,6 +324,9 @@ def _located(value: Any, suffixes: tuple[str, ...], folder: Path, place: str) ->
     """Texts that name files as paths, relative to the recipe; other values as they are."""
     if isinstance(value, list):
         return [_located(v, suffixes, folder, place) for v in value]
+    if isinstance(value, dict):
+        named = {k: v for k, v in value.items() if k in _NAMES_OF_FILES}
+        return value | {k: _located(v, suffixes, folder, place) for k, v in named.items()}
     if not isinstance(value, str) or not value:
         return value
     path = folder / value

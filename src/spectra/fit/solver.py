@@ -123,6 +123,11 @@ class Solution:
         """
         return covariance(self.hessian, self.free & ~self.at_bound)
 
+    def take(self, rows: IntArray) -> Solution:
+        """The solution of some of the rows."""
+        parts = {name: getattr(self, name) for name in Solution.__annotations__}
+        return replace(self, **{k: v[rows] for k, v in parts.items() if v is not None})
+
     def put(self, rows: IntArray, other: Solution) -> None:
         """Replace the `rows` by those of `other`, which has just these."""
         for name in Solution.__annotations__:

@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from spectra.xas.peak_ratio import Ratio as Ratio
     from spectra.xas.preedge import PreEdge as PreEdge
     from spectra.xas.sensitivity import sensitivity as sensitivity
+    from spectra.xas.shells.bonds import bond_table as bond_table
+    from spectra.xas.shells.compare import compare as compare
+    from spectra.xas.shells.shells import Shells as Shells
     from spectra.xas.soft import SoftEdge as SoftEdge
     from spectra.xas.valence import Valence as Valence
 
@@ -63,12 +66,15 @@ _LAZY = {
     "Rebin": "spectra.xas.calibrate.rebin",
     "RemoveSteps": "spectra.xas.calibrate.steps",
     "ScatteringPath": "spectra.xas.paths.path",
+    "Shells": "spectra.xas.shells.shells",
     "SmoothBackground": "spectra.xas.exafs.smoothing_spline",
     "SoftEdge": "spectra.xas.soft",
     "Valence": "spectra.xas.valence",
     "Wavelet": "spectra.xas.exafs.wavelet",
     "background_curve": "spectra.xas.exafs.background",
+    "bond_table": "spectra.xas.shells.bonds",
     "check_paths": "spectra.xas.paths.checks",
+    "compare": "spectra.xas.shells.compare",
     "component_spectra": "spectra.xas.mixture.components",
     "feff_paths": "spectra.xas.paths.feff",
     "flattened": "spectra.xas.curves",
@@ -101,12 +107,15 @@ __all__ = [
     "Rebin",
     "RemoveSteps",
     "ScatteringPath",
+    "Shells",
     "SmoothBackground",
     "SoftEdge",
     "Valence",
     "Wavelet",
     "background_curve",
+    "bond_table",
     "check_paths",
+    "compare",
     "component_spectra",
     "feff_paths",
     "flattened",

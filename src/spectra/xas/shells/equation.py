@@ -123,7 +123,7 @@ class Wavenumbers:
         self.p_by_q: ComplexArray | None = None
         if by_real is not None and by_length is not None:
             change = by_real - 1j * (damping * damping * by_length)
-            self.p_by_q = change if p is inner else change * inner / p
+            self.p_by_q = np.asarray(change if p is inner else change * inner / p, dtype=complex)
         self.p_by_ei: ComplexArray | None = None
         if ei.slopes:
             self.p_by_ei = np.asarray(0.5j * WAVENUMBER_PER_EV / p)
@@ -219,7 +219,7 @@ class Contribution:
         return product
 
     def _by_delta_r(self) -> FloatArray:
-        return 2.0 * self._moved[0] - (2.0 / (self._reff + self._dr)) * self.im
+        return np.asarray(2.0 * self._moved[0] - (2.0 / (self._reff + self._dr)) * self.im)
 
     def _by_sigma2(self) -> FloatArray:
         re, im = self._moved
@@ -231,10 +231,10 @@ class Contribution:
         return found
 
     def _by_c3(self) -> FloatArray:
-        return self._times((-4j / 3.0) * self._at.p * self._at.square)
+        return self._times(np.asarray((-4j / 3.0) * self._at.p * self._at.square))
 
     def _by_c4(self) -> FloatArray:
-        return self._times((2.0 / 3.0) * self._at.square**2)
+        return self._times(np.asarray((2.0 / 3.0) * self._at.square**2, dtype=complex))
 
     def _by_ei(self) -> FloatArray:
         change = self._at.p_by_ei

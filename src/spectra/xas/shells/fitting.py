@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spectra.fit.expressions import Dual
 from spectra.fit.joint import eliminate
 from spectra.fit.solver import Evaluation, Solution, minimize
+from spectra.status import Status
 from spectra.xas.shells.objective import ShellsObjective
 from spectra.xas.shells.observe import Observed
 from spectra.xas.shells.plan import ShellsPlan
@@ -19,10 +20,14 @@ from spectra.xas.shells.table import SHARED, Readings, path_quantities, path_rea
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
 
 # Part of the cost that a further step may still gain: far below a thousandth of an uncertainty.
 _TOLERANCE = 1e-9
 _ITERATIONS = 60
+# Starts of E₀ (eV) beside that given, for fits that look false; which are those.
+_SHIFTS = (-25.0, -12.5, 12.5, 25.0)
+_POOR, _FAR, _BETTER = 0.02, 10.0, 1e-6
 
 
 @dataclass(frozen=True)
@@ -76,15 +81,11 @@ def fit_frames(seen: Observed, plan: ShellsPlan, free: BoolArray) -> Fitted:
     on = free[:, shared.common.columns]
     own = plan.own(free)
     start = shared.common.place(plan.start, values, np.ones(on.shape, bool))
-    solution = minimize(
-        seen.objective,
-        start,
-        np.broadcast_to(np.array([p.lower for p in slots]), shape),
-        np.broadcast_to(np.array([p.upper for p in slots]), shape),
-        own,
-        max_iterations=_ITERATIONS,
-        tolerance=_TOLERANCE,
+    lower, upper = (
+        np.broadcast_to(np.array(bounds), shape)
+        for bounds in ([p.lower for p in slots], [p.upper for p in slots])
     )
+    solution = find_minima(seen.objective, start, lower, upper, own)
     vary = own & ~solution.at_bound
     by_beta = shared.common.spread(slopes, on, shape[1])
     varied = plan.varied(free)
@@ -109,6 +110,62 @@ def fit_frames(seen: Observed, plan: ShellsPlan, free: BoolArray) -> Fitted:
         mixed = np.matmul(np.matmul(mixed, shared.inverse), turned.transpose(0, 2, 1))
         both.append(alone + common + mixed + mixed.transpose(0, 2, 1))
     return Fitted(solution, own, lost, free, turned, both[0], both[1], figures, varied)
+
+
+def find_minima(
+    objective: ShellsObjective,
+    start: FloatArray,
+    lower: FloatArray,
+    upper: FloatArray,
+    own: BoolArray,
+) -> Solution:
+    """Minimise each frame; from other E₀ as well where the first minimum may be a false one.
+
+    χ² has a minimum for each period of the oscillation that E₀ and ΔR can move the model by. A
+    wrong one shows by a bad fit, a negative amplitude, or an E₀ far away.
+    """
+
+    def run(some: IntArray, at: FloatArray) -> Solution:
+        return minimize(
+            *(objective.take(some), at, lower[some], upper[some], own[some]),
+            max_iterations=_ITERATIONS,
+            tolerance=_TOLERANCE,
+        )
+
+    best = run(np.arange(len(start)), start)
+    energies = objective.model.energy_slots & own.any(axis=0)
+    if not energies.any():
+        return best
+    doubtful = np.flatnonzero(_doubtful(objective, best))
+    for shift in _SHIFTS if doubtful.size else ():
+        moved = start[doubtful] + shift * (energies & own[doubtful])
+        found = run(doubtful, moved)
+        better = np.flatnonzero(found.chi2 < (1.0 - _BETTER) * best.chi2[doubtful])
+        best.put(doubtful[better], found.take(better))
+    return best
+
+
+def _doubtful(objective: ShellsObjective, found: Solution) -> BoolArray:
+    """Which minima may be false (rows,)."""
+    known = objective.known(found.theta)
+    bad = (found.status == Status.NOT_CONVERGED) | (found.chi2 > _POOR * data_squares(objective))
+    for number, path in enumerate(objective.model.paths):
+        quantities = path.evaluate(known)
+        on = objective.active[objective.rows, number]
+        bad |= on & (
+            (quantities["amplitude"].value < 0.0) | (np.abs(quantities["e0"].value) > _FAR)
+        )
+    return np.asarray(bad)
+
+
+def data_squares(objective: ShellsObjective) -> FloatArray:
+    """Sums of squares of the data as they are compared (rows,)."""
+    out = np.empty(len(objective.rows))
+    for part, map_ in objective.parts():
+        frames = objective.rows[part]
+        seen = np.matmul(objective.chi[frames[:, None, None], map_.points], map_.joined)[:, 0]
+        out[part] = ((seen * objective.factors(frames, map_)) ** 2).sum(axis=1)
+    return out
 
 
 def fill(columns: dict[str, Any], seen: Observed, plan: ShellsPlan, fitted: Fitted) -> None:

@@ -105,6 +105,16 @@ class Model:
         duals = {name: Dual(variables[name], {}) for name in self.variables}
         return self.parameters.evaluate(theta, duals)
 
+    @property
+    def energy_slots(self) -> BoolArray:
+        """Slots that E₀ of any path depends on (slots,)."""
+        theta = np.array([[p.value for p in self.parameters.slots]])
+        known = self.known(theta, {name: np.ones(1) for name in self.variables})
+        found = np.zeros(theta.shape[1], bool)
+        for path in self.paths:
+            found[list(path.evaluate(known)["e0"].slopes)] = True
+        return found
+
     def used(self) -> BoolArray:
         """Which slots each path depends on (paths, slots), and those of the restraints (slots,)."""
         size = len(self.parameters.slots)

@@ -20,9 +20,12 @@ from spectra.xas.tabulated import tabulated_edge
 FloatArray = NDArray[np.float64]
 
 # Shifts of E₀ (eV) that ask for a look, and that mean that k itself is wrong.
-_NOTABLE, _FAR = 10.0, 15.0
+# For a right k, the threshold of FEFF is within some 6 eV of the edge.
+_NOTABLE, _FAR = 10.0, 14.0
 # E₀ of a spectrum and the tabulated edge of a path differ by less than this (eV).
 _SAME_EDGE = 150.0
+# Standard uncertainties by which an amplitude is below zero for sure.
+_SURE = 3.0
 # R factor above which paths are missing or wrong.
 _POOR = 0.05
 # Varied parameters up to this part of the independent points are nobody's worry.
@@ -115,6 +118,17 @@ def judge(
         lambda i: (
             f"E0 of the paths ran {worst[far[i]]:.1f} eV away: k counts from a wrong edge energy, "
             "or the paths are wrong; check e0 of xas.Background"
+        ),
+    )
+    below = columns["amplitude"][rows] < -_SURE * columns["amplitude_stderr"][rows]
+    negative = np.flatnonzero(below.any(axis=1))
+    labels = np.array(plan.model.labels)
+    verdicts.mark(
+        rows[negative],
+        Status.BAD_INPUT,
+        lambda i: (
+            f"the amplitude of {', '.join(labels[below[negative[i]]])} is negative: the paths are "
+            "wrong, two imitate each other, or k counts from a wrong edge energy"
         ),
     )
     bound = np.flatnonzero(solution.status == Status.AT_BOUND)

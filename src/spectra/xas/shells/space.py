@@ -100,7 +100,7 @@ def make_map(step: float, ranges: Ranges, first_point: int, n_points: int) -> Ma
     first_point, n_points : int
         The first point that is known, and the first one after it that is not.
     """
-    k = step * np.arange(n_points)
+    k = np.asarray(step * np.arange(n_points), dtype=float)
     # Edges of windows are drawn on a grid that is long enough for them.
     size = max(n_points, int((ranges.k[1] + ranges.taper) / step) + 2)
     long = np.asarray(step * np.arange(size), dtype=float)

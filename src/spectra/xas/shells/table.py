@@ -18,6 +18,7 @@ BoolArray = NDArray[np.bool_]
 
 PATH_UNITS: Mapping[str, tuple[str, str]] = {
     "n": ("", "coordination number"),
+    "amplitude": ("", "coordination number times S₀²"),
     "r": ("angstrom", "distance, reff + delta_r"),
     "sigma2": ("angstrom^2", "mean square relative displacement σ²"),
     "e0": ("eV", "shift of the zero of k"),
@@ -26,7 +27,7 @@ PATH_UNITS: Mapping[str, tuple[str, str]] = {
     "c4": ("angstrom^4", "fourth cumulant"),
     "ei": ("eV", "imaginary shift of the energy: further broadening"),
 }
-_ALWAYS = ("n", "r", "sigma2", "e0", "delta_r")
+_ALWAYS = ("n", "amplitude", "r", "sigma2", "e0", "delta_r")
 SHARED = ("n", "r", "sigma2")
 """What of a path tells how it hangs on the coefficients that frames share."""
 
