@@ -224,10 +224,8 @@ class Wavelet(Method):
         mother = self.mother_wavelet()
         attrs = {
             "title": title_of(source),
-            "mother": self.mother,
-            **{name: float(value) for name, value in vars(mother).items()},
-            "k_weight": self.k_weight,
-            "k_range": list(self.k_range),
+            # A report makes maps of single frames from them again.
+            "settings": self.settings(),
         }
         return WaveletPlan(
             table=_table((), grid[at], r, self.keep_maps),
