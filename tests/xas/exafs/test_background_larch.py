@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import spectra
+from spectra import Stack
 from spectra.errors import DataWarning
 from spectra.units import EV_PER_K2
 from spectra.xas import Background, Normalize
@@ -28,11 +29,16 @@ FILES = (
 GLITCHES = {"FeO_rt_01.xdi": 7436.4, "tipb.prj": 5316.8, "lno_nik_pos1.npz": 8833.0}
 WAYS = (
     {},
-    {"rbkg": 1.3, "k_weight": 2, "clamp_low": 1.0},
+    {"rbkg": 1.3, "k_weight": 2, "clamp_points": 5},
     {"rbkg": 0.9, "k_min": 1.0, "k_max": 10.0, "window": "kaiser", "clamp_high": 0.0},
 )
 NAMES = {"k_weight": "kweight", "k_min": "kmin", "k_max": "kmax", "window": "win"}
-NAMES |= {"clamp_high": "clamp_hi", "clamp_low": "clamp_lo", "rbkg": "rbkg"}
+NAMES |= {
+    "clamp_high": "clamp_hi",
+    "clamp_low": "clamp_lo",
+    "rbkg": "rbkg",
+    "clamp_points": "nclamp",
+}
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +74,9 @@ def test_chi_is_that_of_autobk(measured, larch, way):
     for name, stack in measured.items():
         for frame in range(len(stack) if not way else 1):
             x, y = single(stack, frame)
-            one = replace(stack[frame], axis=replace(stack.axis, values=x), signal=y[None])
+            one = Stack.from_arrays(
+                *(x, y), axis_name="energy", axis_unit="eV", quantity=stack.quantity
+            )
             results = Background(**way)(one)
             if not results.ok()[0]:
                 continue
@@ -84,6 +92,18 @@ def test_chi_is_that_of_autobk(measured, larch, way):
             assert results["objective"][0] <= group.autobk_details.chisqr * (1 + 1e-9)
     assert compared >= 20
     assert max(worst.values()) < 1e-6, worst
+
+
+def test_with_a_clamp_at_low_k_larch_stops_short(measured, larch):
+    deeper = []
+    for stack in list(measured.values())[:9]:
+        results = Background(clamp_low=1.0)(stack[0])
+        group = larch["group"](energy=stack.x, mu=stack.signal[0])
+        e0, step = float(results["e0"][0]), float(results["edge_step"][0])
+        larch["autobk"](group, ek0=e0, edge_step=step, clamp_lo=1)
+        deeper.append(results["objective"][0] / group.autobk_details.chisqr)
+    assert max(deeper) < 1.0 + 1e-9
+    assert min(deeper) < 0.999
 
 
 def test_frames_with_edges_of_their_own_are_those_of_autobk(measured, larch):

@@ -29,7 +29,7 @@ from spectra.xas.exafs.autobk import (
     own_problems,
     solve_background,
 )
-from spectra.xas.exafs.removal import Refused, Removal, Removed, Spectra, rows_together
+from spectra.xas.exafs.removal import Refused, Removal, RemovalPlan, Removed, Spectra, rows_together
 from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread, find_spread
 from spectra.xas.exafs.windows import WINDOWS
@@ -127,7 +127,7 @@ class Background(Removal):
         """What to do if it reaches the first shell."""
         return f"lower rbkg from {self.rbkg:g} to about {{r}}"
 
-    def remove(self, spectra: Spectra, *, common: bool) -> Iterator[Removed | Refused]:
+    def remove(self, spectra: Spectra, plan: RemovalPlan) -> Iterator[Removed | Refused]:
         """Remove the background of each spectrum."""
         settings = self._settings()
         extent = find_extent(spectra.x, spectra.e0, settings)
@@ -139,11 +139,11 @@ class Background(Removal):
             *(size[good] for size in (extent.first, extent.last, *sizes))
         ):
             own = good[rows]
-            together = len(own) if common else rows_together(points, last - first + 1)
+            together = len(own) if plan.common else rows_together(points, last - first + 1)
             for start in range(0, len(own), together):
                 some = own[start : start + together]
                 part = spectra.take(some)
-                if common:
+                if plan.common:
                     matrices = _common(spectra.x.tobytes(), float(part.e0[0]), settings)
                 else:
                     matrices = find_matrices(spectra.x, part.e0, settings)

@@ -177,15 +177,8 @@ class Removal(Method):
         """What to do if it reaches the first shell, with ``{r}`` for a good R."""
 
     @abstractmethod
-    def remove(self, spectra: Spectra, *, common: bool) -> Iterator[Removed | Refused]:
-        """Remove the background of each spectrum.
-
-        Parameters
-        ----------
-        spectra : Spectra
-        common : bool
-            Whether all frames of the sequence have the same edge energy.
-        """
+    def remove(self, spectra: Spectra, plan: RemovalPlan) -> Iterator[Removed | Refused]:
+        """Remove the background of each spectrum."""
 
     def prepare(self, source: Stack) -> RemovalPlan:
         """Check the stack, and find the grid that holds all frames.
@@ -199,8 +192,7 @@ class Removal(Method):
         plan = normalize.prepare(source)
         lowest = plan.e0
         if not np.isfinite(lowest):
-            few = np.linspace(0, len(source) - 1, min(_COARSE, len(source))).astype(int)
-            found = normalize.fit(source[np.unique(few)].load(), plan)
+            found = normalize.fit(few_of(source), plan)
             energies = found["e0"][found.ok()]
             lowest = float(energies.min()) - _BELOW if energies.size else float(source.x[0])
         end = float(k_from_energy(source.x[-1], lowest))
@@ -234,7 +226,7 @@ class Removal(Method):
             half_way = find_main_edge(spectra.x, spectra.y).energy
             columns["e0_offset"][rows] = spectra.e0 - half_way
             columns["odd_point"][rows] = odd_points(spectra.x, spectra.y, spectra.e0, spectra.noise)
-            for part in self.remove(spectra, common=plan.common):
+            for part in self.remove(spectra, plan):
                 own = rows[part.rows]
                 if isinstance(part, Refused):
                     verdicts.mark(own, part.status, lambda i, part=part: part.reasons[i])
@@ -292,6 +284,12 @@ class Removal(Method):
         columns["splines"][rows] = part.coefficients.shape[1]
         for name, values in part.further.items():
             columns[name][rows] = values
+
+
+def few_of(source: Stack) -> Stack:
+    """Some frames from all of a sequence, in memory."""
+    few = np.linspace(0, len(source) - 1, min(_COARSE, len(source))).astype(int)
+    return source[np.unique(few)].load()
 
 
 def _note(verdicts: Verdicts, rows: IntArray, said: list[str], names: tuple[str, ...]) -> None:

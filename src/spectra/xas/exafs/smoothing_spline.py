@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from scipy.optimize import brentq
 from spectra.errors import SettingError
 from spectra.results import Column
 from spectra.settings import setting
+from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.exafs.autobk import (
     AutobkSettings,
@@ -27,7 +28,15 @@ from spectra.xas.exafs.autobk import (
 )
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.fourier import N_FFT
-from spectra.xas.exafs.removal import Refused, Removal, Removed, Spectra, rows_together
+from spectra.xas.exafs.removal import (
+    Refused,
+    Removal,
+    RemovalPlan,
+    Removed,
+    Spectra,
+    few_of,
+    rows_together,
+)
 from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread
 from spectra.xas.exafs.windows import make_window
@@ -49,15 +58,17 @@ class SmoothBackground(Removal):
     """χ(k) of absorption spectra, by a smoothing spline.
 
     The background is the cubic spline with a knot every 0.5 1/angstrom that minimises
-    Σ k^2w·(μ − μ₀)² + α·∫(d²μ₀/dk²)² dk, as smooth as it can be while the mean height of χ(R)
-    below 0.25 angstrom, less that of the noise (9 to 10 angstrom), is at most `content` of the
-    greatest between 1 and 5 angstrom (J. W. Cook, D. E. Sayers, J. Appl. Phys. 52 (1981) 5024).
-    It is never less stiff than a spline of 1 + 2·`stiffness`·Δk/π coefficients.
+    Σ k^2w·(μ − μ₀)² + α·∫(d²μ₀/dk²)² dk. It is as smooth as it can be while the mean height of
+    χ(R) below 0.25 angstrom, less that of the noise (9 to 10 angstrom), is at most `content` of
+    the greatest between 1 and 5 angstrom (J. W. Cook, D. E. Sayers, J. Appl. Phys. 52 (1981)
+    5024), and never less stiff than a spline of 1 + 2·`stiffness`·Δk/π coefficients. The number
+    of coefficients that α leaves (``freedom``) is found for frames from all of the sequence, and
+    their median is taken for all: differences between frames are then theirs alone.
 
-    Where α is given the background is linear in the spectrum; standard uncertainties are
-    propagated as by `Background`, α taken as it is. Where `Background` follows χ(R) below rbkg to
-    the last, this one leaves what a smooth curve cannot follow: the two differ by what the choice
-    of a background is worth.
+    With α given the background is linear in the spectrum; standard uncertainties are propagated
+    as by `Background`. Where `Background` follows χ(R) below rbkg to the last, this one leaves
+    what a smooth curve cannot follow: their difference is what the choice of a background is
+    worth.
 
     Examples
     --------
@@ -81,6 +92,9 @@ class SmoothBackground(Removal):
     stiffness: float = setting(
         1.0, "R that the background may follow χ(R) to", unit="angstrom", within="0.5 to 4"
     )
+    freedom: float | None = setting(
+        None, "effective number of coefficients of the background, instead", within="3 to 30"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,6 +104,19 @@ class SmoothBackground(Removal):
             raise SettingError(f"{self.name}: content = {self.content}; expected 0.001 to 0.5")
         if not 0.5 <= self.stiffness <= 4.0:
             raise SettingError(f"{self.name}: stiffness = {self.stiffness}; expected 0.5 to 4")
+        if self.freedom is not None and not _STIFFEST <= self.freedom <= 30.0:
+            raise SettingError(f"{self.name}: freedom = {self.freedom}; expected 3 to 30")
+
+    def prepare(self, source: Stack) -> RemovalPlan:
+        """Check the stack, and find what is common to all frames."""
+        plan = super().prepare(source)
+        freedom = self.freedom
+        if freedom is None:
+            searched = replace(plan, attrs={**plan.attrs, "freedom": np.nan})
+            found = self.fit(few_of(source), searched)
+            known = found["freedom"][found.ok()]
+            freedom = float(np.median(known)) if known.size else _STIFFEST
+        return replace(plan, attrs={**plan.attrs, "freedom": freedom})
 
     def splines(self, k_max: float) -> int:
         """The number of B-splines up to some k."""
@@ -109,7 +136,7 @@ class SmoothBackground(Removal):
         """What to do if it reaches the first shell."""
         return f"lower stiffness from {self.stiffness:g} to about {{r}}, or raise content"
 
-    def remove(self, spectra: Spectra, *, common: bool) -> Iterator[Removed | Refused]:
+    def remove(self, spectra: Spectra, plan: RemovalPlan) -> Iterator[Removed | Refused]:
         """Remove the background of each spectrum."""
         settings = AutobkSettings(
             rbkg=_REFERENCE,
@@ -130,26 +157,30 @@ class SmoothBackground(Removal):
         keys = (extent.first, extent.last, extent.points, extent.splines, extent.r_points)
         for (first, last, points, *_), rows in alike(*(key[good] for key in keys)):
             own = good[rows]
-            together = len(own) if common else rows_together(points, last - first + 1)
+            together = len(own) if plan.common else rows_together(points, last - first + 1)
             for start in range(0, len(own), together):
                 some = own[start : start + together]
-                yield self._remove(spectra.take(some), some, settings, common=common)
+                yield self._remove(spectra.take(some), some, settings, plan)
 
     def _remove(
-        self, spectra: Spectra, rows: IntArray, settings: AutobkSettings, *, common: bool
+        self, spectra: Spectra, rows: IntArray, settings: AutobkSettings, plan: RemovalPlan
     ) -> Removed:
         """The background of spectra with grids of one size."""
-        e0 = spectra.e0[:1] if common else spectra.e0
+        e0 = spectra.e0[:1] if plan.common else spectra.e0
         extent = find_extent(spectra.x, e0, settings)
         smoother = find_smoother(int(extent.points[0]), self.k_step, self.k_weight, self.stiffness)
         interpolate = own_interpolation(spectra.x, e0, extent, settings)
         reference = own_problems(spectra.x, e0, extent, settings)
-        if common:
+        if plan.common:
             interpolate, reference = interpolate[0], reference.only()
         first, last = int(extent.first[0]), int(extent.last[0])
         d = apply(interpolate, np.ascontiguousarray(spectra.y[:, first : last + 1]))
         z = products(d, smoother.project.T)
-        shares = smoother.stiffest(d, z, self.content)
+        freedom = float(plan.attrs["freedom"])
+        if np.isfinite(freedom):
+            shares = np.broadcast_to(smoother.shares(freedom), z.shape)
+        else:
+            shares = smoother.stiffest(d, z, self.content)
         splines = len(smoother.strengths)
         nothing = np.zeros((len(smoother.modes), 0)), np.zeros((0, interpolate.shape[-1]))
         spread = Spread(interpolate, *nothing, smoother.modes, smoother.project @ interpolate)
@@ -211,6 +242,11 @@ class Smoother:
     strengths: FloatArray
     alphas: FloatArray
     parts: tuple[FloatArray, ...]
+
+    def shares(self, freedom: float) -> FloatArray:
+        """What is left of each mode (splines,) where so many coefficients are."""
+        alpha = _alpha(self.strengths, min(freedom, 0.9 * len(self.strengths)))
+        return np.asarray(1.0 / (1.0 + alpha * self.strengths))
 
     def stiffest(self, d: FloatArray, z: FloatArray, content: float) -> FloatArray:
         """What is left of each mode (frames, splines) in the stiffest spline that will do."""

@@ -59,7 +59,7 @@ class Spread:
         reached = self.interpolate @ turned - self.to_spline @ (self.onto @ turned)
         sizes = (self.ends @ turned)[..., None, :, :]
         both = self.pulls[..., :, None] * self.pulls[..., None, :] * sizes
-        return own, self.pulls * reached, both.reshape(*self.pulls.shape[:-1], -1)
+        return own, self.pulls * reached, both.reshape(*both.shape[:-2], -1)
 
     def of_points(self, shares: FloatArray, variance: FloatArray) -> FloatArray:
         """Variance of χ (frames, points) by those of the points (frames, n)."""
