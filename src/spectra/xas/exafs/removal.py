@@ -17,6 +17,7 @@ from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.units import k_from_energy
+from spectra.xas.across import Across
 from spectra.xas.edge import find_main_edge
 from spectra.xas.exafs.checks import (
     Shell,
@@ -292,7 +293,7 @@ def _offset(spectra: Spectra, half: FloatArray) -> FloatArray:
     lost = np.flatnonzero(~np.isfinite(half))
     if lost.size:
         half = half.copy()
-        half[lost] = find_main_edge(spectra.x, spectra.y[lost]).energy
+        half[lost] = find_main_edge(spectra.x, Across.of(spectra.y[lost])).energy
     return spectra.e0 - half
 
 
@@ -323,7 +324,7 @@ def _noise(
     sigma = None if errors is None else cut(errors, rows, points)
     x = block.x[points]
     edge = index_nearest(x, normal["e0"][rows])
-    return find_noise(x, cut(y, rows, points), sigma, block.noise, edge)
+    return find_noise(x, Across.of(cut(y, rows, points)), sigma, block.noise, edge)
 
 
 def background_table(k: FloatArray, splines: int, further: tuple[Column, ...]) -> Table:
