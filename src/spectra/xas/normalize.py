@@ -242,7 +242,7 @@ class Normalize(Method):
         shape = edge_shape(scale, y, noise, lines, found.energy, at)
         half, half_variance, point = half_step(scale, y, noise, lines, shape, cubics)
         integral, integral_variance = integral_edge(shape, point)
-        moment, moment_variance = first_moment(y, noise, shape, cubics, point)
+        moment, moment_variance = first_moment(scale, noise, lines, shape, cubics, point)
         values: dict[str, NDArray[Any]] = {
             "e0": found.energy,
             "edge_step": step,

@@ -24,6 +24,8 @@ _BEYOND = 15.0
 # (2003) 562.
 _LOWER, _UPPER = 0.15, 1.0
 _NEWTON = 4
+# Points that a mean of variances is taken of.
+_SAMPLED = 5
 _SIDE = 8
 
 
@@ -209,8 +211,41 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     return np.where(found, energy, np.nan), np.where(found, variance, np.nan)
 
 
+def _maximum(
+    shape: Shape, cubics: LocalPolynomials, k: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Where the cubic about point `k` of each frame is highest (frames,), from that point; the
+    cubic (frames, powers) and the weights of the points in it (frames, powers, points).
+    """
+    rows, offsets = np.arange(len(k)), np.arange(-cubics.reach, cubics.reach + 1)
+    weights = cubics.weights[shape.begin + k]
+    near = np.ascontiguousarray(shape.norm.near(rows, k, offsets).T)
+    c = np.einsum("fjw,fw->fj", weights, near)
+    far = 0.5 * (shape.x[k + cubics.reach] - shape.x[k - cubics.reach])
+    t = np.zeros(len(k))
+    for _ in range(_NEWTON):
+        bend = 2.0 * c[:, 2] + 6.0 * t * c[:, 3]
+        slope = c[:, 1] + t * (2.0 * c[:, 2] + 3.0 * t * c[:, 3])
+        t = np.clip(t - slope / np.where(bend < 0, bend, -np.inf), -far, far)
+    return t, c, weights
+
+
+def _mean_scatter(
+    noise: Noise, shape: Shape, first: IntArray, last: IntArray, up: float
+) -> FloatArray:
+    """Mean variance of `norm` between two points of each frame, from the points alone."""
+    share = np.linspace(0.0, 1.0, _SAMPLED)
+    index = shape.begin + (first[:, None] + share * (last - first)[:, None]).astype(np.intp)
+    return np.asarray(noise.near(index, up).mean(axis=1) / shape.step**2)
+
+
 def first_moment(
-    y: Across, noise: Noise, shape: Shape, cubics: LocalPolynomials, point: IntArray
+    scale: Scale,
+    noise: Noise,
+    lines: Lines,
+    shape: Shape,
+    cubics: LocalPolynomials,
+    point: IntArray,
 ) -> tuple[FloatArray, FloatArray]:
     """First moment of the edge, and its variance (frames,).
 
@@ -234,17 +269,37 @@ def first_moment(
         highest[before] = own[np.arange(len(own)), k[before]]
     found = (k > 0) & (k < end - 1) & (highest > 0)
     found &= x[np.minimum(k + 1, end - 1)] <= shape.e0 + _AFTER
+    # The highest point is where noise is high: the cubic about the maximum of the one about it.
+    last = end - cubics.reach - 1
+    if last < cubics.reach:
+        nothing = np.full(norm.count, np.nan)
+        return nothing, nothing
+    k = np.clip(k, cubics.reach, last)
+    k = np.clip(index_nearest(x, x[k] + _maximum(shape, cubics, k)[0]), cubics.reach, last)
+    beyond, cubic, weights = _maximum(shape, cubics, k)
     start = np.minimum(np.searchsorted(x, shape.e0 - _BEFORE), k)
     parts = zip(norm.values, norm.beside(start), norm.beside(k), strict=True)
-    area = norm.each(np.array([_integrals(x, v.copy(), first, last) for v, first, last in parts]))
-    smooth, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
-    top_variance = (weights[:, 0] ** 2 * noise.near(near, 1.0)).sum(axis=1)
-    top_variance = top_variance / shape.step**2
-    # The highest point alone is biased upwards by the noise.
-    rise = (smooth[:, 0] - y.at(near[:, cubics.reach])) / shape.step
-    top = np.where(found, highest + rise, 1.0)
-    energy = x[k] - area / top
+    area = norm.each(np.array([_integrals(x, v.copy(), low, high) for v, low, high in parts]))
+    powers = beyond[:, None] ** np.arange(cubics.powers)
+    area += (cubic * powers / np.arange(1, cubics.powers + 1)).sum(axis=1) * beyond
+    offsets = np.arange(-cubics.reach, cubics.reach + 1)
+    scatter = noise.near(shape.begin + k[:, None] + offsets, 1.0) / shape.step[:, None] ** 2
+    in_top = (weights * powers[:, :, None]).sum(axis=1)
+    in_area = shape.spacing[:, None] * (0.5 - 0.5 * np.sign(offsets))
+    top_variance = (in_top**2 * scatter).sum(axis=1)
+    common = (in_top * in_area * scatter).sum(axis=1)
+    top = np.where(found, (cubic * powers).sum(axis=1), 1.0)
+    energy = x[k] + beyond - area / top
     length = x[k] - shape.e0 + _BEFORE
-    own = shape.scatter * length * shape.spacing + (area / top) ** 2 * top_variance
-    variance = own + shape.of_lines(length - area / top, np.zeros(norm.count))
-    return np.where(found, energy, np.nan), np.where(found, variance / top**2, np.nan)
+    middle = np.clip(point, start, k)
+    own = (x[middle] - x[start]) * _mean_scatter(noise, shape, start, middle, 0.0)
+    own += (x[k] - x[middle]) * _mean_scatter(noise, shape, middle, k, 1.0)
+    own = own * shape.spacing + (area / top) * ((area / top) * top_variance - 2.0 * common)
+    # The line counts with its mean over the edge, less its part in the top.
+    peak = x[k] + beyond
+    sums = length[:, None] * scale.powers(peak - 0.5 * length, 2)
+    sums -= (area / top)[:, None] * scale.powers(peak, 2)
+    covariance = lines.covariance[:, :2, :2]
+    of_line = (sums[:, :, None] * covariance * sums[:, None, :]).sum(axis=(1, 2))
+    variance = (own + of_line / shape.step**2) / top**2
+    return np.where(found, energy, np.nan), np.where(found, variance, np.nan)
