@@ -24,7 +24,7 @@ def test_signals_and_variables_of_files_of_columns(tmp_path):
             "quantity": "norm",
             "variables": {"time [h]": r"_(\d+)h"},
         },
-        "step": [{"name": "peaks", "method": "xrd.Peaks"}],
+        "step": [{"name": "edges", "method": "xas.Normalize"}],
     }
     recipe = check_recipe(data, tmp_path, "here")
     stack = read_stack(recipe)
@@ -39,7 +39,7 @@ def test_such_a_recipe_is_replayed(tmp_path):
     np.savetxt(tmp_path / "a.dat", np.column_stack([ENERGY, ENERGY, ENERGY + 1]))
     data = {
         "stack": {"files": "a.dat", "signal": "col2/col3", "entry": []},
-        "step": [{"name": "peaks", "method": "xrd.Peaks"}],
+        "step": [{"name": "edges", "method": "xas.Normalize"}],
     }
     plain = check_recipe(data, tmp_path, "here").to_plain()
     folder = plain.pop("folder")

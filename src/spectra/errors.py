@@ -86,16 +86,16 @@ class StoreError(SpectraError, OSError):
     """A results file could not be written (disk full, read-only, locked, vanished)."""
 
 
+class FeffError(SpectraError, RuntimeError):
+    """FEFF is missing, cannot be started, or stopped before it wrote scattering paths."""
+
+
 class SpectraWarning(UserWarning):
     """Base class of the warnings of `spectra`."""
 
 
 class DataWarning(SpectraWarning):
     """The data are usable, but something about them must be known."""
-
-
-class FitWarning(SpectraWarning):
-    """A fit is usable, but something about it must be known."""
 
 
 def reason(error: OSError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
@@ -56,6 +57,21 @@ class Settings:
                 f"it has {', '.join(sorted(known))}"
             )
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+
+    @classmethod
+    def given(cls, value: Self | Mapping[str, Any]) -> Self:
+        """Take it as it is, or make it from plain data: for who holds it in a setting.
+
+        Raises
+        ------
+        SettingError
+            For what is neither, or an unknown setting.
+        """
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            raise SettingError(f"{value!r} is neither {cls.name} nor its settings")
+        return cls.from_settings(dict(value))
 
 
 def _plain(value: Any) -> Any:

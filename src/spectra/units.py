@@ -1,4 +1,4 @@
-"""Conversions between 2θ, q, d, wavelength and energy.
+"""Conversions between 2θ, q, d, wavelength and energy, and of photoelectrons.
 
 Angles are degrees, lengths angstrom, energies eV. Values outside the domain give NaN.
 """
@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.constants import electron_mass, elementary_charge, hbar
 
 FloatArray = NDArray[np.float64]
+
+# ħ²/2m in eV Å²: E − E0 = 3.81 k².
+EV_PER_K2 = hbar**2 / (2 * electron_mass * elementary_charge) * 1e20
 
 
 def energy_from_wavelength(wavelength: ArrayLike) -> FloatArray:
@@ -68,3 +72,21 @@ def q_from_two_theta(two_theta: ArrayLike, wavelength: ArrayLike) -> FloatArray:
 def two_theta_from_q(q: ArrayLike, wavelength: ArrayLike) -> FloatArray:
     """Angle 2θ = 2 arcsin(qλ/4π) (deg); NaN where there is none."""
     return two_theta_from_d(d_from_q(q), wavelength)
+
+
+def k_from_energy(energy: ArrayLike, e0: ArrayLike) -> FloatArray:
+    """Wavenumber k = √(2m(E − E0))/ħ of a photoelectron (1/angstrom), below E0 its negative.
+
+    Examples
+    --------
+    >>> round(float(k_from_energy(7212.0, 7112.0)), 4)
+    5.1232
+    """
+    above = np.asarray(energy, dtype=float) - np.asarray(e0, dtype=float)
+    return np.asarray(np.sign(above) * np.sqrt(np.abs(above) / EV_PER_K2))
+
+
+def energy_from_k(k: ArrayLike, e0: ArrayLike) -> FloatArray:
+    """Energy E = E0 + ħ²k²/2m of the photon that makes a photoelectron of wavenumber k (eV)."""
+    k = np.asarray(k, dtype=float)
+    return np.asarray(np.asarray(e0, dtype=float) + EV_PER_K2 * k * np.abs(k))

@@ -173,3 +173,17 @@ def test_common_words_are_left_out():
     assert without_common_words(["a b", "ab c"]) == ["a b", "ab c"]
     assert without_common_words(["same", "same"]) == ["same", "same"]
     assert without_common_words(["alone in a file"]) == ["alone in a file"]
+
+
+def test_long_legends_stand_below_the_plot():
+    from spectra.report.drawing import Drawing, Mark, Panel, plotly_plots
+
+    def legend(names):
+        x = np.arange(3.0)
+        marks = tuple(Mark("line", x, x, name=n) for n in names)
+        (plot,) = plotly_plots(Drawing("d", (Panel("x", "y", marks, title="Frame 3"),)))
+        return plot["layout"]["legend"]
+
+    assert legend(["foil", "oxide"])["yanchor"] == "bottom"
+    below = legend(["cyanobacteria.prj Au thiomalate aq", "cyanobacteria.prj Au sulphide"])
+    assert below["y"] < 0

@@ -284,3 +284,20 @@ def test_energies_carry_the_uncertainty_of_their_shift():
     assert (wider["edge_step_stderr"] == plain["edge_step_stderr"]).all()
     # An energy that is given, and not found, has no uncertainty.
     assert (Normalize(e0=5480.0)(moved)["e0_stderr"] == 0.0).all()
+
+
+def test_search_beyond_the_scan_is_refused():
+    with pytest.raises(SettingError, match=r"8300 to 8340 eV lies beyond the scan, 5\d+ to"):
+        Normalize(search=(8300.0, 8340.0))(operando_series(2).stack)
+
+
+def test_rounded_maximum_is_not_taken_for_saturation():
+    x = energies()
+    smooth = as_stack(x, operando_series(2).stack.signal)
+    step = np.exp(-0.5 * ((x - 5490.0) / 12.0) ** 2) + 1 / (1 + np.exp(-(x - 5480.0)))
+    rounded = np.round(np.stack([step, step]), 2)
+    assert (rounded[0] == rounded[0].max()).sum() > 4
+    assert not (Normalize()(as_stack(x, rounded)).status == Status.SATURATED).any()
+    cut = np.round(np.minimum(step, 0.8 * step.max()), 2)
+    assert Normalize()(as_stack(x, cut[None])).status[0] == Status.SATURATED
+    assert not (Normalize()(smooth).status == Status.SATURATED).any()

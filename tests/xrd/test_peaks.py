@@ -250,3 +250,12 @@ def test_a_million_points():
     counts = np.random.default_rng(0).poisson(y)
     results = Peaks(fwhm_max=2.0)(Stack.from_arrays(x, counts, noise="counts"))
     assert results["center"][0] == pytest.approx([400], abs=0.01)
+
+
+def test_absorption_is_refused():
+    energy = np.linspace(5400.0, 5600.0, 400)
+    stack = Stack.from_arrays(
+        energy, np.ones((1, 400)), axis_name="energy", axis_unit="eV", quantity="mu"
+    )
+    with pytest.raises(StackError, match="works on intensities; the stack holds 'mu' over energy"):
+        Peaks()(stack)

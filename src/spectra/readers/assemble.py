@@ -24,7 +24,7 @@ from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 
-_UNITS = {"two_theta": "deg", "q": "1/angstrom", "energy": "eV"}
+_UNITS = {"two_theta": "deg", "q": "1/angstrom", "energy": "eV", "k": "1/angstrom"}
 _LABELS = {"two_theta": "2θ"}
 
 
@@ -74,8 +74,8 @@ def read(
         Further signals to be kept, e.g. ``{"reference": "ln(i1/i2)"}``.
     energy : str, optional
         The same for the photon energy (eV, or keV where that is evident).
-    quantity : {"mu", "norm", "intensity"}, optional
-        What the signal is.
+    quantity : {"mu", "norm", "intensity", "chi"}, optional
+        What the signal is; χ stands over k in 1/angstrom.
     entry : str or list of str, optional
         Of files that hold several spectra those of these names, or of names that match these
         patterns, e.g. ``"*NNO+3*"``: labels in Athena's projects, scans such as ``"3.1"`` in

@@ -31,7 +31,7 @@ _ARRAYS = ("i0", "signal", "stddev")
 _GZIP = b"\x1f\x8b"
 # Grids of a spectrum and its reference, of one scan, agree to rounding.
 _SAME_GRID = 1e-3
-_MOST_KEV = 200.0
+_LARGEST_KEV = 200.0
 
 
 @dataclass
@@ -119,7 +119,7 @@ def _table(group: _Group) -> Table:
         return Table({}, name=name, place=group.key, note="chi(k), no absorption")
     if len(y) != len(x) or not len(x):
         return Table({}, name=name, place=group.key, note=f"{len(x)} energies, {len(y)} values")
-    if _flag(args, "is_kev") and np.nanmax(x) < _MOST_KEV:
+    if _flag(args, "is_kev") and np.nanmax(x) < _LARGEST_KEV:
         x = 1000.0 * x
     shift = _number(args.get("bkg_eshift"), 0.0)
     quantity = "norm" if _flag(args, "is_nor") else "mu"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spectra.errors import ReaderError
 from spectra.readers.absorption import is_absorption, is_energy
 from spectra.readers.arithmetic import column_name, name_columns
+from spectra.readers.chi_columns import holds_chi
 from spectra.readers.tables import Table, table_reader
 from spectra.readers.text import decode, first_row, header_facts, parse_columns
 
@@ -58,7 +59,7 @@ def find_labels(header: list[str], width: int) -> list[str]:
     """Labels of columns: the last line of a header that has as many, one of them an energy.
 
     Where no line names an energy, the last line of all if it has as many and names something
-    of absorption; else empty.
+    of absorption, or k and χ; else empty.
 
     Parameters
     ----------
@@ -72,7 +73,8 @@ def find_labels(header: list[str], width: int) -> list[str]:
             if any(is_energy(column_name(label)) for label in labels):
                 return labels
     for labels in _splits(lines[-1], width) if lines else ():
-        if any(is_absorption(column_name(label)) for label in labels):
+        names = [column_name(label) for label in labels]
+        if any(map(is_absorption, names)) or holds_chi(names):
             return labels
     return [""] * width
 
@@ -101,7 +103,7 @@ def _splits(line: str, width: int) -> Iterator[list[str]]:
 
 
 def _sniff(head: bytes, path: Path) -> bool:
-    """Whether labels above columns of numbers name an energy and something of absorption."""
+    """Whether labels above columns of numbers name energy and absorption, or k and χ."""
     if b"\0" in head[:4096]:
         return False
     try:
@@ -110,6 +112,8 @@ def _sniff(head: bytes, path: Path) -> bool:
         return False
     width = len(re.split(r"[\s,;]+", rows[first].strip(" ,;\t")))
     names = [column_name(label) for label in find_labels(rows[:first], width)]
+    if holds_chi(names):
+        return True
     return any(map(is_energy, names)) and any(map(is_absorption, names))
 
 
@@ -127,4 +131,4 @@ def _top(path: Path, head: bytes) -> tuple[list[str], int]:
     return rows, first_row(path, rows)
 
 
-READER = table_reader("columns", (".xmu", ".nor", ".xas"), _sniff, read_columns)
+READER = table_reader("columns", (".xmu", ".nor", ".xas", ".chik"), _sniff, read_columns)

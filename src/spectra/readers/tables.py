@@ -21,6 +21,7 @@ from spectra.readers.absorption import (
     to_electronvolt,
 )
 from spectra.readers.arithmetic import calculate, columns_in
+from spectra.readers.chi_columns import chi_frame, holds_chi
 from spectra.readers.frame import Frame, Reader
 from spectra.readers.ordering import order_points
 
@@ -71,7 +72,7 @@ class Selection:
     energy : str
         Expression that gives the photon energy.
     quantity : str
-        What the signal is: ``mu``, ``norm`` or ``intensity``.
+        What the signal is: ``mu``, ``norm``, ``intensity`` or, over k, ``chi``.
     entries : tuple of str
         Names or patterns of the tables wanted, of files that hold several.
     """
@@ -83,9 +84,9 @@ class Selection:
     entries: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.quantity not in ("", "mu", "norm", "intensity"):
+        if self.quantity not in ("", "mu", "norm", "intensity", "chi"):
             raise SettingError(
-                f"quantity = {self.quantity!r}; expected 'mu', 'norm' or 'intensity'"
+                f"quantity = {self.quantity!r}; expected 'mu', 'norm', 'intensity' or 'chi'"
             )
 
     def __bool__(self) -> bool:
@@ -131,6 +132,8 @@ def make_frame(path: Path, table: Table, selection: Selection) -> Frame:
     """
     if not table.columns:
         raise ReaderError(path, table.note or "no columns", where=table.name or table.place)
+    if selection.quantity == "chi" or (not selection and holds_chi(table.columns)):
+        return _chi_frame(path, table, selection)
     energies = choose_energy(
         path, table.columns, table.units, selection, table.d_spacing, table.name
     )
@@ -174,6 +177,17 @@ def make_frame(path: Path, table: Table, selection: Selection) -> Frame:
         },
         name=table.name,
         note="; ".join(note for note in notes if note),
+    )
+
+
+def _chi_frame(path: Path, table: Table, selection: Selection) -> Frame:
+    """χ(k) of a table."""
+    frame = chi_frame(path, table.columns, selection.signal, table.name)
+    return replace(
+        frame,
+        variables=table.variables,
+        metadata={**table.metadata, **frame.metadata},
+        note="; ".join(filter(None, (table.note, frame.note))),
     )
 
 

@@ -10,8 +10,10 @@ from spectra.report.preedges import preedge_section
 from spectra.report.section import Section
 from spectra.report.select import same_frames
 from spectra.report.softedges import soft_section
+from spectra.report.transforms import transform_section
 from spectra.report.valences import valence_section
-from spectra.results import Record
+from spectra.report.wavelets import wavelet_section
+from spectra.results import Record, Results
 
 _MIXTURES = ("combination", "components", "resolution")
 
@@ -34,3 +36,15 @@ def absorption_sections(record: Record) -> Iterator[Section]:
             yield valence_section(step, results)
         elif results.table.name in _MIXTURES:
             yield mixture_section(step, results)
+        else:
+            section = _exafs_section(step, record, results)
+            if section is not None:
+                yield section
+
+
+def _exafs_section(step: str, record: Record, results: Results) -> Section | None:
+    if results.table.name == "transform":
+        return transform_section(step, results)
+    if results.table.name == "wavelet":
+        return wavelet_section(step, record, results)
+    return None

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.labels import slug
+from spectra.report.mapdrawing import MapPanel, fill_map, plotly_map
 from spectra.report.plotdata import BLUE, numbers, plain_text
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ _HEIGHT = 68.0
 _MANY = 100
 # Height of each of several panels above one another.
 _STACKED = 34.0
+# Letters that a line above a plot holds, and what the symbol of an entry takes of them.
+_ONE_LINE, _SYMBOL = 70, 5
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
@@ -82,21 +85,24 @@ class Panel:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Panels that belong side by side, and what must be known to read them.
+    """Panels or maps that belong side by side, and what must be known to read them.
 
     In print, `columns` says how many stand above one another in each column, on a common
     abscissa; all stand side by side by default.
     """
 
     key: str
-    panels: tuple[Panel, ...]
+    panels: tuple[Panel | MapPanel, ...]
     note: str = ""
     columns: tuple[int, ...] = ()
 
 
 def plotly_plots(drawing: Drawing) -> list[dict[str, Any]]:
     """The panels as plain data for the page, one plot each."""
-    return [_plotly(f"{slug(drawing.key)}-{i}", panel) for i, panel in enumerate(drawing.panels)]
+    return [
+        plotly_map(key, panel) if isinstance(panel, MapPanel) else _plotly(key, panel)
+        for key, panel in ((f"{slug(drawing.key)}-{i}", p) for i, p in enumerate(drawing.panels))
+    ]
 
 
 def _plotly(key: str, panel: Panel) -> dict[str, Any]:
@@ -109,11 +115,19 @@ def _plotly(key: str, panel: Panel) -> dict[str, Any]:
         "title": {"text": plain_text(panel.title), "font": {"size": 13}, "x": 0.02},
         "height": 380,
         "showlegend": any(m.name for m in panel.marks),
-        "legend": {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"},
+        "legend": _legend(panel),
     }
     data = [trace for mark in panel.marks for trace in _traces(mark)]
     alt = f"{panel.y_label} against {panel.x_label}"
     return {"id": key, "alt": f"{panel.title}: {alt}".strip(": "), "data": data, "layout": layout}
+
+
+def _legend(panel: Panel) -> dict[str, Any]:
+    """Beside the title if there is room for both, below the plot if not."""
+    names = [m.name for m in panel.marks if m.name]
+    if len(panel.title) + sum(len(n) + _SYMBOL for n in names) <= _ONE_LINE:
+        return {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    return {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
 
 
 def _traces(mark: Mark) -> list[dict[str, Any]]:
@@ -178,7 +192,10 @@ def journal_figure(drawing: Drawing, heading: str = "") -> Figure:
         column = figure.axes[: begin - 1 if begin else None : -1]
         figure.align_ylabels(column)
         for ax, panel in zip(column, panels, strict=False):
-            _fill(ax, panel)
+            if isinstance(panel, MapPanel):
+                fill_map(ax, panel)
+            else:
+                _fill(ax, panel)
             ax.label_outer(remove_inner_ticks=False)
             if count > 1 and (legend := ax.get_legend()) is not None:
                 names = legend.legend_handles

@@ -54,9 +54,9 @@ _LINE_AXES = {
     "gaussian": ("sin² θ", "(β cos θ)² (rad²)"),
     "size_strain": ("β*/d*² (Å)", "(β*/d*)²"),
 }
+# In the order of preference; the last has the signs that others lack, such as a raised minus.
+_FONTS = ("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans")
 _STYLE: dict[Any, Any] = {
-    "font.family": "sans-serif",
-    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
     "font.size": 7.5,
     "axes.titlesize": 7.5,
     "axes.labelsize": 7.5,
@@ -106,7 +106,7 @@ def write_all(record: Record, folder: Path, formats: tuple[str, ...]) -> list[Pa
     paths: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with mpl.rc_context(_STYLE):
+        with mpl.rc_context({**_STYLE, "font.family": _fonts()}):
             for name, figure in _figures(record):
                 for form in formats:
                     path = folder / f"{name}.{form}"
@@ -118,6 +118,14 @@ def write_all(record: Record, folder: Path, formats: tuple[str, ...]) -> list[Pa
             "give another folder or make room"
         ) from error
     return paths
+
+
+def _fonts() -> list[str]:
+    """Fonts that are there: only of those named one by one does another stand in for a sign."""
+    from matplotlib.font_manager import get_font_names
+
+    known = get_font_names()
+    return [name for name in _FONTS if name in known]
 
 
 def _save(figure: Figure, path: Path, form: str) -> None:

@@ -43,6 +43,8 @@ _NAMES = {
     "edge_integral": "edge energy (integral)",
     "edge_moment": "edge energy (first moment)",
     "norm": "normalised μ",
+    "peak_r": "R of the peak, k-weight",
+    "lobe_r": "lobe",
     "mu": "μ",
 }
 

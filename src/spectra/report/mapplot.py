@@ -12,6 +12,7 @@ from spectra.report.labels import axis_label, frame_ticks
 from spectra.report.plotdata import BLUE, CYAN, FAINT, MOST_POINTS, RED, numbers, plain_text
 from spectra.report.select import Abscissa, PatternMap, abscissa, beside, pattern_map, step_of, thin
 from spectra.report.series import Series, beside_map
+from spectra.report.shades import magma
 from spectra.results import Record
 from spectra.stack import Stack
 from spectra.status import Status
@@ -105,20 +106,11 @@ def _results_beside(series: Series) -> dict[str, Any]:
     return trace
 
 
-def _magma(n: int) -> list[tuple[float, tuple[int, int, int]]]:
-    """The perceptually uniform map in n steps: place from 0 to 1, and red, green, blue."""
-    from matplotlib import colormaps
-
-    places = np.linspace(0.0, 1.0, n)
-    colours = np.round(colormaps["magma"](places)[:, :3] * 255).astype(int).tolist()
-    return [(f, (c[0], c[1], c[2])) for f, c in zip(places.tolist(), colours, strict=True)]
-
-
 def _colour_bar(top: float) -> dict[str, Any]:
     """Scale of a picture of square roots, labelled with the intensities themselves."""
     ticks = np.array([0.0, 0.1, 0.4, 1.0]) * top**2
     return {
-        "colorscale": [[float(f"{f:.4g}"), f"rgb({r},{g},{b})"] for f, (r, g, b) in _magma(17)],
+        "colorscale": [[float(f"{f:.4g}"), f"rgb({r},{g},{b})"] for f, (r, g, b) in magma(17)],
         "cmin": 0.0,
         "cmax": top,
         "showscale": True,
@@ -213,7 +205,7 @@ def _picture(reduced: PatternMap) -> tuple[str, float]:
     top = float(np.quantile(root, 0.999)) or float(root.max()) or 1.0
     index = np.round(np.clip(root / top, 0.0, 1.0) * 253).astype(np.uint8)
     index[~np.isfinite(reduced.rows)] = 255
-    colours = [colour for _, colour in _magma(254)]
+    colours = [colour for _, colour in magma(254)]
     palette = np.array([*colours, colours[-1], _MISSING], dtype=np.uint8)
     image = Image.fromarray(np.ascontiguousarray(index[::-1]))
     image.putpalette(palette.tobytes())

@@ -17,8 +17,8 @@ FAINT = "rgba(0,114,178,0.4)"
 
 
 def plain_text(text: str) -> str:
-    """Text for plotly, which reads tags and entities in what it is given."""
-    return escape(text, quote=False)
+    """Text for plotly, which reads tags, entities and formulas between $ in what it is given."""
+    return escape(text, quote=False).replace("$", "&#36;")
 
 
 def numbers(values: Any, digits: int = 8) -> list[float | None]:

@@ -24,3 +24,12 @@ def shades(values: NDArray[np.float64]) -> tuple[str, ...]:
         return (shade(0.0),) * len(values)
     share = np.nan_to_num((values - known.min()) / np.ptp(known))
     return tuple(map(shade, share.tolist()))
+
+
+def magma(n: int) -> list[tuple[float, tuple[int, int, int]]]:
+    """The perceptually uniform map in n steps: place from 0 to 1, and red, green, blue."""
+    from matplotlib import colormaps
+
+    places = np.linspace(0.0, 1.0, n)
+    colours = np.round(colormaps["magma"](places)[:, :3] * 255).astype(int).tolist()
+    return [(f, (c[0], c[1], c[2])) for f, c in zip(places.tolist(), colours, strict=True)]

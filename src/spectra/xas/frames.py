@@ -17,8 +17,12 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 FEWEST_POINTS = 12
+# A step or peak below this many standard uncertainties is none.
+SIGNIFICANT = 5.0
 # Equal values one after the other, all at the spectrum's maximum, that no noise would make.
 _PLATEAU = 4
+# Steps of the last digit that the values beside a rounded maximum lie lower at most.
+_DIGITS = 2.5
 # Frames at a time: what is looked at stays in the processor's cache.
 _ROWS = 240
 
@@ -77,6 +81,15 @@ def widen_by_shift(columns: Any, block: Any, names: tuple[str, ...]) -> None:
         columns[f"{name}_stderr"] = np.hypot(own, common.reshape(-1, *(1,) * (own.ndim - 1)))
 
 
+def source_attrs(source: Any) -> dict[str, Any]:
+    """What results say of the stack they come from: its title, quantity, and whose the noise is."""
+    return {
+        "title": source.title,
+        "quantity": source.quantity,
+        "errors": "residual" if source.noise == "unknown" else source.noise,
+    }
+
+
 def require_energies(name: str, source: Any) -> None:
     """Refuse a stack that is not one of absorption spectra over energies.
 
@@ -96,7 +109,7 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
 
     A frame without enough points is bad input, one whose values are all alike has no signal,
     and one whose highest value is repeated by the three points after its first saturated the
-    detector.
+    detector, unless its values are rounded as coarsely.
     """
     # Both ends are finite only if all values are: mostly there is nothing more to ask.
     rows = np.arange(len(y))
@@ -124,6 +137,7 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
             break
         flat &= filled[rows, np.minimum(first + step, y.shape[1] - 1)] == top
     saturated = np.flatnonzero(flat)
+    saturated = saturated[~_rounded(filled[saturated])]
     verdicts.mark(
         saturated,
         Status.SATURATED,
@@ -134,6 +148,24 @@ def screen(y: FloatArray, verdicts: Verdicts) -> BoolArray:
         ),
     )
     return finite
+
+
+def _rounded(y: FloatArray) -> BoolArray:
+    """Whether the highest values are those of a smooth maximum written with few digits.
+
+    Beside such a one the values lie a step of the last digit lower or two; a detector that
+    saturates cuts a flank.
+    """
+    out = np.zeros(len(y), dtype=bool)
+    for i, row in enumerate(y):
+        values = row[np.isfinite(row)]
+        levels = np.unique(values)
+        if levels.size < 2:
+            continue
+        highest = values == levels[-1]
+        flanks = np.abs(np.diff(values))[highest[1:] != highest[:-1]]
+        out[i] = flanks.max() < _DIGITS * np.diff(levels).min()
+    return out
 
 
 def _ends(y: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
@@ -149,9 +181,9 @@ def _ends(y: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
 
 
 def cut(values: FloatArray, rows: IntArray, points: BoolArray) -> FloatArray:
-    """Some rows at some points, each row in one piece of memory."""
+    """Some rows at some points; all of them are not copied."""
     some = values if len(rows) == len(values) else values[rows]
-    return np.ascontiguousarray(some) if points.all() else np.compress(points, some, axis=1)
+    return some if points.all() else np.compress(points, some, axis=1)
 
 
 def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray, IntArray]]:

@@ -15,15 +15,23 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
-from spectra.xas.frames import Verdicts, alike_points, cut, require_energies, screen
+from spectra.xas.across import Across
+from spectra.xas.frames import (
+    SIGNIFICANT,
+    Verdicts,
+    alike_points,
+    cut,
+    require_energies,
+    screen,
+    source_attrs,
+)
 from spectra.xas.noise import find_noise
 from spectra.xas.polynomials import weighted_sums
-from spectra.xas.tabulated import tabulated_edge
+from spectra.xas.tabulated import tabulated_edge, tabulated_f2, tabulated_line
 
 FloatArray = NDArray[np.float64]
 
 _FEWEST = 4
-_SIGNIFICANT = 5.0
 # Nearer to the edge the table is smooth, and farther off it is curved (eV).
 _BESIDE = (30.0, 200.0)
 
@@ -93,23 +101,17 @@ class Mback(Method):
         SettingError
             If the element has no such edge.
         """
-        import xraydb
-
         require_energies(self.name, source)
         edge = tabulated_edge(self.name, self.element, self.edge)
-        lines = xraydb.xray_lines(self.element, self.edge).values()
-        line = max(lines, key=lambda found: found.intensity).energy if lines else edge
-        f2 = np.asarray(xraydb.f2_chantler(self.element, source.x), dtype=float)
+        line = tabulated_line(self.element, self.edge) or edge
+        f2 = tabulated_f2(self.element, source.x)
         below, above = (self._drawn_to(edge, side) for side in (-1.0, 1.0))
-        attrs = {"title": source.title, "quantity": source.quantity}
-        return MbackPlan(edge, float(line), f2, above - below, mback_table(), attrs)
+        return MbackPlan(edge, line, f2, above - below, mback_table(), source_attrs(source))
 
     def _drawn_to(self, edge: float, side: float) -> float:
         """f″ at the edge by a straight line through its values on one side."""
-        import xraydb
-
         away = side * np.linspace(*_BESIDE, 15)
-        values = np.asarray(xraydb.f2_chantler(self.element, edge + away))
+        values = tabulated_f2(self.element, edge + away)
         return float(np.polynomial.polynomial.polyfit(away, values, 1)[0])
 
     def table(self, plan: MbackPlan) -> Table:
@@ -137,7 +139,7 @@ class Mback(Method):
             some = cut(y, rows, points)
             sigma = None if errors is None else cut(errors, rows, points)
             place = np.full(len(rows), np.searchsorted(x, plan.edge))
-            noise = find_noise(x, some, sigma, block.noise, place)
+            noise = find_noise(x, Across.of(some), sigma, block.noise, place)
             weights = self._weights(x, f2, low, high, plan)
             step = weighted_sums(some, weights[None])[:, 0] * plan.step
             split = int(place[0])
@@ -145,7 +147,7 @@ class Mback(Method):
             variance = noise.sums(0, squares[:, :split], after=False)[:, 0]
             variance = variance + noise.sums(split, squares[:, split:], after=True)[:, 0]
             error = np.sqrt(variance)
-            none = ~(step > _SIGNIFICANT * error)
+            none = ~(step > SIGNIFICANT * error)
             verdicts.mark(rows[none], Status.NO_SIGNAL, "no edge: the step is nothing beside noise")
             columns["edge_step"][rows[~none]] = step[~none]
             columns["edge_step_stderr"][rows[~none]] = error[~none]

@@ -14,6 +14,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
+from spectra.xas.across import Across
 from spectra.xas.edge import (
     Found,
     MainEdge,
@@ -24,11 +25,13 @@ from spectra.xas.edge import (
     steepest_point,
 )
 from spectra.xas.frames import (
+    SIGNIFICANT,
     Verdicts,
     alike_points,
     cut,
     require_energies,
     screen,
+    source_attrs,
     widen_by_shift,
 )
 from spectra.xas.lines import edge_step, fit_lines, unit_lines
@@ -45,8 +48,6 @@ IntArray = NDArray[np.intp]
 DEFINITIONS = ("derivative", "second_derivative", "half_step", "larch", "sequence")
 # Frames that a common E0 is found from.
 _COARSE = 65
-# An edge step below this many standard uncertainties is none.
-_SIGNIFICANT = 5.0
 # Farther from the tabulated edge than this it is another element's (eV).
 _CHEMICAL = 60.0
 _FEWEST = 3
@@ -109,7 +110,7 @@ class Normalize(Method):
     """
 
     name: ClassVar[str] = "xas.Normalize"
-    block_size: ClassVar[int] = 1024
+    block_size: ClassVar[int] = 1920
 
     e0: float | str = setting(
         "derivative", "edge energy, or how it is found", unit="eV", within=", ".join(DEFINITIONS)
@@ -156,15 +157,20 @@ class Normalize(Method):
         StackError
             If the axis is not energy in eV.
         SettingError
-            If the element has no such edge.
+            If the element has no such edge, or `search` lies beyond the scan.
         """
         require_energies(self.name, source)
+        if self.search is not None and not (
+            source.x[0] < self.search[1] and self.search[0] < source.x[-1]
+        ):
+            raise SettingError(
+                f"{self.name}: search = {self.search[0]:g} to {self.search[1]:g} eV lies beyond "
+                f"the scan, {source.x[0]:g} to {source.x[-1]:g} eV"
+            )
         scale = Scale.of(source.x)
         tabulated = tabulated_edge(self.name, self.element, self.edge) if self.element else np.nan
         attrs = {
-            "title": source.title,
-            "quantity": source.quantity,
-            "errors": "residual" if source.noise == "unknown" else source.noise,
+            **source_attrs(source),
             "origin": scale.origin,
             "scale": scale.scale,
             "e0": self.e0,
@@ -197,7 +203,7 @@ class Normalize(Method):
             some = cut(y, rows, points)
             sigma = None if errors is None else cut(errors, rows, points)
             scale = whole if points.all() else whole.only(points)
-            values = self._normalize(scale, some, sigma, block.noise, plan)
+            values = self._normalize(scale, Across.of(some), sigma, block.noise, plan)
             keep = self._judge(scale, values, rows, verdicts, plan)
             for name, column in columns.items():
                 column[rows[keep]] = values[name][keep]
@@ -216,7 +222,7 @@ class Normalize(Method):
     def _normalize(
         self,
         scale: Scale,
-        y: FloatArray,
+        y: Across,
         errors: FloatArray | None,
         kind: str,
         plan: NormalizePlan,
@@ -276,7 +282,7 @@ class Normalize(Method):
     def _find_edge(
         self,
         scale: Scale,
-        y: FloatArray,
+        y: Across,
         noise: Noise,
         main: MainEdge,
         cubics: LocalPolynomials,
@@ -286,14 +292,14 @@ class Normalize(Method):
         x = scale.x
         low, high = search_limits(main)
         if self.search is not None:
-            low, high = (np.full(len(y), float(v)) for v in self.search)
+            low, high = (np.full(y.count, float(v)) for v in self.search)
         if np.isfinite(plan.e0):
-            e0 = np.full(len(y), plan.e0)
-            found = Found(e0, np.zeros(len(y)), index_nearest(x, e0))
+            e0 = np.full(y.count, plan.e0)
+            found = Found(e0, np.zeros(y.count), index_nearest(x, e0))
         elif self.e0 == "larch":
             from spectra.xas.largest_derivative import larch_edge
 
-            found = larch_edge(x, y)
+            found = larch_edge(x, y.frames())
         elif self.e0 == "second_derivative":
             found = inflection_point(x, y, cubics, noise, low, high)
         else:
@@ -325,7 +331,7 @@ class Normalize(Method):
         """Mark frames whose numbers mean nothing; give which of them do."""
         x, e0, step = scale.x, values["e0"], values["fitted_step"]
         error = values["edge_step_stderr"]
-        none = ~(step > _SIGNIFICANT * error)
+        none = ~(step > SIGNIFICANT * error)
         verdicts.mark(
             rows[none],
             Status.NO_SIGNAL,

@@ -1,4 +1,4 @@
-"""Tabulated energies of absorption edges."""
+"""Tabulated energies of absorption edges and lines, and f″."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spectra.errors import SettingError
+
+FloatArray = NDArray[np.float64]
 
 
 def tabulated_edge(name: str, element: str, edge: str) -> float:
@@ -30,6 +35,33 @@ def tabulated_edge(name: str, element: str, edge: str) -> float:
     if energy is None:
         raise SettingError(f"{name}: no {edge!r} edge of element {element!r} is tabulated")
     return energy
+
+
+def tabulated_line(element: str, edge: str) -> float | None:
+    """Energy (eV) of the strongest emission line of an edge; None where there is none."""
+    import xraydb
+
+    lines = xraydb.xray_lines(element, edge).values()
+    return float(max(lines, key=lambda line: line.intensity).energy) if lines else None
+
+
+def tabulated_f2(element: str, energy: FloatArray) -> FloatArray:
+    """f″ of an element (C. T. Chantler, J. Phys. Chem. Ref. Data 29 (2000) 597, by xraydb).
+
+    Parameters
+    ----------
+    element : str
+    energy : array (points,)
+        In eV.
+
+    Returns
+    -------
+    array (points,)
+        In electrons.
+    """
+    import xraydb
+
+    return np.asarray(xraydb.f2_chantler(element, energy), dtype=float)
 
 
 @cache

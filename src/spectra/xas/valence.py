@@ -107,7 +107,10 @@ class Valence(Method):
         if isinstance(self.standards, Mapping):
             plain = {str(k): float(v) for k, v in self.standards.items()}
             object.__setattr__(self, "standards", plain)
-        elif not isinstance(self.standards, str):
+        elif isinstance(self.standards, str):
+            # Told now, and not when hours of fits are done.
+            edge_set(self.standards).standards(self.indicator)
+        else:
             object.__setattr__(self, "standards", tuple(dict(s) for s in self.standards))
 
     def prepare(self, source: Results) -> ValencePlan:

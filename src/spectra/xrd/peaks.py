@@ -175,8 +175,15 @@ class Peaks(Method):
         Raises
         ------
         StackError
-            If the axis has too few points in the range, or no frame can be used.
+            If the stack holds absorption, the axis has too few points in the range, or no frame
+            can be used.
         """
+        if source.quantity != "intensity":
+            raise StackError(
+                f"{self.name} works on intensities; the stack holds {source.quantity!r} over "
+                f"{source.axis.name}: use a method of that technique, or state "
+                "quantity='intensity' when reading"
+            )
         x = source.x[self._inside(source)]
         noise = choose_noise(source, self.errors, self.name)
         profile, ratio = self._line(source)

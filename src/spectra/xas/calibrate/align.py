@@ -82,19 +82,23 @@ class Align(Correction):
     max_shift: float = setting(5.0, "largest shift looked for", unit="eV", within="above 0")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "standard", as_standard(self.standard))
+        object.__setattr__(self, "standard", as_standard(self.name, self.standard))
         if self.to not in ("mean", "first", "standard", "tabulated"):
-            raise SettingError(f"to = {self.to!r}; expected mean, first, standard or tabulated")
+            raise SettingError(
+                f"{self.name}: to = {self.to!r}; expected mean, first, standard or tabulated"
+            )
         if (self.standard is None) == (self.to == "standard"):
             raise SettingError(
-                'xas.Align: standard=... and to="standard" go together; give both or neither'
+                f'{self.name}: standard=... and to="standard" go together; give both or neither'
             )
         if len(self.window) != 2 or not self.window[0] < self.window[1]:
-            raise SettingError(f"window = {self.window!r}; expected two rising energies in eV")
+            raise SettingError(
+                f"{self.name}: window = {self.window!r}; expected two rising energies in eV"
+            )
         if not 0 <= self.background <= 3:
-            raise SettingError(f"background = {self.background!r}; expected 0 to 3")
+            raise SettingError(f"{self.name}: background = {self.background!r}; expected 0 to 3")
         if not self.max_shift > 0:
-            raise SettingError(f"max_shift = {self.max_shift!r}; expected eV above 0")
+            raise SettingError(f"{self.name}: max_shift = {self.max_shift!r}; expected eV above 0")
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)

@@ -50,11 +50,13 @@ class Calibrate(Correction):
     def __post_init__(self) -> None:
         if self.energy < 0 or not self.half_width > 0:
             raise SettingError(
-                f"energy = {self.energy!r}, half_width = {self.half_width!r}; expected eV, "
-                "0 or more and above 0"
+                f"{self.name}: energy = {self.energy!r}, half_width = {self.half_width!r}; "
+                "expected eV, 0 or more and above 0"
             )
         if len(self.search) != 2 or not self.search[0] < self.search[1]:
-            raise SettingError(f"search = {self.search!r}; expected two rising energies in eV")
+            raise SettingError(
+                f"{self.name}: search = {self.search!r}; expected two rising energies in eV"
+            )
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)

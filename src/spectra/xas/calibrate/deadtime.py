@@ -61,12 +61,17 @@ class DeadTime(Correction):
     def __post_init__(self) -> None:
         if not 0 < self.dead_time < 1:
             raise SettingError(
-                f"dead_time = {self.dead_time!r}; expected seconds above 0, such as 1e-6"
+                f"{self.name}: dead_time = {self.dead_time!r}; expected seconds above 0, "
+                "such as 1e-6"
             )
         if self.model not in ("nonparalyzable", "paralyzable"):
-            raise SettingError(f"model = {self.model!r}; expected nonparalyzable or paralyzable")
+            raise SettingError(
+                f"{self.name}: model = {self.model!r}; expected nonparalyzable or paralyzable"
+            )
         if not self.count_time > 0:
-            raise SettingError(f"count_time = {self.count_time!r}; expected seconds above 0")
+            raise SettingError(
+                f"{self.name}: count_time = {self.count_time!r}; expected seconds above 0"
+            )
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)

@@ -74,15 +74,17 @@ class Deglitch(Correction):
 
     def __post_init__(self) -> None:
         if not self.threshold >= 3:
-            raise SettingError(f"threshold = {self.threshold!r}; expected 3 or more")
+            raise SettingError(f"{self.name}: threshold = {self.threshold!r}; expected 3 or more")
         if not self.contrast >= 2:
-            raise SettingError(f"contrast = {self.contrast!r}; expected 2 or more")
+            raise SettingError(f"{self.name}: contrast = {self.contrast!r}; expected 2 or more")
         if not 1 <= self.width <= 4:
-            raise SettingError(f"width = {self.width!r}; expected 1 to 4 points")
+            raise SettingError(f"{self.name}: width = {self.width!r}; expected 1 to 4 points")
         if self.neighbours < 0:
-            raise SettingError(f"neighbours = {self.neighbours!r}; expected 0 or more frames")
+            raise SettingError(
+                f"{self.name}: neighbours = {self.neighbours!r}; expected 0 or more frames"
+            )
         if self.replace not in ("cubic", "nan"):
-            raise SettingError(f"replace = {self.replace!r}; expected cubic or nan")
+            raise SettingError(f"{self.name}: replace = {self.replace!r}; expected cubic or nan")
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)

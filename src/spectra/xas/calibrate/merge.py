@@ -62,22 +62,25 @@ class Merge(Correction):
 
     def __post_init__(self) -> None:
         if sum(bool(v) for v in (self.by, self.pattern, self.every)) > 1:
-            raise SettingError("by, pattern and every exclude one another; give one of them")
+            raise SettingError(
+                f"{self.name}: by, pattern and every exclude one another; give one of them"
+            )
         try:
             re.compile(self.pattern)
         except re.error as error:
             raise SettingError(
-                f"pattern = {self.pattern!r} is no regular expression ({error})"
+                f"{self.name}: pattern = {self.pattern!r} is no regular expression ({error})"
             ) from None
         if self.every < 0:
-            raise SettingError(f"every = {self.every!r}; expected 0 or more frames")
+            raise SettingError(f"{self.name}: every = {self.every!r}; expected 0 or more frames")
         if not self.outlier >= 3:
-            raise SettingError(f"outlier = {self.outlier!r}; expected 3 or more")
+            raise SettingError(f"{self.name}: outlier = {self.outlier!r}; expected 3 or more")
         if not 0 <= self.share <= 1:
-            raise SettingError(f"share = {self.share!r}; expected 0 to 1")
+            raise SettingError(f"{self.name}: share = {self.share!r}; expected 0 to 1")
         if self.uncertainty not in ("larger", "given", "scatter"):
             raise SettingError(
-                f"uncertainty = {self.uncertainty!r}; expected larger, given or scatter"
+                f"{self.name}: uncertainty = {self.uncertainty!r}; expected larger, given "
+                "or scatter"
             )
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
@@ -99,7 +102,9 @@ class Merge(Correction):
         if self.by:
             if self.by not in stack.variables:
                 known = ", ".join(stack.variables) or "none"
-                raise SettingError(f"by = {self.by!r}; the stack has the variables {known}")
+                raise SettingError(
+                    f"{self.name}: by = {self.by!r}; the stack has the variables {known}"
+                )
             values = stack.variables[self.by].values
             keys = [f"{self.by} {v:g}" if np.isfinite(v) else None for v in values.tolist()]
         elif self.pattern:

@@ -77,23 +77,23 @@ class OverAbsorption(Correction):
     )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.normalize, Normalize):
-            made = Normalize.from_settings(dict(self.normalize))
-            object.__setattr__(self, "normalize", made)
+        object.__setattr__(self, "normalize", Normalize.given(self.normalize))
         if not self.formula:
-            raise SettingError("xas.OverAbsorption needs formula=..., such as V2O5")
+            raise SettingError(f"{self.name} needs formula=..., such as V2O5")
         for name in ("angle_in", "angle_out"):
             if not 0 < getattr(self, name) <= 90:
                 raise SettingError(
-                    f"{name} = {getattr(self, name)!r}; expected degrees above 0 to 90"
+                    f"{self.name}: {name} = {getattr(self, name)!r}; expected degrees above 0 to 90"
                 )
         if self.thickness < 0 or not self.density > 0:
             raise SettingError(
-                f"thickness = {self.thickness!r} um, density = {self.density!r} g/cm^3; "
-                "expected 0 or more, and above 0"
+                f"{self.name}: thickness = {self.thickness!r} um, density = {self.density!r} "
+                "g/cm^3; expected 0 or more, and above 0"
             )
         if self.coefficients not in ("edge", "energies"):
-            raise SettingError(f"coefficients = {self.coefficients!r}; expected edge or energies")
+            raise SettingError(
+                f"{self.name}: coefficients = {self.coefficients!r}; expected edge or energies"
+            )
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)

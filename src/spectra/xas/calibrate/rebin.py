@@ -8,18 +8,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import electron_mass, elementary_charge, hbar
 
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
 from spectra.settings import setting
 from spectra.stack import Stack
+from spectra.units import EV_PER_K2
 from spectra.xas.calibrate.frames import edge_energy, errors_of, load_spectra, with_errors
 
 FloatArray = NDArray[np.float64]
-
-# ħ²/2m in eV Å²: E − E0 = 3.81 k².
-_EV_PER_K2 = hbar**2 / (2 * electron_mass * elementary_charge) * 1e20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,15 +53,18 @@ class Rebin(Correction):
     def __post_init__(self) -> None:
         for name in ("pre_step", "exafs_start", "k_step"):
             if not getattr(self, name) > 0:
-                raise SettingError(f"{name} = {getattr(self, name)!r}; expected above 0")
+                raise SettingError(
+                    f"{self.name}: {name} = {getattr(self, name)!r}; expected above 0"
+                )
         if not self.xanes_start < self.exafs_start:
             raise SettingError(
-                f"xanes_start = {self.xanes_start!r}; expected below exafs_start = "
+                f"{self.name}: xanes_start = {self.xanes_start!r}; expected below exafs_start = "
                 f"{self.exafs_start!r}"
             )
         if self.xanes_step < 0 or self.e0 < 0:
             raise SettingError(
-                f"xanes_step = {self.xanes_step!r}, e0 = {self.e0!r}; expected 0 or more"
+                f"{self.name}: xanes_step = {self.xanes_step!r}, e0 = {self.e0!r}; "
+                "expected 0 or more"
             )
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
@@ -108,10 +108,10 @@ class Rebin(Correction):
         before = start - self.pre_step * np.arange(int(max(start - low, 0) / self.pre_step), 0, -1)
         count = max(1, round((self.exafs_start - self.xanes_start) / step))
         around = np.linspace(start, e0 + self.exafs_start, count + 1)
-        first = np.sqrt(self.exafs_start / _EV_PER_K2)
-        last = np.sqrt(max(high - e0, self.exafs_start) / _EV_PER_K2)
+        first = np.sqrt(self.exafs_start / EV_PER_K2)
+        last = np.sqrt(max(high - e0, self.exafs_start) / EV_PER_K2)
         k = first + self.k_step * np.arange(1, int((last - first) / self.k_step + 1e-9) + 1)
-        every = np.concatenate([before, around, e0 + _EV_PER_K2 * k**2])
+        every = np.concatenate([before, around, e0 + EV_PER_K2 * k**2])
         tiny = 1e-9 * abs(e0)
         inside = every[(every >= low - tiny) & (every <= high + tiny)]
         return np.asarray(np.clip(inside, low, high))

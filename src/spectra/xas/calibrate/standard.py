@@ -49,8 +49,8 @@ class Standard:
         return stack.x[known], np.asarray(stack.signal)[0][known], stack.inputs
 
 
-def as_standard(value: Any) -> Standard | None:
-    """Take a standard as a user may give it: a path, a Stack of one frame, two lists.
+def as_standard(name: str, value: Any) -> Standard | None:
+    """Take a standard as a user of `name` may give it: a path, a Stack of one frame, two lists.
 
     Raises
     ------
@@ -63,18 +63,20 @@ def as_standard(value: Any) -> Standard | None:
         return Standard(file=str(value))
     if isinstance(value, Stack):
         if value.n_frames != 1:
-            raise SettingError(f"standard has {value.n_frames} frames; expected one, stack[i]")
+            raise SettingError(
+                f"{name}: standard has {value.n_frames} frames; expected one, stack[i]"
+            )
         value = (value.x, np.asarray(value.load().signal)[0])
     try:
         energy, mu = (np.asarray(v, dtype=float) for v in value)
     except (TypeError, ValueError):
         raise SettingError(
-            f"standard = {value!r}; expected a path, a Stack of one frame, or two lists"
+            f"{name}: standard = {value!r}; expected a path, a Stack of one frame, or two lists"
         ) from None
     known = np.isfinite(mu) if energy.shape == mu.shape else np.zeros(0, bool)
     if energy.ndim != 1 or known.sum() < 8 or (np.diff(energy) <= 0).any():
         raise SettingError(
-            f"standard has energies of shape {energy.shape} and absorption of {mu.shape}; "
+            f"{name}: standard has energies of shape {energy.shape} and absorption of {mu.shape}; "
             "expected two lists of one length, energies rising, eight points or more"
         )
     return Standard("", tuple(energy[known].tolist()), tuple(mu[known].tolist()))

@@ -66,15 +66,17 @@ class RemoveSteps(Correction):
 
     def __post_init__(self) -> None:
         if self.acts not in ("offset", "factor"):
-            raise SettingError(f"acts = {self.acts!r}; expected offset or factor")
+            raise SettingError(f"{self.name}: acts = {self.acts!r}; expected offset or factor")
         if not self.threshold >= 3:
-            raise SettingError(f"threshold = {self.threshold!r}; expected 3 or more")
+            raise SettingError(f"{self.name}: threshold = {self.threshold!r}; expected 3 or more")
         if not self.contrast >= 2:
-            raise SettingError(f"contrast = {self.contrast!r}; expected 2 or more")
+            raise SettingError(f"{self.name}: contrast = {self.contrast!r}; expected 2 or more")
         if self.most < 1:
-            raise SettingError(f"most = {self.most!r}; expected 1 or more")
+            raise SettingError(f"{self.name}: most = {self.most!r}; expected 1 or more")
         if self.neighbours < 0:
-            raise SettingError(f"neighbours = {self.neighbours!r}; expected 0 or more frames")
+            raise SettingError(
+                f"{self.name}: neighbours = {self.neighbours!r}; expected 0 or more frames"
+            )
 
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)

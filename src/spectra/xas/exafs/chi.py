@@ -38,6 +38,11 @@ class Chi:
         return float(self.k[1] - self.k[0])
 
 
+def k_grid(step: float, points: int) -> FloatArray:
+    """The grid of χ(k): multiples of a step from 0 (1/angstrom)."""
+    return np.asarray(step * np.arange(points), dtype=float)
+
+
 def chi_of(name: str, source: Stack | Results) -> Chi:
     """χ(k) of all frames of a source in memory.
 

@@ -63,7 +63,9 @@ class LinearCombination(OnNormalised):
     ``weight_upper`` is the limit below which the weight is with 95 % (flat prior on w ≥ 0;
     Particle Data Group, Review of Particle Physics, section Statistics). Where errors are not
     given they come from the residual: they then hold only where the standards do describe the
-    spectra, and where neighbouring points scatter independently.
+    spectra, and where neighbouring points scatter independently. They hold neither the standards'
+    own noise nor the doubt about the edge steps, of samples and of standards, which the weights are
+    proportional to.
 
     With a `penalty`, all combinations of up to `largest` standards are ranked in each frame and
     the best one's weights are given: ``aic`` and ``bic`` (H. Akaike, IEEE Trans. Autom. Control

@@ -36,8 +36,8 @@ class OnNormalised(Method):
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         set_(self, "window", check_window(self.window, self.name))
-        if isinstance(self.normalize, Mapping):
-            set_(self, "normalize", Normalize.from_settings(dict(self.normalize)))
+        if self.normalize is not None:
+            set_(self, "normalize", Normalize.given(self.normalize))
 
     def normalised(self, source: Stack) -> Stack:
         """A whole stack, normalised.

@@ -1,7 +1,6 @@
-"""Scattering paths from feffNNNN.dat, the files of FEFF 6 to 10.
+"""Scattering paths from feffNNNN.dat, as FEFF6 and FEFF8L write them.
 
-Format: FEFF 8.5L user's guide, section "Output files"; J. J. Rehr, J. Mustre de Leon,
-S. I. Zabinsky, R. C. Albers, J. Am. Chem. Soc. 113 (1991) 5135.
+J. J. Rehr, J. Mustre de Leon, S. I. Zabinsky, R. C. Albers, J. Am. Chem. Soc. 113 (1991) 5135.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class ScatteringPath:
     """A scattering path: its atoms and what FEFF calculated along them.
 
     With k from the Fermi level, the path contributes to χ(k) (J. J. Rehr and R. C. Albers, Rev.
-    Mod. Phys. 72 (2000) 621, eq. 37; `amplitude` F, `phase` Φ, `mean_free_path` λ, `reff` R)
+    Mod. Phys. 72 (2000) 621; `amplitude` F, `phase` Φ, `mean_free_path` λ, `reff` R)
 
         N S₀² F(k) / (k R²) · exp(−2R/λ − 2k²σ²) · sin(2kR + Φ(k)).
 

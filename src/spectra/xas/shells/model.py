@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.fit.expressions import Dual, Expression, parse_expression
-from spectra.xas.paths.feffdat import read_feffdat
 from spectra.xas.paths.path import ScatteringPath, unique_labels
 from spectra.xas.shells.disorder import Disorder
 from spectra.xas.shells.equation import Medium, PathCurves
 from spectra.xas.shells.parameters import Parameters
+from spectra.xas.shells.sources import CALCULATION, SOURCES, read_source
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -26,8 +26,7 @@ SHIFTS = ("e0", "delta_r", "sigma2", "c3", "c4", "ei")
 CONSTANTS = ("reff", "degeneracy", "reduced_mass", "nleg")
 """What a path's expressions may use of the path itself."""
 DISORDER = {"einstein": 2, "debye": 2}
-_SOURCES = ("file", "path")
-_KEYS = (*_SOURCES, "label", "only", "n", "s02", "s02n", *SHIFTS)
+_KEYS = (*SOURCES, *CALCULATION, "label", "only", "n", "s02", "s02n", *SHIFTS)
 
 
 @dataclass(frozen=True)
@@ -202,17 +201,9 @@ def _read(owner: str, number: int, given: dict[str, Any]) -> tuple[ScatteringPat
         near = difflib.get_close_matches(unknown[0], _KEYS, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_KEYS)}"
         raise SettingError(f"{where} has no {unknown[0]!r}; {hint}")
-    sources = [key for key in _SOURCES if given.get(key)]
-    if len(sources) != 1:
-        raise SettingError(
-            f"{where} needs one of {', '.join(_SOURCES)}; it has {sources or 'none'}"
-        )
     if "s02n" in given and "n" in given:
         raise SettingError(f"{where} has n and s02n; give s02n, or n and s02")
-    if "file" in given:
-        return read_feffdat(str(given["file"])), given
-    path = given["path"]
-    return (path if isinstance(path, ScatteringPath) else ScatteringPath.from_plain(path)), given
+    return read_source(where, given), given
 
 
 def _shell_path(

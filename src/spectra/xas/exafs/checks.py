@@ -1,0 +1,215 @@
+"""What may be wrong with a background: an eaten first shell, E0 beside the edge, odd points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from spectra.units import EV_PER_K2, k_from_energy
+from spectra.xas.exafs.chi import k_grid
+from spectra.xas.exafs.fourier import N_FFT
+from spectra.xas.exafs.windows import make_window
+from spectra.xas.noise import Noise, neighbour_differences
+from spectra.xas.polynomials import products
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# The shell is looked for in k²·χ from here to 1 1/angstrom before the end ...
+_K_FROM, _K_TAPER = 2.0, 1.0
+# ... between these R (angstrom, phases not corrected), and counts from this share of the highest.
+_R_FROM, _R_TO, _R_STRIDE = 1.1, 4.0, 3
+_COUNTS = 0.4
+_AROUND = 0.25
+# Of 30 measured spectra with rbkg = 1 none kept less than 0.80; with rbkg = 2 all oxides less
+# than 0.47.
+KEPT_LEAST = 0.7
+SHELL_SHARE = 0.9
+# Of the same spectra E0 lay at most 6.6 eV from the middle of the edge.
+E0_FARTHEST = 12.0
+# Odd points are looked for from here on: nearer to the edge a curve may be as sharp.
+_ODD_FROM = 2.5
+# A spike weighs as much in χ(R) as the noise of 300 points if it is 17 times as high, and differs
+# by 0.7 of itself from its neighbours. Times the noise; differences around; times what is left.
+_ODD, _ODD_AROUND, _ODD_CONTRAST = 12.0, 41, 5.0
+_MEDIAN_OF_NORMAL = 0.6745
+
+
+@dataclass(frozen=True)
+class Shell:
+    """The first shell of each frame, and what the background has left of it.
+
+    Attributes
+    ----------
+    position : array (frames,)
+        R of its maximum in a transform of weight 2, phases not corrected (angstrom).
+    kept : array (frames,)
+        Its height over that with a background of lower R.
+    """
+
+    position: FloatArray
+    kept: FloatArray
+
+
+def first_shell(chi: FloatArray, reference: FloatArray, k_step: float) -> Shell:
+    """Find the first shell with one background, and how much of it another one leaves.
+
+    The first shell is the first maximum of the reference's χ(R) beyond 1.1 angstrom whose height
+    is at least 0.4 of the highest up to 4 angstrom.
+
+    Parameters
+    ----------
+    chi, reference : array (frames, points)
+        On any scale.
+    k_step : float
+
+    Returns
+    -------
+    Shell
+        NaN where the range of k is too short to tell.
+    """
+    points, frames = chi.shape[1], len(chi)
+    if (points - 1) * k_step < _K_FROM + 3.0 * _K_TAPER:
+        return Shell(np.full(frames, np.nan), np.full(frames, np.nan))
+    r, waves = _waves(points, k_step)
+    size, before = (_magnitude(c, waves) for c in (chi, reference))
+    inner = before[:, 1:-1]
+    peak = (inner > before[:, :-2]) & (inner >= before[:, 2:])
+    peak &= inner >= _COUNTS * inner.max(axis=1, keepdims=True)
+    found = peak.any(axis=1)
+    place = peak.argmax(axis=1) + 1
+    near = np.abs(r - r[place][:, None]) <= _AROUND
+    highest, other = (np.where(near, m, 0.0).max(axis=1) for m in (size, before))
+    kept = highest / np.where(other > 0, other, 1.0)
+    return Shell(np.where(found, r[place], np.nan), np.where(found & (other > 0), kept, np.nan))
+
+
+@lru_cache(maxsize=64)
+def _waves(points: int, k_step: float) -> tuple[FloatArray, FloatArray]:
+    """R, and the weighted cosines and sines that give χ(R) there: (points, 2·R)."""
+    k = k_grid(k_step, points)
+    end = float(k[-1])
+    window = make_window(k, _K_FROM, end - 0.5 * _K_TAPER, _K_TAPER, "hanning")
+    r_step = np.pi / (k_step * N_FFT)
+    index = np.arange(int(_R_FROM / r_step), int(_R_TO / r_step) + 1, _R_STRIDE)
+    angle = 2.0 * np.pi / N_FFT * np.outer(np.arange(points), index)
+    waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+    return np.asarray(r_step * index, dtype=float), waves * (k**2 * window)[:, None]
+
+
+def _magnitude(chi: FloatArray, waves: FloatArray) -> FloatArray:
+    parts = products(np.ascontiguousarray(chi), waves)
+    half = parts.shape[1] // 2
+    return np.asarray(np.hypot(parts[:, :half], parts[:, half:]))
+
+
+def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> FloatArray:
+    """Energy of the point that stands out most from the EXAFS of each spectrum (frames,).
+
+    Each point is compared with the cubic through its four neighbours, which follows all shells
+    up to far beyond 6 angstrom on the scans of EXAFS. Odd is what differs by more than twelve
+    times the noise and the median of such differences around, if a spike at that point alone
+    explains the differences of its neighbours, too.
+
+    Parameters
+    ----------
+    x : array (points,)
+    y : array (frames, points)
+    e0 : array (frames,)
+    noise : Noise
+
+    Returns
+    -------
+    array (frames,)
+        NaN where there is none.
+    """
+    energies = np.full(len(y), np.nan)
+    begin = e0 + EV_PER_K2 * _ODD_FROM**2
+    first = int(np.searchsorted(x, float(begin.min())))
+    if len(x) - first < _ODD_AROUND:
+        return energies
+    weights = neighbour_differences(x[first:])
+    count = weights.shape[1]
+    off = weights[0] * y[:, first : first + count]
+    for j in range(1, 5):
+        off += weights[j] * y[:, first + j : first + j + count]
+    middle = slice(first + 2, first + 2 + count)
+    if (begin != begin[0]).any():
+        off[x[middle] < begin[:, None]] = 0.0
+    if noise.points is None:
+        level = np.sqrt(noise.after)
+        highest = np.maximum(off.max(axis=1), -off.min(axis=1))
+        candidates = highest > _ODD * level
+    else:
+        sigma = np.sqrt(noise.points[:, middle])
+        candidates = (np.abs(off) > _ODD * sigma).any(axis=1)
+        level = np.median(sigma, axis=1)
+    for row in np.flatnonzero(candidates).tolist():
+        outside = int(np.searchsorted(x[middle], begin[row]))
+        place = _oddest(off[row, outside:], weights[:, outside:], float(level[row]))
+        if place >= 0:
+            energies[row] = x[middle][outside + place]
+    return energies
+
+
+def _oddest(off: FloatArray, weights: FloatArray, level: float) -> int:
+    """The clearest spike in differences (n,) from neighbours by weights (5, n); -1 if none."""
+    if len(off) < _ODD_AROUND:
+        return -1
+    typical = median_filter(np.abs(off), _ODD_AROUND, mode="nearest") / _MEDIAN_OF_NORMAL
+    clear = np.abs(off) / np.maximum(np.maximum(typical, level), np.finfo(float).tiny)
+    place = int(clear[4:-4].argmax()) + 4
+    if clear[place] < _ODD:
+        return -1
+    around = np.arange(place - 2, place + 3)
+    # The point is the fifth neighbour of the one two before it, and so on.
+    pattern = weights[4 - np.arange(5), around]
+    left = off[around] - pattern * (pattern @ off[around]) / (pattern @ pattern)
+    return place if np.sqrt((left**2).sum() / 4.0) < np.abs(off[place]) / _ODD_CONTRAST else -1
+
+
+def shell_remarks(shell: Shell, reach: float, remedy: str) -> list[str]:
+    """What is to be said of each frame's first shell; empty where all is well.
+
+    Parameters
+    ----------
+    shell : Shell
+    reach : float
+        R up to which the background follows χ(R) (angstrom); 0 where that is not said.
+    remedy : str
+        With ``{r}`` for six tenths of the shell's R.
+    """
+    eaten = (shell.kept < KEPT_LEAST) | (reach > SHELL_SHARE * shell.position)
+    return [
+        f"the background reaches the first shell, of which {kept:.0%} are left at R = "
+        f"{position:.2f} angstrom; {remedy.format(r=f'{0.6 * position:.1f}')}"
+        if bad
+        else ""
+        for bad, kept, position in zip(
+            eaten.tolist(), shell.kept.tolist(), shell.position.tolist(), strict=True
+        )
+    ]
+
+
+def edge_remarks(e0: FloatArray, offset: FloatArray, odd: FloatArray) -> list[str]:
+    """What is to be said of each frame's E0 and odd point (eV); empty where all is well."""
+    out = []
+    for energy, distance, point in zip(e0.tolist(), offset.tolist(), odd.tolist(), strict=True):
+        said = []
+        if abs(distance) > E0_FARTHEST:
+            said.append(
+                f"E0 = {energy:.1f} eV is {distance:+.1f} eV from the middle of the edge; k and "
+                "background hang on it: correct e0 in normalize"
+            )
+        if np.isfinite(point):
+            said.append(
+                f"an odd point at {point:.1f} eV (k = {k_from_energy(point, energy):.2f} "
+                "1/angstrom) is in χ(k); take it out with xas.Deglitch first, or stay below it "
+                "with k_max"
+            )
+        out.append("; ".join(said))
+    return out

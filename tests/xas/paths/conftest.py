@@ -1,0 +1,31 @@
+"""A cache of the test session's own, and the structures that FEFF is run on once."""
+
+from __future__ import annotations
+
+import pytest
+
+from spectra.xas import feff_paths
+from spectra.xas.paths.cache import FOLDER_VARIABLE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def v2o3_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("feff") / "v2o3"
+
+
+@pytest.fixture(scope="session")
+def v2o3(session_cache, v2o3_folder):
+    return feff_paths("V2O3", "V", radius=4.0, nleg=3, folder=v2o3_folder)
+
+
+@pytest.fixture(scope="session")
+def v2o5(session_cache):
+    return feff_paths("V2O5", "V", radius=4.0, nleg=3)
