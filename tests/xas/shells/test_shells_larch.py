@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from copper_shells import chi_stack
 
+import spectra
+from spectra.errors import StackError
 from spectra.stack import Variable
-from spectra.xas import Shells
+from spectra.xas import Background, Shells
 from spectra.xas.paths.feffdat import read_feffdat
+from spectra.xas.paths.path import PathAtom
 from spectra.xas.shells.disorder import Disorder
 from spectra.xas.shells.equation import chi_of_path
 
@@ -208,3 +211,15 @@ def test_reduced_chi_square_does_not_hang_on_rbkg(copper, background, temperatur
         noise.append(float(results["noise"][0]))
     assert max(found) < 1.1 * min(found), found
     assert max(noise) < 1.001 * min(noise), noise
+
+
+def test_a_background_is_fitted_and_paths_of_another_edge_are_refused(copper):
+    chi = Background(rbkg=1.0, k_weight=1)(spectra.read(copper / FILES[293.0]))
+    path = read_feffdat(copper / "feffcu01.dat")
+    results = Shells(**RANGES, paths=(path,))(chi)
+    assert results.ok().all()
+    expected = [0.931, 4.36, -0.0060, 0.00867]
+    assert (np.abs(results["value"][0] - expected) < 0.1 * results["value_stderr"][0]).all()
+    iron = path.replace(atoms=(PathAtom("Fe", 26, 0, (0.0, 0.0, 0.0)), *path.atoms[1:]))
+    with pytest.raises(StackError, match="the Fe K edge at 7112 eV"):
+        Shells(**RANGES, paths=(iron,))(chi)

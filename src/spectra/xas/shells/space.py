@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from spectra.xas.exafs.cauchy import Cauchy
 from spectra.xas.exafs.fourier import N_FFT, backward, forward, r_grid
 from spectra.xas.exafs.windows import make_window
 
@@ -150,21 +151,18 @@ def _wavelet(
 ) -> FloatArray:
     """The Cauchy wavelet transform of each point, in the ranges of R and of k.
 
-    M. Muñoz, P. Argoul and F. Farges, Am. Mineral. 88 (2003) 694, eq. 4, of an order as large as
-    there are points of R, as Larch takes it; normalised to 1 at its maximum.
+    Its order is the number of points of R up to the end of the range, as Larch takes it.
     """
     low, high = max(rows[0], 1), rows[1]
     size = scipy.fft.next_fast_len(2 * len(weighted), real=True)
     spectrum = scipy.fft.rfft(weighted, n=size, axis=-1)
     r = np.arange(low, high) * float(np.pi / (step * N_FFT))
-    distance = np.pi * np.arange(spectrum.shape[1]) / (step * size)
-    # (R'/R)^n·exp(n(1 − R'/R)), at the distances R' of the transform.
-    ratio = np.maximum(distance, np.finfo(float).tiny) / r[:, None]
-    filters = np.exp(high * (np.log(ratio) + 1.0 - ratio))
+    omega = 2.0 * np.pi * np.arange(spectrum.shape[1]) / (step * size)
+    filters = Cauchy(float(high)).response(omega, r)
     blocks = []
     for filter_ in filters:
         one_sided = np.zeros((len(weighted), size), dtype=complex)
-        one_sided[:, : len(distance)] = spectrum * filter_
+        one_sided[:, : len(omega)] = spectrum * filter_
         blocks.append(_real(scipy.fft.ifft(one_sided, axis=-1)[:, slice(*columns)]))
     return np.concatenate(blocks, axis=1)
 
