@@ -19,7 +19,7 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 # Frames at a time: what is worked on stays in the processor's cache. No answer depends on it.
-_ROWS = 8
+_ROWS = 16
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,7 @@ def _wavelet(
     spectrum = scipy.fft.rfft(weighted, n=size, axis=-1)
     r = np.arange(low, high) * float(np.pi / (step * N_FFT))
     omega = 2.0 * np.pi * np.arange(spectrum.shape[1]) / (step * size)
-    filters = Cauchy(float(high)).response(omega, r)
+    filters = Cauchy(float(high)).response(np.asarray(omega, float), np.asarray(r, float))
     blocks = []
     for filter_ in filters:
         one_sided = np.zeros((len(weighted), size), dtype=complex)
