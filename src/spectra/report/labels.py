@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from spectra.notation import with_uncertainty
 from spectra.stack import Axis
 
 _UNITS = {
@@ -68,6 +70,21 @@ def with_unit(name: str, unit: str) -> str:
     """Label of an axis, e.g. ``V (Å³)``."""
     symbol = unit_symbol(unit)
     return f"{name} ({symbol})" if symbol else name
+
+
+def measured(value: float, stderr: float) -> str:
+    """A value with its uncertainty, or in few digits where it was held and has none.
+
+    Examples
+    --------
+    >>> measured(-0.0812, 0.0021), measured(6.0, 0.0), measured(float("nan"), 1.0)
+    ('−0.081(2)', '6', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if not (math.isfinite(stderr) and stderr > 0.0):
+        return f"{value:.4g}".replace("-", "−")
+    return with_uncertainty(value, stderr).replace("-", "−")
 
 
 def slug(text: str) -> str:
