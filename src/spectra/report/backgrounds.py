@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.drawing import Drawing, Mark, Panel
-from spectra.report.labels import quantity, slug, without_common_words
+from spectra.report.labels import frame_names, quantity, slug
 from spectra.report.plotdata import BLUE, RED
 from spectra.report.section import Section
-from spectra.report.select import envelope, same_frames, thin
+from spectra.report.select import envelope, names_of, same_frames, thin
 from spectra.report.shades import shades
 from spectra.results import Record, Results
 from spectra.stack import Stack
@@ -28,6 +28,8 @@ _APART = 0.25
 _WEIGHT = 2
 # What is shown of a spectrum before its edge (eV).
 _BEFORE = 100.0
+# How far beyond the spectrum its background is drawn, of its height.
+_MARGIN = 0.1
 
 
 def background_section(step: str, record: Record, results: Results) -> Section | None:
@@ -62,7 +64,7 @@ def _stacked(results: Results, chosen: IntArray) -> tuple[Mark, ...]:
     # The ends of long ranges are noise, which would press all that is to be seen together.
     apart = _APART * float(np.nanquantile(np.abs(curves), 0.99))
     colours = shades(np.arange(chosen.size, dtype=float))
-    names = without_common_words([results.names[i] for i in chosen.tolist()])
+    names = frame_names([results.names[i] for i in chosen.tolist()])
     named = 1 < chosen.size <= _MOST_NAMED
     return tuple(
         Mark("line", k, curve + i * apart, name=names[i] if named else "", colour=colours[i])
@@ -71,16 +73,20 @@ def _stacked(results: Results, chosen: IntArray) -> tuple[Mark, ...]:
 
 
 def _with_backgrounds(stack: Stack, results: Results, good: IntArray) -> Iterator[Panel]:
-    """The spectrum of the first frame, and of the one whose first shell suffered most."""
+    """The spectrum of the first frame, and the worst of those whose first shell suffered."""
     kept = results["first_shell_kept"][good]
     frames = {int(good[0]): "first"}
-    if np.isfinite(kept).any():
+    if (kept < KEPT_LEAST).any():
         frames.setdefault(int(good[np.nanargmin(kept)]), "least left of its first shell")
-    names = without_common_words(results.names)
+    names = names_of(results)
     for frame, role in frames.items():
         one = stack[frame : frame + 1].load()
         curve = np.asarray(background_curve(one, results[[frame]]).signal)[0]
         y = np.asarray(one.signal, dtype=float)[0]
+        # Next to E0, where k^w is nothing, a background may run off, and would press all else flat.
+        margin = _MARGIN * float(np.nanmax(y) - np.nanmin(y))
+        beyond = (curve > np.nanmax(y) + margin) | (curve < np.nanmin(y) - margin)
+        curve = np.where(beyond, np.nan, curve)
         inside = np.flatnonzero(one.x >= results["e0"][frame] - _BEFORE)
         use = inside[envelope(y[inside], _MOST_POINTS)]
         marks = (

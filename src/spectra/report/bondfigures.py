@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.drawing import Drawing, Mark, Panel
+from spectra.report.edgestory import with_pauses
 from spectra.report.labels import with_unit
 from spectra.report.plotdata import GREY, MOST_POINTS, SERIES
 from spectra.report.select import Abscissa, abscissae, thin
@@ -33,10 +34,11 @@ def along_drawing(key: str, results: Results) -> Drawing | None:
     along = abscissae(results)[0]
     distances = _moving(results, "r")[:_MOST_SHELLS]
     panels = [*_driver(results, along)]
-    panels += [_panel(results, along, "r", (p,), "R (Å)", True) for p in distances]
+    labels = [str(v) for v in results.table.coords["path"]["label"]]
+    panels += [_panel(results, along, "r", (p,), f"R of {labels[p]} (Å)") for p in distances]
     for name, label in (("sigma2", "σ² (10⁻³ Å²)"), ("n", "coordination number")):
         if paths := _moving(results, name)[: len(SERIES)]:
-            panels.append(_panel(results, along, name, tuple(paths), label, len(paths) > 1))
+            panels.append(_panel(results, along, name, tuple(paths), label))
     note = "Bars are standard uncertainties with the misfit in them; open symbols are flagged."
     half = -(-len(panels) // 2)
     columns = (len(panels),) if len(panels) <= 4 else (half, len(panels) - half)
@@ -74,8 +76,9 @@ def _driver(results: Results, along: Abscissa) -> Iterator[Panel]:
         known = np.isfinite(values)
         if known.sum() > 1 and np.ptp(values[known]) > 0:
             order = np.argsort(along.values, kind="stable")
-            mark = Mark("line", along.values[order], values[order], colour=GREY)
-            yield Panel(along.label, with_unit(name, variable.unit), (mark,), name.capitalize())
+            x, y = with_pauses(along.values[order], values[order])
+            mark = Mark("line", x, y, colour=GREY)
+            yield Panel(along.label, with_unit(name, variable.unit), (mark,))
             return
 
 
@@ -85,7 +88,6 @@ def _panel(
     name: str,
     paths: tuple[int, ...],
     label: str,
-    named: bool,
 ) -> Panel:
     good = np.flatnonzero(results.ok())
     use = good[thin(good.size, MOST_POINTS)]
@@ -97,7 +99,7 @@ def _panel(
             along.values[use],
             factor * results[name][use, p],
             y_stderr=factor * results[f"{name}_stderr"][use, p],
-            name=labels[p] if named else "",
+            name=labels[p] if name != "r" else "",
             colour=SERIES[p % len(SERIES)],
             hollow=results.status[use] != Status.OK,
             texts=tuple(results.names[i] for i in use.tolist()),

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.drawing import Drawing, Mark, Panel
-from spectra.report.labels import measured, slug, without_common_words
+from spectra.report.labels import measured, slug
 from spectra.report.plotdata import BLUE, GREY, RED
 from spectra.report.section import Section
+from spectra.report.select import names_of
 from spectra.report.transforms import magnitude_label
 from spectra.report.wavelets import chi_source
 from spectra.results import Record, Results
@@ -83,7 +84,7 @@ def _drawings(step: str, record: Record, results: Results, good: IntArray) -> It
     source = chi_source(record, results)
     if source is None:
         return
-    names = without_common_words(results.names)
+    names = names_of(results)
     for number, (role, frame) in enumerate(chosen_frames(results, good)):
         chi = chi_of("report", source[frame : frame + 1].load())
         fitted = results["model"][frame]

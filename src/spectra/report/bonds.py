@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from spectra.report.bondfigures import along_drawing
 from spectra.report.bondfits import fit_section
-from spectra.report.labels import measured, slug, without_common_words
+from spectra.report.labels import frame_names, measured, slug
 from spectra.report.section import Section
-from spectra.report.select import abscissae, thin
+from spectra.report.select import abscissae, names_of, thin
 from spectra.report.tables import csv_text
 from spectra.results import Record, Results
 from spectra.status import Status
@@ -112,20 +112,18 @@ def _variables(results: Results) -> tuple[str, ...]:
     return tuple(a.label for a in abscissae(results)[:-1][:2])
 
 
-def _names(results: Results) -> list[str]:
-    return without_common_words(results.names)
-
-
 def _rows(results: Results, bonds: Results) -> Iterator[tuple[str, ...]]:
     """One row for each shell of a frame: those that are flagged first, then some of the rest."""
     flagged = np.flatnonzero(results.status != Status.OK)[:_MOST_FLAGGED]
     fine = np.flatnonzero(results.status == Status.OK)
     fine = fine[thin(fine.size, _MOST_ROWS)]
     labels = [str(v) for v in results.table.coords["path"]["label"]]
-    beside, names = abscissae(results)[:-1][:2], _names(results)
+    beside, names = abscissae(results)[:-1][:2], frame_names(results.names)
     for i in [*flagged.tolist(), *fine.tolist()]:
         status = Status(int(results.status[i])).label
-        remark = ": ".join(filter(None, ("" if status == "ok" else status, results.messages[i])))
+        # Messages name their frame, which has its own place here.
+        message = results.messages[i].replace(f"{results.names[i]}: ", "")
+        remark = ": ".join(filter(None, ("" if status == "ok" else status, message)))
         known = [p for p in range(len(labels)) if np.isfinite(bonds["r"][i, p])]
         for row, p in enumerate(known or [0]):
             first = row == 0
@@ -164,7 +162,7 @@ def _changes(step: str, name: str, results: Results, bonds: Results, good: IntAr
         for shown in _SHOWN
         if (bonds[f"{shown[0]}_stderr"][good, p] > 0).any()
     ]
-    names = _names(results)
+    names = names_of(results)
     rows = []
     for p, (column, heading, factor) in varying:
         symbol, _, unit = heading.partition(" ")
@@ -211,7 +209,8 @@ def _telling(results: Results, bonds: Results, good: IntArray, column: str, path
 
 
 def _ratio(value: float) -> str:
-    return f"{value:.1f}".replace("-", "−") if np.isfinite(value) else "–"
+    # Adding zero turns the −0 that rounding leaves into 0.
+    return f"{round(value, 1) + 0.0:.1f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
 def _verdict(scaled: float, noise: float) -> str:
