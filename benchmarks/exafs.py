@@ -34,32 +34,28 @@ def background(frames: int, repeats: int) -> str:
     """AUTOBK with a common edge, with edges of the frames' own, and the smoothing spline."""
     stack = series(frames, noise="unknown")
     common, own = Background(normalize={"e0": E0}), Background()
+    smooth = SmoothBackground(normalize={"e0": E0})
     steps = Normalize(e0=E0)(stack)["edge_step"]
-    for method in (common, own, SmoothBackground(normalize={"e0": E0})):
+    for method in (common, own, smooth):
         method(stack[:2])
     _autobk(stack, steps, 2)
-    timings = race(
-        {
-            "Larch `autobk`, E0 and edge step given": (
-                partial(_autobk, stack, steps, SAMPLE),
-                SAMPLE,
-            ),
-            "Larch `pre_edge` and `autobk`": (partial(_autobk, stack, None, SAMPLE), SAMPLE),
-            "spectra": (partial(common, stack), frames),
-            "spectra, each frame with its own E0": (partial(own, stack), frames),
-            "spectra, smoothing spline": (
-                partial(SmoothBackground(normalize={"e0": E0}), stack),
-                frames,
-            ),
-        },
-        repeats,
-        time.process_time,
-    )
+    contestants = {
+        "Larch `autobk`, E0 and edge step given": (partial(_autobk, stack, steps, SAMPLE), SAMPLE),
+        "Larch `pre_edge` and `autobk`": (partial(_autobk, stack, None, SAMPLE), SAMPLE),
+        "spectra": (partial(common, stack), frames),
+    }
+    title = f"{frames} spectra × {stack.n_points} points"
+    text = table(f"background: {title}", race(contestants, repeats, time.process_time), "spectra")
+    contestants |= {"spectra": (partial(own, stack), frames)}
+    timings = race(contestants, repeats, time.process_time)
+    text += "\n" + table(f"background, each frame with its own E0: {title}", timings, "spectra")
+    contestants |= {"spectra": (partial(smooth, stack), frames)}
+    timings = race(contestants, repeats, time.process_time)
+    text += "\n" + table(f"background by a smoothing spline: {title}", timings, "spectra")
     off = _differences(stack, common(stack[:SAMPLE])["chi"], steps)
     return (
-        table(f"background: {frames} spectra × {stack.n_points} points", timings, "spectra")
-        + f"\nspectra normalises, removes the background, propagates the noise and checks; χ differs "
-        f"from Larch's by {off:.1e} of the edge step at most.\n\n"
+        f"{text}\nspectra normalises, removes the background, propagates the noise and checks; χ "
+        f"differs from Larch's by {off:.1e} of the edge step at most.\n\n"
     )
 
 

@@ -202,10 +202,11 @@ class Results:
             if not 0 <= index < self.n_frames:
                 raise IndexError(f"frame {key} of results of {self.n_frames}")
             key = slice(index, index + 1)
-        rows = np.arange(self.n_frames)[key if isinstance(key, slice) else np.asarray(key)]
+        rows: Any = key
         if isinstance(key, slice):
             messages, names = self.messages[key], self.names[key]
         else:
+            rows = np.arange(self.n_frames)[np.asarray(key)]
             messages = tuple(self.messages[i] for i in rows.tolist())
             names = tuple(self.names[i] for i in rows.tolist())
         return replace(

@@ -207,8 +207,8 @@ def test_wrong_columns_are_answered(tmp_path, data, options, match):
 
 def test_settings_for_columns_are_for_columns(tmp_path):
     path = write(tmp_path, "a.xdi", xdi())
-    with pytest.raises(SettingError, match="quantity = 'chi'"):
-        spectra.read(path, quantity="chi")
+    with pytest.raises(SettingError, match="quantity = 'psi'"):
+        spectra.read(path, quantity="psi")
     spectra.write(tmp_path / "own.h5", spectra.read(path))
     with pytest.raises(SettingError, match="is a stack already"):
         spectra.read(tmp_path / "own.h5", signal="i0")

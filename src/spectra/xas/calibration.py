@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.fit.errors_in_both import FittedLine, fit_line
-from spectra.fit.uncertainty import misfit_scale, propagate
+from spectra.fit.uncertainty import misfit_scale
 
 FloatArray = NDArray[np.float64]
 
@@ -89,8 +89,9 @@ class Line(Calibration):
         self.cov = self.line.cov * float(scale)
 
     def read(self, value: FloatArray, stderr: FloatArray) -> Read:
-        gradient = np.stack([np.ones_like(value), value], axis=-1)
-        common = np.sqrt(propagate(gradient, np.broadcast_to(self.cov, (*value.shape, 2, 2))))
+        (constant, across), (_, slope) = self.cov
+        # gᵀ·C·g with g = (1, I).
+        common = np.sqrt(np.maximum(constant + value * (2.0 * across + value * slope), 0.0))
         valence = self.line.intercept + self.line.slope * value
         return Read(valence, np.abs(self.line.slope) * stderr, common)
 

@@ -13,12 +13,10 @@ from spectra.results import Results
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.lines import Lines, line_at
-from spectra.xas.polynomials import Scale, products
+from spectra.xas.polynomials import TOGETHER, Scale, products
 from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
-
-_ROWS = 192
 
 
 def normalized(stack: Stack, results: Results) -> Stack:
@@ -66,10 +64,12 @@ def _curves(stack: Stack, results: Results, *, flat: bool) -> Stack:
         errors = point_sigma(y, given, stack.noise)
     lines = Lines(*(results[name] for name in ("line", "polynomial", "lines_cov", "exponent")))
     step, at = results["edge_step"], results["step_energy"]
-    for start in range(0, len(y), _ROWS):
-        rows = slice(start, start + _ROWS)
+    # The same memory again and again stays in the processor's cache.
+    room = np.empty((2, TOGETHER, y.shape[1]))
+    for start in range(0, len(y), TOGETHER):
+        rows = slice(start, start + TOGETHER)
         some = lines.take(rows)
-        _fill(scale, y[rows], some, step[rows], at[rows], curves[rows], flat=flat)
+        _fill(scale, y[rows], some, step[rows], at[rows], curves[rows], room, flat=flat)
         if errors is not None:
             _propagate(scale, curves[rows], some, step[rows], at[rows], errors[rows], flat=flat)
     status = np.where(stack.status == Status.OK, results.status, stack.status).astype(np.int8)
@@ -107,15 +107,17 @@ def _fill(
     step: FloatArray,
     at: FloatArray,
     out: FloatArray,
+    room: FloatArray,
     *,
     flat: bool,
 ) -> None:
-    """Write the curves of some frames."""
+    """Write the curves of some frames, with room to work in (2, frames, points)."""
     points = len(scale.x)
     pre = lines.pre / step[:, None]
     known = np.isfinite(at)
-    np.multiply(y, 1.0 / step[:, None], out=out)
+    before, after = room[:, : len(y)]
     if not flat or not known.any():
+        np.multiply(y, 1.0 / step[:, None], out=out)
         out -= line_at(replace(lines, pre=pre), scale, 0, points)
         return
     edge = index_nearest(scale.x, np.where(known, at, scale.x[-1]))
@@ -126,17 +128,21 @@ def _fill(
     begin, end = int(edge.min()), int(edge.max())
     curved = np.flatnonzero(lines.exponent)
     if curved.size:
-        out[curved] -= line_at(replace(lines, pre=pre).take(curved), scale, 0, points)
+        curves = line_at(replace(lines, pre=pre).take(curved), scale, 0, points)
         pre[curved] = 0.0
     both = np.zeros((len(y), max(2, bend.shape[1])))
     both[:, :2] = pre
     both[:, : bend.shape[1]] += bend
     # Every point is taken from one of the two, whatever frames stand beside.
-    before, after = (products(c, scale.powers(scale.x, c.shape[1]).T) for c in (pre, both))
+    products(pre, scale.powers(scale.x, 2).T, before)
+    products(both, scale.powers(scale.x, both.shape[1]).T, after)
     after[:, :begin] = before[:, :begin]
     early = np.arange(begin, end) < edge[:, None]
     np.copyto(after[:, begin:end], before[:, begin:end], where=early)
-    out -= after
+    np.multiply(y, 1.0 / step[:, None], out=before)
+    np.subtract(before, after, out=out)
+    if curved.size:
+        out[curved] -= curves
 
 
 def _evaluate_at(coefficients: FloatArray, u: FloatArray) -> FloatArray:

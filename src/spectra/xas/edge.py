@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xas.across import Across, last_true
 from spectra.xas.local import LocalPolynomials, local_polynomials
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -52,42 +52,43 @@ class MainEdge:
     high: FloatArray
 
 
-def find_main_edge(x: FloatArray, y: FloatArray) -> MainEdge:
+def find_main_edge(x: FloatArray, y: Across) -> MainEdge:
     """Find the largest step of each spectrum and the last crossing of its half.
 
     Parameters
     ----------
     x : array (points,)
-    y : array (frames, points)
+    y : Across
         Finite.
     """
     # Some hundred points tell where the largest step is.
     stride = max(1, len(x) // _COARSE)
     centers = x[::stride]
-    total = np.zeros((len(y), len(centers) + 1))
-    np.cumsum(y[:, ::stride], axis=1, out=total[:, 1:])
+    coarse = y.values[:, ::stride]
     candidates, (a, b, c, d) = _steps(centers)
     # Differences of the means above and below each candidate, as one product of matrices.
-    number = np.arange(len(centers))[:, None]
-    difference = ((number >= c) & (number < d)) / (d - c) - ((number >= a) & (number < b)) / (b - a)
-    coarse = y[:, ::stride]
-    best = products(coarse, difference).argmax(axis=1)
-    rows = np.arange(len(y))
-    low, high = (
-        (total[rows, last[best]] - total[rows, first[best]]) / (last - first)[best]
-        for first, last in ((a, b), (c, d))
+    number = np.arange(len(centers))
+    above, below = (
+        ((number >= first[:, None]) & (number < last[:, None])) / (last - first)[:, None]
+        for first, last in ((c, d), (a, b))
     )
+    places = np.matmul(above - below, coarse).argmax(axis=1)
+    levels = np.empty((2, *places.shape))
+    for place in np.unique(places).tolist():
+        here = places == place
+        for level, first, last in zip(levels, (a, c), (b, d), strict=True):
+            level[here] = coarse[:, first[place] : last[place]].mean(axis=1)[here]
+    best, (low, high) = y.each(places), y.each(levels)
     level = 0.5 * (low + high)
     first = np.searchsorted(x, candidates - _DOWN)[best]
     last = np.searchsorted(x, candidates + _BEYOND)[best]
     begin, end = int(first.min(initial=0)), int(last.max(initial=1))
-    index = np.arange(begin, end)
-    under = y[:, begin:end] < level[:, None]
-    under &= index < last[:, None]
-    half = end - under[:, ::-1].argmax(axis=1)
-    half = np.where(under[rows, half - begin - 1], half, first)
+    under = y.values[:, begin:end] < y.beside(level)[:, None]
+    under &= np.arange(begin, end)[:, None] < y.beside(last)[:, None]
+    below = y.each(last_true(under))
+    half = np.where(below < 0, first, begin + below + 1)
     half = np.clip(half, 1, len(x) - 1)
-    y0, y1 = y[rows, half - 1], y[rows, half]
+    y0, y1 = y.at(half - 1), y.at(half)
     rise = np.where(y1 > y0, y1 - y0, 1.0)
     part = np.clip((level - y0) / rise, 0.0, 1.0)
     return MainEdge(half, x[half - 1] + part * (x[half] - x[half - 1]), low, high)
@@ -122,7 +123,7 @@ class Found:
 
 def steepest_point(
     x: FloatArray,
-    y: FloatArray,
+    y: Across,
     cubics: LocalPolynomials,
     noise: Noise,
     low: FloatArray,
@@ -139,10 +140,10 @@ def steepest_point(
     begin = int(np.clip(np.searchsorted(x, low.min()), m, n - m - 1))
     end = int(np.clip(np.searchsorted(x, high.max(), side="right"), begin + 1, n - m))
     slope = cubics.coefficients(y, 1, begin, end)
-    part = x[begin:end]
-    outside = (part < low[:, None]) | (part > high[:, None])
-    slope[outside] = -np.inf
-    k = begin + slope.argmax(axis=1)
+    part = x[begin:end, None]
+    outside = (part < y.beside(low)[:, None]) | (part > y.beside(high)[:, None])
+    np.copyto(slope, -np.inf, where=outside)
+    k = begin + y.each(slope.argmax(axis=1))
     coefficients, weights, index = cubics.at(y, cubics.clip(k))
     c2, c3 = coefficients[:, 2], coefficients[:, 3]
     step = 0.5 * (x[k + 1] - x[k - 1])
@@ -159,7 +160,7 @@ def steepest_point(
 
 def inflection_point(
     x: FloatArray,
-    y: FloatArray,
+    y: Across,
     cubics: LocalPolynomials,
     noise: Noise,
     low: FloatArray,
@@ -170,13 +171,13 @@ def inflection_point(
     near = steepest_point(x, y, cubics, noise, low, high)
     begin = int(np.clip(np.searchsorted(x, low.min()), m, n - m - 2))
     end = int(np.clip(np.searchsorted(x, high.max(), side="right"), begin + 2, n - m))
-    bend = cubics.coefficients(y, 2, begin, end)
+    bend = Across(cubics.coefficients(y, 2, begin, end), y.count).frames()
     falls = (bend[:, :-1] > 0) & (bend[:, 1:] <= 0)
     part = x[begin : end - 1]
     falls &= (part >= low[:, None]) & (part <= high[:, None])
     far = np.where(falls, np.abs(part - near.energy[:, None]), np.inf)
     k = far.argmin(axis=1)
-    rows = np.arange(len(y))
+    rows = np.arange(y.count)
     found = np.isfinite(far[rows, k])
     left, right = bend[rows, k], bend[rows, k + 1]
     drop = np.where(found, left - right, 1.0)
@@ -186,7 +187,7 @@ def inflection_point(
     _, at_left, index_left = cubics.at(y, cubics.clip(k))
     _, at_right, _ = cubics.at(y, cubics.clip(k + 1))
     size = index_left.shape[1]
-    gradient = np.zeros((len(y), size + 1))
+    gradient = np.zeros((y.count, size + 1))
     gradient[:, :-1] += (width * (1.0 - share) / drop)[:, None] * at_left[:, 2]
     gradient[:, 1:] += (width * share / drop)[:, None] * at_right[:, 2]
     index = np.concatenate([index_left, index_left[:, -1:] + 1], axis=1)

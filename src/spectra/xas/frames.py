@@ -181,9 +181,9 @@ def _ends(y: FloatArray) -> tuple[IntArray, FloatArray, FloatArray]:
 
 
 def cut(values: FloatArray, rows: IntArray, points: BoolArray) -> FloatArray:
-    """Some rows at some points, each row in one piece of memory."""
+    """Some rows at some points; all of them are not copied."""
     some = values if len(rows) == len(values) else values[rows]
-    return np.ascontiguousarray(some) if points.all() else np.compress(points, some, axis=1)
+    return some if points.all() else np.compress(points, some, axis=1)
 
 
 def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray, IntArray]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xas.across import Across
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale, alike, fit_weights, weighted_sums
+from spectra.xas.polynomials import TOGETHER, Scale, alike, fit_weights
 from spectra.xas.ranges import Ranges
 
 FloatArray = NDArray[np.float64]
@@ -46,7 +48,7 @@ class Lines:
 
 
 def fit_lines(
-    scale: Scale, y: FloatArray, noise: Noise, ranges: Ranges, exponent: int, powers: int
+    scale: Scale, y: Across, noise: Noise, ranges: Ranges, exponent: int, powers: int
 ) -> Lines:
     """Fit the line and the polynomial of every frame, unweighted.
 
@@ -57,7 +59,7 @@ def fit_lines(
     Parameters
     ----------
     scale : Scale
-    y : array (frames, points)
+    y : Across
     noise : Noise
     ranges : Ranges
     exponent : int
@@ -66,34 +68,70 @@ def fit_lines(
         Coefficients of the polynomials in the answer.
     """
     size = 2 + powers
-    pre, post = np.zeros((len(y), 2)), np.zeros((len(y), powers))
-    covariance = np.zeros((len(y), size, size))
+    pre, post = np.zeros((y.count, 2)), np.zeros((y.count, powers))
+    covariance = np.zeros((y.count, size, size))
     own = np.where(ranges.pre_degree > 0, exponent, 0).astype(np.intp)
     keys = (
         *(ranges.pre_first, ranges.pre_last, ranges.pre_degree),
         *(ranges.post_first, ranges.post_last, ranges.post_degree),
     )
-    for (a, b, line, c, d, degree), rows in alike(*keys):
-        before = np.zeros((2, b - a))
-        before[: line + 1] = fit_weights(scale.u[a:b], line)
-        power = victoreen(scale, exponent if line else 0)
-        if power is not None:
-            before *= power[a:b]
-        after = fit_weights(scale.u[c:d], degree)
-        # What the polynomial makes of the line's two functions.
-        line_on = scale.powers(scale.x[c:d], 2).T
-        if power is not None:
-            line_on = line_on / power[c:d]
-        of_line = after @ line_on.T
-        p = weighted_sums(y[:, a:b][rows], before)
-        pre[rows] = p
-        q = weighted_sums(y[:, c:d][rows], after)
+    axis = scale.x.tobytes()
+    for windows, rows in alike(*keys):
+        fit = _fit(axis, scale.origin, scale.scale, windows, exponent, size)
+        a, _, _, c, _, degree = windows
+        p, q = y.sums(a, fit.before, rows), y.sums(c, fit.after, rows)
         for j in range(2):
-            q -= p[:, j : j + 1] * of_line[:, j]
-        post[rows, : degree + 1] = q
+            q -= fit.of_line[:, j : j + 1] * p[j]
+        pre[rows], post[rows, : degree + 1] = p.T, q.T
         some = noise.take(rows)
-        covariance[rows] = _covariance(some, a, before, c, after, of_line, size)
+        own_part = some.covariances(a, fit.all_before, after=False)
+        covariance[rows] = own_part + some.covariances(c, fit.all_after, after=True)
     return Lines(pre, post, covariance, own)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The fits over two windows as sums over the values there.
+
+    Attributes
+    ----------
+    before : array (2, points)
+        Weights of the line's coefficients.
+    after : array (degree + 1, points)
+        Those of the polynomial, fitted to values as they are.
+    of_line : array (degree + 1, 2)
+        What the polynomial makes of the line's two functions.
+    all_before, all_after : array (2 + powers, points)
+        Weights of all coefficients, the line first, in values before and after the edge.
+    """
+
+    before: FloatArray
+    after: FloatArray
+    of_line: FloatArray
+    all_before: FloatArray
+    all_after: FloatArray
+
+
+@lru_cache(maxsize=1024)
+def _fit(
+    axis: bytes, origin: float, half: float, windows: tuple[int, ...], exponent: int, size: int
+) -> _Fit:
+    scale = Scale(np.frombuffer(axis), origin, half)
+    a, b, line, c, d, degree = windows
+    before = np.zeros((2, b - a))
+    before[: line + 1] = fit_weights(scale.u[a:b], line)
+    power = victoreen(scale, exponent if line else 0)
+    if power is not None:
+        before *= power[a:b]
+    after = fit_weights(scale.u[c:d], degree)
+    line_on = scale.powers(scale.x[c:d], 2).T
+    if power is not None:
+        line_on = line_on / power[c:d]
+    of_line = after @ line_on.T
+    all_before, all_after = np.zeros((size, b - a)), np.zeros((size, d - c))
+    all_before[:2], all_before[2 : 3 + degree] = before, -of_line @ before
+    all_after[2 : 3 + degree] = after
+    return _Fit(before, after, of_line, all_before, all_after)
 
 
 def unit_lines(fitted: Lines) -> Lines:
@@ -104,25 +142,6 @@ def unit_lines(fitted: Lines) -> Lines:
     post = np.zeros_like(fitted.post)
     post[:, 0] = 1.0
     return Lines(np.zeros_like(fitted.pre), post, fitted.covariance, np.zeros_like(fitted.exponent))
-
-
-def _covariance(
-    noise: Noise,
-    a: int,
-    before: FloatArray,
-    c: int,
-    after: FloatArray,
-    of_line: FloatArray,
-    size: int,
-) -> FloatArray:
-    """Covariance of line and polynomial from the variances of the points."""
-    count = len(after)
-    # Sums over the points before and after the edge that the coefficients are.
-    own, line = np.zeros((size, after.shape[1])), np.zeros((size, before.shape[1]))
-    line[:2], line[2 : 2 + count] = before, -of_line @ before
-    own[2 : 2 + count] = after
-    out = noise.covariances(a, line, after=False)
-    return np.asarray(out + noise.covariances(c, own, after=True))
 
 
 def victoreen(scale: Scale, exponent: int) -> FloatArray | None:
@@ -158,6 +177,22 @@ def step_with_line(lines: Lines, scale: Scale, energy: FloatArray) -> FloatArray
 
 def _times(matrix: FloatArray, vector: FloatArray) -> FloatArray:
     return np.asarray((matrix * vector[:, None, :]).sum(axis=2))
+
+
+def over_line(lines: Lines, scale: Scale, y: Across, begin: int, end: int) -> Across:
+    """Points `begin` to `end` less the line before the edge."""
+    over = np.empty((len(y.values), end - begin, TOGETHER))
+    powers, exponent = scale.powers(scale.x[begin:end], 2), y.beside(lines.exponent)
+    coefficients = [y.beside(lines.pre[:, j]) for j in range(2)]
+    # Part by part, all passes are made in the cache.
+    for part, out in enumerate(over):
+        np.matmul(powers, np.array([c[part] for c in coefficients]), out=out)
+        for n in np.unique(exponent[part]).tolist() if exponent.any() else ():
+            power = victoreen(scale, n)
+            if power is not None:
+                out /= np.where(exponent[part] == n, power[begin:end, None], 1.0)
+        np.subtract(y.values[part, begin:end], out, out=out)
+    return Across(over, y.count)
 
 
 def line_at(lines: Lines, scale: Scale, begin: int, end: int) -> FloatArray:

@@ -9,13 +9,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xas.across import Across
+from spectra.xas.polynomials import TOGETHER
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _MOST_NEIGHBOURS = 10
-# Frames that are worked on together, always as many, and whole blocks for all kernels of products
-# of matrices: sums are then of the same bits whatever other frames there are.
-_TOGETHER = 960
+# Values that are worked on together: fewer spend their time on calls, more leave the cache.
+_VALUES = 65536
+# Points whose polynomials one product of matrices gives.
+_RUN = 16
 # Distances (eV) that differ in later decimals are the same.
 _DECIMALS = 9
 
@@ -39,10 +43,6 @@ class Local:
     t: FloatArray
     weights: FloatArray
     complete: bool
-
-    def near(self, y: FloatArray, rows: IntArray, k: IntArray) -> FloatArray:
-        """Values of some rows, each about a point of its own: (neighbours, rows)."""
-        return np.asarray(np.take(y, rows * y.shape[1] + k + self.offsets[:, None]))
 
 
 @dataclass(frozen=True)
@@ -83,22 +83,24 @@ class LocalPolynomials:
         ------
         local : Local
         rows : int array
-            Always as many: the last is repeated.
+            A multiple of `TOGETHER`: the last is repeated.
         count : int
             How many differ.
         """
         kinds = self.kinds[k]
         for kind in np.flatnonzero(np.bincount(kinds)).tolist():
             rows = np.flatnonzero(kinds == kind)
-            for start in range(0, len(rows), _TOGETHER):
-                part = rows[start : start + _TOGETHER]
+            local = self.locals[kind]
+            most = TOGETHER * max(1, _VALUES // (TOGETHER * len(local.t)))
+            for start in range(0, len(rows), most):
+                part = rows[start : start + most]
                 count = len(part)
-                if count < _TOGETHER:
-                    part = np.concatenate([part, np.repeat(part[-1:], _TOGETHER - count)])
-                yield self.locals[kind], part, count
+                if short := -count % TOGETHER:
+                    part = np.concatenate([part, np.repeat(part[-1:], short)])
+                yield local, part, count
 
-    def at(self, y: FloatArray, k: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
-        """Polynomials about point `k` of each frame, of values (frames, points).
+    def at(self, y: Across, k: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
+        """Polynomials about point `k` of each frame.
 
         Returns
         -------
@@ -107,21 +109,26 @@ class LocalPolynomials:
         index : int array (frames, 2·reach + 1)
             The points that they are sums over.
         """
-        index = k[:, None] + np.arange(-self.reach, self.reach + 1)
+        offsets = np.arange(-self.reach, self.reach + 1)
+        index = k[:, None] + offsets
         weights = self.weights[k]
-        near = y[np.arange(len(y))[:, None], index]
+        near = np.ascontiguousarray(y.near(np.arange(len(k)), k, offsets).T)
         return np.einsum("fjw,fw->fj", weights, near), weights, index
 
-    def coefficients(self, y: FloatArray, order: int, begin: int, end: int) -> FloatArray:
-        """Coefficients of t^order at points `begin` to `end`: (frames, points)."""
-        m = self.reach
-        weights = self.weights[begin:end, order]
-        total = weights[:, 0] * y[:, begin - m : end - m]
-        term = np.empty_like(total)
-        for j in range(1, 2 * m + 1):
-            np.multiply(weights[:, j], y[:, begin - m + j : end - m + j], out=term)
-            total += term
-        return total
+    def coefficients(self, y: Across, order: int, begin: int, end: int) -> FloatArray:
+        """Coefficients of t^order at points `begin` to `end`: (parts, points, TOGETHER)."""
+        m, n = self.reach, len(self.weights)
+        out = np.empty((len(y.values), end - begin, TOGETHER))
+        # Always the same runs of points, for the same bits wherever the range begins and ends.
+        for run in range(begin - begin % _RUN, end, _RUN):
+            first, last = max(run, m), min(run + _RUN, n - m)
+            band = np.zeros((last - first, last - first + 2 * m))
+            for row, weights in enumerate(self.weights[first:last, order]):
+                band[row, row : row + 2 * m + 1] = weights
+            found = np.matmul(band, y.values[:, first - m : last + m])
+            low, high = max(begin, first), min(end, last)
+            out[:, low - begin : high - begin] = found[:, low - first : high - first]
+        return out
 
 
 def local_polynomials(x: FloatArray, reach: float, degree: int, least: int) -> LocalPolynomials:

@@ -15,8 +15,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xas.across import Across
 from spectra.xas.local import Local, LocalPolynomials
 from spectra.xas.noise import Noise
+from spectra.xas.polynomials import products_across
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -59,7 +61,7 @@ class Maxima:
 
 def find_maxima(
     x: FloatArray,
-    y: FloatArray,
+    y: Across,
     around: LocalPolynomials,
     noise: Noise,
     window: tuple[float, float],
@@ -78,7 +80,7 @@ def find_maxima(
     Parameters
     ----------
     x : array (points,)
-    y : array (frames, points)
+    y : Across
     around : LocalPolynomials
         Of `x`, of the second degree or higher.
     noise : Noise
@@ -90,17 +92,16 @@ def find_maxima(
     """
     first = max(int(np.searchsorted(x, window[0])), around.reach)
     last = min(int(np.searchsorted(x, window[1], side="right")), len(x) - around.reach)
-    y = np.ascontiguousarray(y)
-    k = first + y[:, first:last].argmax(axis=1)
+    k = y.highest(first, last)[0]
     here = k.copy()
     for local, rows, count in around.alike(k):
-        near = k[rows] + _nearer(local, local.near(y, rows, k[rows]))
+        near = k[rows] + _nearer(local, y.near(rows, k[rows], local.offsets))
         own = (near >= first) & (near < last)
         here[rows[:count]] = np.where(own, near, k[rows])[:count]
-    found = np.zeros(len(y), dtype=bool)
-    numbers = np.empty((4, len(y)))
+    found = np.zeros(y.count, dtype=bool)
+    numbers = np.empty((4, y.count))
     for local, rows, count in around.alike(here):
-        values = local.near(y, rows, here[rows])
+        values = y.near(rows, here[rows], local.offsets)
         variance = _variances(noise, local, rows, here[rows], up)
         turned = _turn(local, values, variance)
         some = rows[:count]
@@ -118,7 +119,7 @@ def _nearer(local: Local, y: FloatArray) -> IntArray:
     half = [0.5 * local.t[i] / abs(local.offsets[i]) for i in (0, -1)]
     order = np.arange(1, len(local.weights))
     places = np.array([[local.t[0]], [half[0]], [half[1]], [local.t[-1]]])
-    slopes = ((order * places ** (order - 1)) @ local.weights[1:]) @ y
+    slopes = products_across((order * places ** (order - 1)) @ local.weights[1:], y)
     left, right = (slopes[1] < 0) & (slopes[0] > 0), (slopes[2] > 0) & (slopes[3] < 0)
     return np.asarray(right.astype(np.intp) - left)
 
@@ -147,29 +148,33 @@ def _turn(local: Local, y: FloatArray, variance: FloatArray) -> tuple[BoolArray,
     found : bool array (frames,)
     numbers : array (4, frames)
     """
-    c = local.weights @ y
-    powers = local.t[:, None] ** np.arange(len(c))
+    c = products_across(local.weights, y)
     shift, bend = _summit(c, local.t[0], local.t[-1])
-    inside = (bend < 0) & (shift > local.t[0]) & (shift < local.t[-1])
-    sharp = np.zeros(inside.shape, dtype=bool)
-    fitted = powers @ c
+    sharp = np.zeros(shift.shape, dtype=bool)
     if local.complete and len(c) == _RECIPROCAL:
-        sharp = inside & (fitted > _ABOVE * np.sqrt(variance)).all(axis=0)
-    height = _horner(c, shift)
-    errors = np.zeros((3, len(shift)))
-    if not sharp.all():
-        for error, side in zip(errors, _sides(shift, len(c)), strict=True):
-            error[:] = ((local.weights.T @ side) ** 2 * variance).sum(axis=0)
+        fitted = products_across(local.t[:, None] ** np.arange(len(c)), c)
+        sharp = _inside(local, shift, bend)
+        sharp &= (fitted > _ABOVE * np.sqrt(variance)).all(axis=0)
+    whole = bool(sharp.all())
+    turned = np.empty((6, len(shift)))
+    if not whole:
+        turned[:3] = shift, bend, _horner(c, shift)
+        for error, side in zip(turned[3:], _sides(shift, len(c)), strict=True):
+            error[:] = (products_across(local.weights.T, side) ** 2 * variance).sum(axis=0)
     if sharp.any():
-        start = np.where(sharp, fitted, 1.0)
-        own = _reciprocal(local, np.where(sharp, y, 1.0), start, variance)
-        shift, bend = np.where(sharp, own[0], shift), np.where(sharp, own[1], bend)
-        height = np.where(sharp, own[2], height)
-        errors = np.where(sharp, own[3:], errors)
-        inside = (bend < 0) & (shift > local.t[0]) & (shift < local.t[-1])
-    found = inside & (bend**2 > _CURVED**2 * errors[2])
+        if not whole:
+            fitted, y = np.where(sharp, fitted, 1.0), np.where(sharp, y, 1.0)
+        own = _reciprocal(local, y, fitted, variance)
+        turned = own if whole else np.where(sharp, own, turned)
+    shift, bend, height, by_height, by_slope, by_bend = turned
+    found = _inside(local, shift, bend) & (bend**2 > _CURVED**2 * by_bend)
     square = np.where(found, bend, 1.0) ** 2
-    return found, np.array([shift, height, errors[1] / square, errors[0]])
+    return found, np.array([shift, height, by_slope / square, by_height])
+
+
+def _inside(local: Local, shift: FloatArray, bend: FloatArray) -> BoolArray:
+    """Whether a polynomial turns downwards within its points."""
+    return np.asarray((bend < 0) & (shift > local.t[0]) & (shift < local.t[-1]))
 
 
 def _sides(shift: FloatArray, count: int) -> FloatArray:
@@ -199,29 +204,32 @@ def _reciprocal(local: Local, y: FloatArray, start: FloatArray, variance: FloatA
         height and of q's slope and curvature.
     """
     span = max(local.t[-1], -local.t[0])
-    order = np.arange(len(local.weights))
-    turn = span ** order[:, None]
-    powers = (local.t[:, None] / span) ** np.arange(2 * len(order) - 1)
-    q = (local.weights @ (1.0 / start)) * turn
+    count = len(local.weights)
+    all_powers = (local.t[:, None] / span) ** np.arange(2 * count - 1)
+    powers = np.ascontiguousarray(all_powers[:, :count])
+    turned = local.weights * span ** np.arange(count)[:, None]
+    q = products_across(turned, 1.0 / start)
     for _ in range(_STEPS):
-        model = 1.0 / (powers[:, : len(order)] @ q)
-        square = model**2
-        moments = powers.T @ square**2
-        factors = _factors(moments, len(order))
-        q += _solve(factors, powers.T[: len(order)] @ ((model - y) * square))
-    low, high = local.t[0] / span, local.t[-1] / span
-    place, bend = _summit(-q, low, high)
+        model = products_across(powers, q)
+        np.divide(1.0, model, out=model)
+        square = model * model
+        factors = _factors(products_across(all_powers.T, square * square), count)
+        model -= y
+        model *= square
+        q += _solve(factors, products_across(powers.T, model))
+    place, bend = _summit(-q, local.t[0] / span, local.t[-1] / span)
     height = 1.0 / _horner(q, place)
-    errors = np.empty((3, len(place)))
-    for error, side in zip(errors, _sides(place, len(order)), strict=True):
-        if len(variance) == 1:
-            error[:] = _norm(factors, side) * variance[0]
-        else:
-            by_values = square * (powers[:, : len(order)] @ _solve(factors, side))
+    sides = _sides(place, count)
+    if len(variance) == 1:
+        errors = _norms(factors, sides) * variance
+    else:
+        errors = np.empty((3, len(place)))
+        for error, side in zip(errors, sides, strict=True):
+            by_values = square * products_across(powers, _solve(factors, side))
             error[:] = (by_values**2 * variance).sum(axis=0)
     errors[0] *= height**4
     errors /= span ** np.array([[0], [2], [4]])
-    return np.array([place * span, bend / span**2, height, *errors])
+    return np.concatenate([[place * span, bend / span**2, height], errors])
 
 
 def _factors(moments: FloatArray, n: int) -> FloatArray:
@@ -232,7 +240,8 @@ def _factors(moments: FloatArray, n: int) -> FloatArray:
     a = np.array([moments[j : j + n] for j in range(n)])
     for k in range(n - 1):
         column = a[k + 1 :, k] / a[k, k]
-        a[k + 1 :, k + 1 :] -= column[:, None] * a[k, k + 1 :]
+        for j in range(k + 1, n):
+            a[j:, j] -= column[j - k - 1] * a[j:, k]
         a[k + 1 :, k] = column
     return a
 
@@ -246,19 +255,19 @@ def _solve(factors: FloatArray, right: FloatArray) -> FloatArray:
     return b
 
 
-def _norm(factors: FloatArray, right: FloatArray) -> FloatArray:
-    """Products rᵀ·A⁻¹·r with matrices of these factors (frames,)."""
+def _norms(factors: FloatArray, right: FloatArray) -> FloatArray:
+    """Products rᵀ·A⁻¹·r with matrices of these factors, right (k, n, frames): (k, frames)."""
     b = _forward(factors, right)
     b *= b
     b /= np.einsum("kk...->k...", factors)
-    return np.asarray(b.sum(axis=0))
+    return np.asarray(b.sum(axis=1))
 
 
 def _forward(factors: FloatArray, right: FloatArray) -> FloatArray:
-    """Solve the equations of the lower factor."""
+    """Solve the equations of the lower factor, right (…, n, frames)."""
     b = right.copy()
-    for k in range(len(b) - 1):
-        b[k + 1 :] -= factors[k + 1 :, k] * b[k]
+    for k in range(b.shape[-2] - 1):
+        b[..., k + 1 :, :] -= factors[k + 1 :, k] * b[..., k : k + 1, :]
     return b
 
 

@@ -15,6 +15,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
+from spectra.xas.across import Across
 from spectra.xas.frames import (
     SIGNIFICANT,
     Verdicts,
@@ -138,7 +139,7 @@ class Mback(Method):
             some = cut(y, rows, points)
             sigma = None if errors is None else cut(errors, rows, points)
             place = np.full(len(rows), np.searchsorted(x, plan.edge))
-            noise = find_noise(x, some, sigma, block.noise, place)
+            noise = find_noise(x, Across.of(some), sigma, block.noise, place)
             weights = self._weights(x, f2, low, high, plan)
             step = weighted_sums(some, weights[None])[:, 0] * plan.step
             split = int(place[0])

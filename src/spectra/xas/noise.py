@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.uncertainty import point_sigma
+from spectra.xas.across import Across
 from spectra.xas.polynomials import weighted_sums
 
 FloatArray = NDArray[np.float64]
@@ -23,8 +24,6 @@ _FEWEST = 8
 _SAMPLES = 100
 # Points next to the edge that are left out.
 _GAP = 8
-# Frames at a time: what is worked on stays in the processor's cache.
-_ROWS = 256
 # Differences that one product of matrices gives, of neighbouring points.
 _PART = 12
 
@@ -74,14 +73,14 @@ class Noise:
 
 
 def find_noise(
-    x: FloatArray, y: FloatArray, errors: FloatArray | None, kind: str, edge: IntArray
+    x: FloatArray, y: Across, errors: FloatArray | None, kind: str, edge: IntArray
 ) -> Noise:
     """Find the variances of the points of spectra.
 
     Parameters
     ----------
     x : array (points,)
-    y : array (frames, points)
+    y : Across
         Finite.
     errors : array (frames, points), optional
     kind : {"counts", "given", "unknown"}
@@ -91,13 +90,13 @@ def find_noise(
         About where the edge is; it is left out.
     """
     if kind != "unknown" and (kind == "counts" or errors is not None):
-        sigma = point_sigma(y, errors, kind)
-        return Noise(np.nan_to_num(sigma) ** 2, np.zeros(len(y)), np.zeros(len(y)))
+        sigma = point_sigma(y.frames(), errors, kind)
+        return Noise(np.nan_to_num(sigma) ** 2, np.zeros(y.count), np.zeros(y.count))
     before, after = scatter_variance(x, y, edge)
     return Noise(None, before, after)
 
 
-def scatter_variance(x: FloatArray, y: FloatArray, edge: IntArray) -> tuple[FloatArray, FloatArray]:
+def scatter_variance(x: FloatArray, y: Across, edge: IntArray) -> tuple[FloatArray, FloatArray]:
     """Estimate the variance of the points on either side of the edge, (frames,) each.
 
     Up to 200 points, evenly spread, are compared with the cubic through their four neighbours,
@@ -108,13 +107,12 @@ def scatter_variance(x: FloatArray, y: FloatArray, edge: IntArray) -> tuple[Floa
     of the variance. A side of fewer than eight points takes the other's variance. Neighbouring
     points that are correlated (interpolated data) make the estimate too small.
     """
-    variances = np.full((2, len(y)), np.nan)
+    variances = np.full((2, *y.values.shape[::2]), np.nan)
     if len(x) >= _FEWEST + 4:
         bands = _bands(x.tobytes())
-        for start in range(0, len(y), _ROWS):
-            rows = slice(start, start + _ROWS)
-            variances[:, rows] = _both_sides(bands, y[rows], edge[rows])
-    before, after = variances
+        for part, values in enumerate(zip(y.values, y.beside(edge), strict=True)):
+            variances[:, part] = _both_sides(bands, *values)
+    before, after = y.each(variances)
     return np.where(np.isfinite(before), before, after), np.where(np.isfinite(after), after, before)
 
 
@@ -135,52 +133,65 @@ class _Bands:
     matrices: FloatArray
     step: int
 
-    def magnitudes(self, y: FloatArray) -> FloatArray:
-        """Magnitudes of the differences (differences, frames) of frames, `_ROWS` at most."""
-        parts, _, width = self.matrices.shape
-        # Always as many frames: the bits of a product hang on how many there are. Points first:
-        # sums over them are of whole rows, one after the other.
-        across = np.zeros((max(y.shape[1], (parts - 1) * self.step + width), _ROWS))
-        across[: y.shape[1], : len(y)] = y.T
-        down, along = across.strides
-        shape, strides = (parts, width, _ROWS), (self.step * down, down, along)
-        pieces = np.lib.stride_tricks.as_strided(across, shape, strides, writeable=False)
-        size = (self.matrices @ pieces).reshape(-1, _ROWS)[: len(self.number)]
-        return np.asarray(np.abs(size, out=size))
+    def magnitudes(self, y: FloatArray) -> NDArray[np.float32]:
+        """Magnitudes of the differences (differences, frames) of values (points, frames)."""
+        parts, height, width = self.matrices.shape
+        down, along = y.strides
+        size = np.empty((parts * height, y.shape[1]))
+        # The last parts may reach beyond the points.
+        whole = min(parts, (len(y) - width) // self.step + 1)
+        shape, strides = (whole, width, y.shape[1]), (self.step * down, down, along)
+        pieces = np.lib.stride_tricks.as_strided(y, shape, strides, writeable=False)
+        np.matmul(self.matrices[:whole], pieces, out=size.reshape(parts, height, -1)[:whole])
+        for part in range(whole, parts):
+            rest = y[part * self.step :]
+            some = slice(part * height, (part + 1) * height)
+            np.matmul(self.matrices[part, :, : len(rest)], rest, out=size[some])
+        # Single precision is ample for what they are pooled to, and twice as fast.
+        return np.abs(size[: len(self.number)].astype(np.float32))
 
 
 def _both_sides(bands: _Bands, y: FloatArray, edge: IntArray) -> FloatArray:
-    """Variances before and after the edge (2, frames); NaN where points are too few."""
+    """Variances before and after the edge (2, frames) of values (points, frames).
+
+    NaN where points are too few.
+    """
     size, number = bands.magnitudes(y), bands.number
-    count = len(y)
-    edge = np.concatenate([edge, np.repeat(edge[-1:], _ROWS - count)])
     low, high = int(edge.min()), int(edge.max())
     last = int(np.searchsorted(number, high - _GAP))
     first = int(np.searchsorted(number, low + _GAP, side="right"))
-    before = after = None
-    if low < high:
-        before, after = number[:last, None] < edge - _GAP, number[first:, None] > edge + _GAP
-    return np.array([_side(size[:last], before), _side(size[first:], after)])[:, :count]
+    before, after = size[:last], size[first:]
+    if first < last:
+        before = before.copy()
+    # What one frame uses and another does not.
+    begin = int(np.searchsorted(number, low - _GAP))
+    end = int(np.searchsorted(number, high + _GAP, side="right"))
+    used_before = number[begin:last, None] < edge - _GAP
+    used_after = number[first:end, None] > edge + _GAP
+    before[begin:] *= used_before
+    after[: end - first] *= used_after
+    return np.array(
+        [
+            _side(before, begin + used_before.sum(axis=0)),
+            _side(after, len(number) - end + used_after.sum(axis=0)),
+        ]
+    )
 
 
-def _side(size: FloatArray, use: NDArray[np.bool_] | None) -> FloatArray:
-    """Variance from magnitudes (points, frames), those that are used; NaN if too few.
+def _side(size: NDArray[np.float32], count: IntArray) -> FloatArray:
+    """Variance from `count` magnitudes of each frame (points, frames); NaN if too few.
 
-    The magnitudes are overwritten. All are used if `use` is None.
+    The magnitudes are overwritten; those that do not count are zero.
     """
-    count = np.full(size.shape[1], len(size))
-    if use is not None:
-        count = use.sum(axis=0)
-        size = size * use
-    # What is not used is zero, and thereby near.
+    # What is zero is near.
     unused = len(size) - count
     width = np.sqrt(size).sum(axis=0) / np.maximum(count, 1)
-    near = size <= (_CUT / _ROOT_NORMAL**2) * width**2
+    near = size <= ((_CUT / _ROOT_NORMAL**2) * width**2).astype(np.float32)
     size *= size
     size *= near
     # There are at most 2·_SAMPLES points: bytes can count them.
     kept = np.add.reduce(near.view(np.uint8), axis=0, dtype=np.uint8).astype(np.intp) - unused
-    mean = size.sum(axis=0) / np.maximum(kept, 1)
+    mean = size.sum(axis=0, dtype=float) / np.maximum(kept, 1)
     return np.where(count >= _FEWEST, mean / _CUT_MOMENT, np.nan)
 
 

@@ -14,6 +14,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
+from spectra.xas.across import Across
 from spectra.xas.edge import (
     Found,
     MainEdge,
@@ -109,7 +110,7 @@ class Normalize(Method):
     """
 
     name: ClassVar[str] = "xas.Normalize"
-    block_size: ClassVar[int] = 1024
+    block_size: ClassVar[int] = 1920
 
     e0: float | str = setting(
         "derivative", "edge energy, or how it is found", unit="eV", within=", ".join(DEFINITIONS)
@@ -202,7 +203,7 @@ class Normalize(Method):
             some = cut(y, rows, points)
             sigma = None if errors is None else cut(errors, rows, points)
             scale = whole if points.all() else whole.only(points)
-            values = self._normalize(scale, some, sigma, block.noise, plan)
+            values = self._normalize(scale, Across.of(some), sigma, block.noise, plan)
             keep = self._judge(scale, values, rows, verdicts, plan)
             for name, column in columns.items():
                 column[rows[keep]] = values[name][keep]
@@ -221,7 +222,7 @@ class Normalize(Method):
     def _normalize(
         self,
         scale: Scale,
-        y: FloatArray,
+        y: Across,
         errors: FloatArray | None,
         kind: str,
         plan: NormalizePlan,
@@ -241,7 +242,7 @@ class Normalize(Method):
         shape = edge_shape(scale, y, noise, lines, found.energy, at)
         half, half_variance, point = half_step(scale, y, noise, lines, shape, cubics)
         integral, integral_variance = integral_edge(shape, point)
-        moment, moment_variance = first_moment(y, noise, shape, cubics, point)
+        moment, moment_variance = first_moment(scale, noise, lines, shape, cubics, point)
         values: dict[str, NDArray[Any]] = {
             "e0": found.energy,
             "edge_step": step,
@@ -281,7 +282,7 @@ class Normalize(Method):
     def _find_edge(
         self,
         scale: Scale,
-        y: FloatArray,
+        y: Across,
         noise: Noise,
         main: MainEdge,
         cubics: LocalPolynomials,
@@ -291,14 +292,14 @@ class Normalize(Method):
         x = scale.x
         low, high = search_limits(main)
         if self.search is not None:
-            low, high = (np.full(len(y), float(v)) for v in self.search)
+            low, high = (np.full(y.count, float(v)) for v in self.search)
         if np.isfinite(plan.e0):
-            e0 = np.full(len(y), plan.e0)
-            found = Found(e0, np.zeros(len(y)), index_nearest(x, e0))
+            e0 = np.full(y.count, plan.e0)
+            found = Found(e0, np.zeros(y.count), index_nearest(x, e0))
         elif self.e0 == "larch":
             from spectra.xas.largest_derivative import larch_edge
 
-            found = larch_edge(x, y)
+            found = larch_edge(x, y.frames())
         elif self.e0 == "second_derivative":
             found = inflection_point(x, y, cubics, noise, low, high)
         else:

@@ -14,6 +14,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
+from spectra.xas.across import Across
 from spectra.xas.frames import (
     SIGNIFICANT,
     Verdicts,
@@ -28,7 +29,7 @@ from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import Maxima, find_maxima
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.polynomials import Scale
-from spectra.xas.ratio import Line, fit_line, height_variance, ratio_variance, subtract_line
+from spectra.xas.ratio import Line, height_variance, ratio_variance, subtract_line
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -66,7 +67,7 @@ class Heights:
     scale : Scale
     noise : Noise
     line : Line
-    over : array (frames, points)
+    over : Across
     peak, main : Maxima
     sound : bool array (frames,)
         Frames with the edge and its main peak.
@@ -75,7 +76,7 @@ class Heights:
     scale: Scale
     noise: Noise
     line: Line
-    over: FloatArray
+    over: Across
     peak: Maxima
     main: Maxima
     sound: NDArray[np.bool_]
@@ -102,7 +103,7 @@ class Ratio(Method):
     """
 
     name: ClassVar[str] = "xas.Ratio"
-    block_size: ClassVar[int] = 1920
+    block_size: ClassVar[int] = 3840
     # What a frame without a maximum before the edge has all the same.
     _rest: ClassVar[str] = ""
 
@@ -233,10 +234,10 @@ class Ratio(Method):
         """Line and maxima of frames that share their points."""
         x = scale.x
         valley = np.full(len(y), np.searchsorted(x, 0.5 * (self.window[1] + self.main[0])))
-        noise = find_noise(x, y, errors, kind, valley)
+        across = Across.of(y)
+        noise = find_noise(x, across, errors, kind, valley)
         first, last = np.searchsorted(x, self.line[0]), np.searchsorted(x, self.line[1], "right")
-        line = fit_line(scale, y, noise, int(first), int(last))
-        over = subtract_line(scale, y, line, 0, len(x))
+        line, over = subtract_line(scale, across, noise, int(first), int(last))
         near = local_polynomials(x, self.reach, DEGREE, 1)
         before, highest = self._highest(x, over)
         # About how far up the edge the pre-edge reaches.
@@ -264,7 +265,7 @@ class Ratio(Method):
         put(values, "main_height", main.height, height_variance(scale, line, main), sound)
         return values
 
-    def _main_peak(self, x: FloatArray, over: FloatArray, noise: Noise) -> Maxima:
+    def _main_peak(self, x: FloatArray, over: Across, noise: Noise) -> Maxima:
         """The main peak, over a wider range where it is too flat to turn within the reach."""
         found: Maxima | None = None
         for widening in _WIDENING:
@@ -276,15 +277,15 @@ class Ratio(Method):
         assert found is not None
         return found
 
-    def _highest(self, x: FloatArray, over: FloatArray) -> list[FloatArray]:
+    def _highest(self, x: FloatArray, over: Across) -> list[FloatArray]:
         """Highest values in the two windows, (frames,) each."""
         ranges = (np.searchsorted(x, window) for window in (self.window, self.main))
-        return [over[:, first:last].max(axis=1) for first, last in ranges]
+        return [over.each(over.values[:, first:last].max(axis=1)) for first, last in ranges]
 
     def _judge(
         self,
         x: FloatArray,
-        over: FloatArray,
+        over: Across,
         highest: FloatArray,
         main: Maxima,
         error: FloatArray,
@@ -302,12 +303,13 @@ class Ratio(Method):
             ),
         )
         foot = (x > self.line[1]) & (x < self.window[0])
-        early = np.zeros(len(over))
+        early = np.zeros(over.count)
         if foot.any():
             # The last quarter of what lies between the line and the pre-edge.
             part = np.flatnonzero(foot)
             part = part[-max(len(part) // 4, 1) :]
-            early = over[:, part].mean(axis=1) / np.where(weak, np.inf, highest)
+            level = over.each(over.values[:, part[0] : part[-1] + 1].mean(axis=1))
+            early = level / np.where(weak, np.inf, highest)
         other = ~weak & (np.abs(early) > _EARLY)
         verdicts.mark(
             rows[other],

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-# Rows of a product of matrices: whole blocks for all its kernels, which take 2 to 48 at a time.
-_TOGETHER = 192
+# Rows (or columns) of a product of matrices that stand for frames: whole blocks for all its
+# kernels, which take 2 to 48 at a time.
+TOGETHER = 192
 
 
 @dataclass(frozen=True)
@@ -110,21 +111,32 @@ def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
     return out
 
 
-def products(values: FloatArray, matrix: FloatArray) -> FloatArray:
+def products(values: FloatArray, matrix: FloatArray, out: FloatArray | None = None) -> FloatArray:
     """Product of matrices (rows, points) and (points, columns).
 
     Always of as many rows at a time, for the same bits of a row whatever their number. The
     matrix must not depend on what rows there are: that changes the last bits, too.
     """
-    out = np.empty((len(values), matrix.shape[1]))
-    for start in range(0, len(values), _TOGETHER):
-        some = np.ascontiguousarray(values[start : start + _TOGETHER])
-        if len(some) == _TOGETHER:
-            np.matmul(some, matrix, out=out[start : start + _TOGETHER])
+    out = np.empty((len(values), matrix.shape[1])) if out is None else out
+    for start in range(0, len(values), TOGETHER):
+        some = np.ascontiguousarray(values[start : start + TOGETHER])
+        if len(some) == TOGETHER:
+            np.matmul(some, matrix, out=out[start : start + TOGETHER])
             continue
-        whole = np.zeros((_TOGETHER, values.shape[1]))
+        whole = np.zeros((TOGETHER, values.shape[1]))
         whole[: len(some)] = some
         out[start:] = (whole @ matrix)[: len(some)]
+    return out
+
+
+def products_across(matrix: FloatArray, values: FloatArray) -> FloatArray:
+    """Product of matrices (rows, points) and (points, frames), `TOGETHER` frames at a time.
+
+    The frames are a multiple of that: then a frame's bits do not hang on how many there are.
+    """
+    out = np.empty((len(matrix), values.shape[1]))
+    inner, outer = (a.reshape(len(a), -1, TOGETHER).transpose(1, 0, 2) for a in (values, out))
+    np.matmul(matrix, inner, out=outer)
     return out
 
 

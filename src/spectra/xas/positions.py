@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.xas.lines import Lines, edge_step, line_at, step_with_line
+from spectra.xas.across import Across, first_true, last_true
+from spectra.xas.lines import Lines, edge_step, over_line, step_with_line
 from spectra.xas.local import LocalPolynomials
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale, weighted_sums
+from spectra.xas.polynomials import TOGETHER, Scale
 from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
@@ -23,7 +24,9 @@ _BEYOND = 15.0
 # (2003) 562.
 _LOWER, _UPPER = 0.15, 1.0
 _NEWTON = 4
-_RUN, _SIDE = 64, 8
+# Points that a mean of variances is taken of.
+_SAMPLED = 5
+_SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Shape:
     begin : int
         First point of the part.
     x : array (points,)
-    norm : array (frames, points)
+    norm : Across
     scatter : array (frames,)
         Mean variance of `norm` from the points alone.
     spacing : array (frames,)
@@ -47,7 +50,7 @@ class Shape:
 
     begin: int
     x: FloatArray
-    norm: FloatArray
+    norm: Across
     scatter: FloatArray
     spacing: FloatArray
     e0: FloatArray
@@ -63,19 +66,16 @@ class Shape:
 
 
 def edge_shape(
-    scale: Scale, y: FloatArray, noise: Noise, lines: Lines, e0: FloatArray, at: FloatArray
+    scale: Scale, y: Across, noise: Noise, lines: Lines, e0: FloatArray, at: FloatArray
 ) -> Shape:
     """Normalise the rising edge of each frame; `at` is where the step is taken (frames,)."""
     x = scale.x
-    # Whole runs of points from the first on: sums over them are then of the same bits whatever
-    # frames stand beside.
-    begin = int(np.searchsorted(x, e0.min() - _BEFORE)) // _RUN * _RUN
-    end = -(-int(np.searchsorted(x, e0.max() + _AFTER, side="right")) // _RUN) * _RUN
-    end = min(end, len(x))
+    begin = max(int(np.searchsorted(x, e0.min() - _BEFORE)) - 1, 0)
+    end = min(int(np.searchsorted(x, e0.max() + _AFTER, side="right")) + 1, len(x))
     step, variance = edge_step(lines, scale, at, np.zeros(len(e0)))
-    norm = line_at(lines, scale, begin, end)
-    np.subtract(y[:, begin:end], norm, out=norm)
-    norm /= step[:, None]
+    norm = over_line(lines, scale, y, begin, end)
+    for part, inverse in zip(norm.values, y.beside(1.0 / step), strict=True):
+        part *= inverse
     near = index_nearest(x, e0)[:, None] + np.arange(-_SIDE, _SIDE + 1)
     near = np.clip(near, 0, len(x) - 1)
     scatter = noise.near(near, 0.5).mean(axis=1) / step**2
@@ -99,7 +99,7 @@ def edge_shape(
 
 
 def half_step(
-    scale: Scale, y: FloatArray, noise: Noise, lines: Lines, shape: Shape, cubics: LocalPolynomials
+    scale: Scale, y: Across, noise: Noise, lines: Lines, shape: Shape, cubics: LocalPolynomials
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Last energy of the edge at which half of the step is crossed.
 
@@ -112,14 +112,12 @@ def half_step(
     """
     x, norm = shape.x, shape.norm
     last = int(np.searchsorted(x, shape.e0.max() + _BEYOND))
-    under = norm[:, :last] < 0.5
-    under &= x[:last] < (shape.e0 + _BEYOND)[:, None]
-    back = under[:, ::-1].argmax(axis=1)
-    point = last - back
-    found = under[np.arange(len(y)), point - 1] & (point < norm.shape[1])
-    point = np.clip(point, 1, norm.shape[1] - 1)
-    rows = np.arange(len(y))
-    upper = np.abs(norm[rows, point] - 0.5) < np.abs(norm[rows, point - 1] - 0.5)
+    under = norm.values[:, :last] < 0.5
+    under &= x[:last, None] < norm.beside(shape.e0 + _BEYOND)[:, None]
+    below = norm.each(last_true(under))
+    found = (below >= 0) & (below + 1 < len(x))
+    point = np.clip(np.where(below < 0, last, below + 1), 1, len(x) - 1)
+    upper = np.abs(norm.at(point) - 0.5) < np.abs(norm.at(point - 1) - 0.5)
     k = shape.begin + np.where(upper, point, point - 1)
     coefficients, weights, index = cubics.at(y, cubics.clip(k))
     k = index[:, cubics.reach]
@@ -129,17 +127,20 @@ def half_step(
     c = coefficients / shape.step[:, None]
     c[:, 0] -= line / shape.step + 0.5
     c[:, 1] -= line_slope / shape.step
-    t = np.zeros(len(y))
+    t = np.zeros(y.count)
     for _ in range(_NEWTON):
         slope = c[:, 1] + t * (2.0 * c[:, 2] + 3.0 * t * c[:, 3])
         value = c[:, 0] + t * (c[:, 1] + t * (c[:, 2] + t * c[:, 3]))
         t = t - value / np.where(slope > 0, slope, np.inf)
     far = 0.5 * (scale.x[index[:, -1]] - scale.x[index[:, 0]])
     found &= (slope > 0) & (np.abs(t) <= far)
-    powers_t = t[:, None] ** np.arange(4)
-    own = (weights * powers_t[:, :, None]).sum(axis=1) ** 2
+    own = weights[:, 3] * t[:, None]
+    for j in (2, 1):
+        own += weights[:, j]
+        own *= t[:, None]
+    own = (own + weights[:, 0]) ** 2
     own = (own * noise.near(index, 0.5)).sum(axis=1) / shape.step**2
-    one = np.ones(len(y))
+    one = np.ones(y.count)
     variance = (own + shape.of_lines(one, 0.5 * one)) / np.where(found, slope, 1.0) ** 2
     energy = np.where(found, scale.x[k] + t, np.nan)
     return energy, np.where(found, variance, np.nan), point
@@ -152,24 +153,21 @@ def _power(scale: Scale, lines: Lines, energy: FloatArray) -> FloatArray:
 def _integrals(x: FloatArray, values: FloatArray, start: IntArray, k: IntArray) -> FloatArray:
     """Integrals of each frame from point `start` to point `k`, by trapezia; k ≥ start.
 
-    Values before `start` and beyond `k` must be zero.
+    Of values (points, frames), which are set to zero before `start` and beyond `k`.
     """
+    index = np.arange(len(x))[:, None]
+    low, high = int(start.max()), int(k.min()) + 1
+    values[:low] *= index[:low] >= start
+    values[high:] *= index[high:] <= k
     steps = np.diff(x)
     after, before = np.append(steps, 0.0), np.append(0.0, steps)
-    total = weighted_sums(values, 0.5 * (after + before)[None])[:, 0]
-    rows = np.arange(len(values))
+    # Zeros change no bit of these sums, which go from point to point.
+    total = np.einsum("p,pf->f", 0.5 * (after + before), values)
+    rows = np.arange(values.shape[1])
     # The two ends have half a step too much.
     return np.asarray(
-        total - 0.5 * (before[start] * values[rows, start] + after[k] * values[rows, k])
+        total - 0.5 * (before[start] * values[start, rows] + after[k] * values[k, rows])
     )
-
-
-def _keep(values: FloatArray, start: IntArray, k: IntArray) -> None:
-    """Set values before point `start` and beyond point `k` of each frame to zero, in place."""
-    index = np.arange(values.shape[1])
-    low, high = int(start.max(initial=0)), int(k.min(initial=values.shape[1] - 1)) + 1
-    values[:, :low] *= index[:low] >= start[:, None]
-    values[:, high:] *= index[high:] <= k[:, None]
 
 
 def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -184,28 +182,28 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     throughout, and a pre-edge peak counts with its area. NaN where the level 1 is not reached.
     """
     x, norm = shape.x, shape.norm
-    rows, index = np.arange(len(norm)), np.arange(norm.shape[1])
-    begin = int(point.min(initial=0))
-    over = norm[:, begin:] >= _UPPER
-    over &= index[begin:] >= point[:, None]
-    k = over.argmax(axis=1)
-    found = over[rows, k]
-    k = np.maximum(np.where(found, begin + k, 1), 1)
-    low, high = norm[rows, k - 1], norm[rows, k]
+    begin = int(point.min())
+    over = norm.values[:, begin:] >= _UPPER
+    over &= np.arange(begin, len(x))[:, None] >= norm.beside(point)[:, None]
+    k = begin + norm.each(first_true(over))
+    found = k < len(x)
+    k = np.maximum(np.where(found, k, 1), 1)
+    low, high = norm.at(k - 1), norm.at(k)
     rise = np.where(high > low, high - low, 1.0)
     share = np.clip((_UPPER - low) / rise, 0.0, 1.0)
     width = x[k] - x[k - 1]
     end = x[k - 1] + share * width
-    over_lower = np.minimum(norm, _UPPER)
-    over_lower -= _LOWER
-    np.maximum(over_lower, 0.0, out=over_lower)
-    _keep(over_lower, np.zeros_like(k), k - 1)
-    area = _integrals(x, over_lower, np.zeros_like(k), k - 1)
-    last = over_lower[rows, k - 1]
-    area += share * width * (last + 0.5 * share * (_UPPER - _LOWER - last))
+    areas, counts = [], []
+    for values, end_point in zip(norm.values, norm.beside(k - 1), strict=True):
+        over_lower = np.clip(values, _LOWER, _UPPER)
+        over_lower -= _LOWER
+        areas.append(_integrals(x, over_lower, np.zeros_like(end_point), end_point))
+        counts.append(np.count_nonzero(over_lower, axis=0))
+    area, count = norm.each(np.array(areas)), norm.each(np.array(counts))
+    last = np.clip(low, _LOWER, _UPPER) - _LOWER
+    area = area + share * width * (last + 0.5 * share * (_UPPER - _LOWER - last))
     energy = end - area / (_UPPER - _LOWER)
 
-    count = np.count_nonzero(over_lower, axis=1)
     length = count * shape.spacing
     variance = shape.scatter * length * shape.spacing
     variance = variance + shape.of_lines(length, area + _LOWER * length)
@@ -213,8 +211,41 @@ def integral_edge(shape: Shape, point: IntArray) -> tuple[FloatArray, FloatArray
     return np.where(found, energy, np.nan), np.where(found, variance, np.nan)
 
 
+def _maximum(
+    shape: Shape, cubics: LocalPolynomials, k: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Where the cubic about point `k` of each frame is highest (frames,), from that point; the
+    cubic (frames, powers) and the weights of the points in it (frames, powers, points).
+    """
+    rows, offsets = np.arange(len(k)), np.arange(-cubics.reach, cubics.reach + 1)
+    weights = cubics.weights[shape.begin + k]
+    near = np.ascontiguousarray(shape.norm.near(rows, k, offsets).T)
+    c = np.einsum("fjw,fw->fj", weights, near)
+    far = 0.5 * (shape.x[k + cubics.reach] - shape.x[k - cubics.reach])
+    t = np.zeros(len(k))
+    for _ in range(_NEWTON):
+        bend = 2.0 * c[:, 2] + 6.0 * t * c[:, 3]
+        slope = c[:, 1] + t * (2.0 * c[:, 2] + 3.0 * t * c[:, 3])
+        t = np.clip(t - slope / np.where(bend < 0, bend, -np.inf), -far, far)
+    return t, c, weights
+
+
+def _mean_scatter(
+    noise: Noise, shape: Shape, first: IntArray, last: IntArray, up: float
+) -> FloatArray:
+    """Mean variance of `norm` between two points of each frame, from the points alone."""
+    share = np.linspace(0.0, 1.0, _SAMPLED)
+    index = shape.begin + (first[:, None] + share * (last - first)[:, None]).astype(np.intp)
+    return np.asarray(noise.near(index, up).mean(axis=1) / shape.step**2)
+
+
 def first_moment(
-    y: FloatArray, noise: Noise, shape: Shape, cubics: LocalPolynomials, point: IntArray
+    scale: Scale,
+    noise: Noise,
+    lines: Lines,
+    shape: Shape,
+    cubics: LocalPolynomials,
+    point: IntArray,
 ) -> tuple[FloatArray, FloatArray]:
     """First moment of the edge, and its variance (frames,).
 
@@ -227,28 +258,48 @@ def first_moment(
     point is the last one.
     """
     x, norm = shape.x, shape.norm
-    rows, index = np.arange(len(norm)), np.arange(norm.shape[1])
     # Below the half step nothing is higher than beyond it, but perhaps a strong pre-edge peak.
-    begin, end = int(point.min(initial=0)), norm.shape[1]
-    k = begin + norm[:, begin:].argmax(axis=1)
+    end = len(x)
+    k, highest = norm.highest(int(point.min()), end)
     before = np.flatnonzero(k < point)
     if before.size:
-        beyond = np.where(index >= point[before, None], norm[before], -np.inf)
-        k[before] = beyond.argmax(axis=1)
-    found = (k > 0) & (k < end - 1) & (norm[rows, k] > 0)
+        part, lane = np.divmod(before, TOGETHER)
+        own = norm.values[part, :, lane]
+        k[before] = np.where(np.arange(end) >= point[before, None], own, -np.inf).argmax(axis=1)
+        highest[before] = own[np.arange(len(own)), k[before]]
+    found = (k > 0) & (k < end - 1) & (highest > 0)
     found &= x[np.minimum(k + 1, end - 1)] <= shape.e0 + _AFTER
+    # The highest point is where noise is high: the cubic about the maximum of the one about it.
+    last = end - cubics.reach - 1
+    if last < cubics.reach:
+        nothing = np.full(norm.count, np.nan)
+        return nothing, nothing
+    k = np.clip(k, cubics.reach, last)
+    k = np.clip(index_nearest(x, x[k] + _maximum(shape, cubics, k)[0]), cubics.reach, last)
+    beyond, cubic, weights = _maximum(shape, cubics, k)
     start = np.minimum(np.searchsorted(x, shape.e0 - _BEFORE), k)
-    risen = norm.copy()
-    _keep(risen, start, k)
-    area = _integrals(x, risen, start, k)
-    smooth, weights, near = cubics.at(y, cubics.clip(shape.begin + k))
-    top_variance = (weights[:, 0] ** 2 * noise.near(near, 1.0)).sum(axis=1)
-    top_variance = top_variance / shape.step**2
-    # The highest point alone is biased upwards by the noise.
-    rise = (smooth[:, 0] - y[rows, near[:, cubics.reach]]) / shape.step
-    top = np.where(found, norm[rows, k] + rise, 1.0)
-    energy = x[k] - area / top
+    parts = zip(norm.values, norm.beside(start), norm.beside(k), strict=True)
+    area = norm.each(np.array([_integrals(x, v.copy(), low, high) for v, low, high in parts]))
+    powers = beyond[:, None] ** np.arange(cubics.powers)
+    area += (cubic * powers / np.arange(1, cubics.powers + 1)).sum(axis=1) * beyond
+    offsets = np.arange(-cubics.reach, cubics.reach + 1)
+    scatter = noise.near(shape.begin + k[:, None] + offsets, 1.0) / shape.step[:, None] ** 2
+    in_top = (weights * powers[:, :, None]).sum(axis=1)
+    in_area = shape.spacing[:, None] * (0.5 - 0.5 * np.sign(offsets))
+    top_variance = (in_top**2 * scatter).sum(axis=1)
+    common = (in_top * in_area * scatter).sum(axis=1)
+    top = np.where(found, (cubic * powers).sum(axis=1), 1.0)
+    energy = x[k] + beyond - area / top
     length = x[k] - shape.e0 + _BEFORE
-    own = shape.scatter * length * shape.spacing + (area / top) ** 2 * top_variance
-    variance = own + shape.of_lines(length - area / top, np.zeros(len(norm)))
-    return np.where(found, energy, np.nan), np.where(found, variance / top**2, np.nan)
+    middle = np.clip(point, start, k)
+    own = (x[middle] - x[start]) * _mean_scatter(noise, shape, start, middle, 0.0)
+    own += (x[k] - x[middle]) * _mean_scatter(noise, shape, middle, k, 1.0)
+    own = own * shape.spacing + (area / top) * ((area / top) * top_variance - 2.0 * common)
+    # The line counts with its mean over the edge, less its part in the top.
+    peak = x[k] + beyond
+    sums = length[:, None] * scale.powers(peak - 0.5 * length, 2)
+    sums -= (area / top)[:, None] * scale.powers(peak, 2)
+    covariance = lines.covariance[:, :2, :2]
+    of_line = (sums[:, :, None] * covariance * sums[:, None, :]).sum(axis=(1, 2))
+    variance = (own + of_line / shape.step**2) / top**2
+    return np.where(found, energy, np.nan), np.where(found, variance, np.nan)

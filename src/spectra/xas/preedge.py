@@ -12,6 +12,7 @@ from spectra.errors import SettingError
 from spectra.results import Column, Table
 from spectra.settings import setting
 from spectra.status import Status
+from spectra.xas.across import Across
 from spectra.xas.baseline import (
     BASELINES,
     Baseline,
@@ -128,7 +129,7 @@ class PreEdge(Ratio):
         """Columns of the peaks over their baseline, in units of the main peak's height."""
         noise, main, sound = heights.noise, heights.main, heights.sound
         height = np.where(sound, main.height, 1.0)
-        part = heights.over[:, foot.first : foot.last]
+        part = heights.over.frames(foot.first, foot.last)
         sigma = None
         if noise.points is not None:
             sigma = np.sqrt(noise.points[:, foot.first : foot.last]) / height[:, None]
@@ -138,7 +139,7 @@ class PreEdge(Ratio):
         peaks = part - baseline.values
         top = find_maxima(
             x,
-            peaks,
+            Across.of(peaks),
             local_polynomials(x, self.reach, DEGREE, 1),
             _cut(noise, foot),
             self.window,

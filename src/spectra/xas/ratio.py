@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xas.across import Across
 from spectra.xas.maxima import Maxima
 from spectra.xas.noise import Noise
-from spectra.xas.polynomials import Scale, fit_weights, products, weighted_sums
+from spectra.xas.polynomials import Scale, fit_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -34,17 +35,20 @@ class Line:
         return np.asarray(c[:, 0, 0] + (u + v) * c[:, 0, 1] + u * v * c[:, 1, 1])
 
 
-def fit_line(scale: Scale, y: FloatArray, noise: Noise, first: int, last: int) -> Line:
-    """Fit a line to points `first` to `last`, unweighted."""
+def subtract_line(
+    scale: Scale, y: Across, noise: Noise, first: int, last: int
+) -> tuple[Line, Across]:
+    """Fit a line to points `first` to `last`, unweighted; give it, and all points less the line."""
     weights = fit_weights(scale.u[first:last], 1)
     covariance = noise.covariances(first, weights, after=False)
-    return Line(weighted_sums(y[:, first:last], weights), covariance)
-
-
-def subtract_line(scale: Scale, y: FloatArray, line: Line, first: int, last: int) -> FloatArray:
-    """Points `first` to `last` less the line."""
-    values = products(line.coefficients, scale.powers(scale.x[first:last], 2).T)
-    return np.subtract(y[:, first:last], values, out=values)
+    found = np.matmul(weights, y.values[:, first:last])
+    powers, over = scale.powers(scale.x, 2), np.empty_like(y.values)
+    # Part by part, both passes are made in the cache.
+    for part, coefficients, out in zip(y.values, found, over, strict=True):
+        np.matmul(powers, coefficients, out=out)
+        np.subtract(part, out, out=out)
+    line = Line(y.each(found.transpose(1, 0, 2)).T, covariance)
+    return line, Across(over, y.count)
 
 
 def height_variance(scale: Scale, line: Line, maxima: Maxima) -> FloatArray:

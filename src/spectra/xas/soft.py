@@ -16,6 +16,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
+from spectra.xas.across import Across
 from spectra.xas.frames import require_energies, source_attrs, widen_by_shift
 from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import Maxima, find_maxima
@@ -218,10 +219,11 @@ class SoftEdge(Method):
     ) -> tuple[dict[str, FloatArray], BoolArray]:
         """Columns of frames that have all points, and which peaks they have."""
         edge = np.full(len(y), np.searchsorted(energy, self.peaks[0][0]))
-        noise = find_noise(energy, y, errors, kind, edge)
+        across = Across.of(y)
+        noise = find_noise(energy, across, errors, kind, edge)
         variance = _variances(noise, energy, 0.5 * sum(self.peaks[0]))
         around = local_polynomials(energy, self.reach, _DEGREE, 1)
-        maxima = [find_maxima(energy, y, around, noise, w, 1.0) for w in self.peaks]
+        maxima = [find_maxima(energy, across, around, noise, w, 1.0) for w in self.peaks]
         found = np.stack([m.found for m in maxima], axis=1)
         places = np.broadcast_to(np.array(self.steps), (len(y), len(self.steps)))
         if not self.steps:

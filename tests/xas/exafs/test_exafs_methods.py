@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from waves import noisy
 
 from conformance import MethodConformance
+from spectra import Status
+from spectra.results import Column, Results, Table
 from spectra.xas import BackTransform, FourierTransform, Wavelet
 
 
@@ -54,6 +57,34 @@ class TestMorletInGivenWindows(TestWavelet):
 
     def make_source(self):
         return noisy(20, given=False)
+
+
+@pytest.mark.parametrize("method", [FourierTransform(), Wavelet(points=(30, 30))])
+def test_a_sequence_of_bad_frames_has_no_results_and_says_so(method):
+    stack = noisy(3)
+    results = method(replace(stack, signal=np.full(stack.signal.shape, np.nan)))
+    assert (results.status == Status.BAD_INPUT).all()
+    assert all("no value" in text for text in results.messages)
+
+
+@pytest.mark.parametrize("method", [FourierTransform(), Wavelet(points=(30, 30))])
+def test_results_of_the_background_step_are_taken_and_their_flags_kept(method):
+    stack = noisy(4)
+    k = stack.x
+    columns = (Column("chi", "", "χ(k)", ("k",), stderr=True),)
+    status = np.array([Status.OK, Status.AT_BOUND, Status.LOST, Status.OK], dtype=np.int8)
+    background = Results(
+        table=Table("background", columns, {"k": {"k": k}}, "chi"),
+        columns={"chi": np.asarray(stack.signal), "chi_stderr": np.asarray(stack.errors)},
+        status=status,
+        messages=("", "at an end", "no edge", ""),
+    )
+    results, plain = method(background), method(stack)
+    assert results.status.tolist() == status.tolist()
+    assert results.messages == background.messages
+    name = results.table.columns[0].name
+    assert np.isnan(results[name][2]).all()
+    np.testing.assert_array_equal(results[name][[0, 1, 3]], plain[name][[0, 1, 3]])
 
 
 def test_columns_are_those_of_the_frames():

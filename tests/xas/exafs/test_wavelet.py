@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 from waves import SHELLS, STEP, K, as_stack, chi_of_shells, noisy
 
@@ -11,6 +12,7 @@ from spectra import Status
 from spectra.errors import SettingError, StackError
 from spectra.xas import Wavelet, wavelet_map
 from spectra.xas.exafs.cauchy import Cauchy
+from spectra.xas.exafs.lobes import find_lobes
 from spectra.xas.exafs.maps import map_whole
 from spectra.xas.exafs.morlet import Morlet
 
@@ -164,6 +166,20 @@ def test_a_lobe_that_is_not_there_is_said_not_invented():
     assert np.isnan(results["height_stderr"][2, 1])
     assert "lobe V-V: " in results.messages[2]
     assert results.status[2] == Status.OK
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_of_lobes_that_are_found_do_not_overlap(seed):
+    modulus = gaussian_filter(np.random.default_rng(seed).random((60, 70)), (4, 6))
+    lobes = find_lobes(modulus - modulus.min(), 0.1, 8)
+    assert len(lobes) > 2
+    taken = np.zeros(modulus.shape, dtype=int)
+    for lobe in lobes:
+        taken[lobe.window] += 1
+        rows, columns = lobe.window
+        assert rows.start <= lobe.r < rows.stop
+        assert columns.start <= lobe.k < columns.stop
+    assert taken.max() == 1
 
 
 def test_the_ridge_is_that_of_one_shell():

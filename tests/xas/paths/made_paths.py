@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from spectra.xas.paths.path import PathAtom, ScatteringPath
 
@@ -56,3 +57,9 @@ def chi(path: ScatteringPath, k: np.ndarray) -> np.ndarray:
     )
     size = path.degeneracy * amplitude * np.exp(-2 * path.reff / free) / (k * path.reff**2)
     return size * np.sin(2 * k * path.reff + phase)
+
+
+def curves_at(path, k):
+    """Amplitude, phase, Re p and λ of a path at wavenumbers (1/angstrom), by cubic splines."""
+    names = ("amplitude", "phase", "real_p", "mean_free_path")
+    return [CubicSpline(path.k, getattr(path, name))(k) for name in names]

@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from made_paths import chi, made_path
+from made_paths import chi, curves_at, made_path
 from scipy.stats import spearmanr
 
 from spectra.errors import DataWarning, FeffError, SettingError
@@ -17,7 +17,6 @@ from spectra.reference import load_phase
 from spectra.xas import check_paths, feff_paths, quick_path, read_paths
 from spectra.xas.paths import feff as feff_module
 from spectra.xas.paths.cache import FOLDER_VARIABLE as CACHE_VARIABLE
-from spectra.xas.paths.curves import path_curves
 from spectra.xas.paths.importance import importances
 from spectra.xas.paths.runner import FOLDER_VARIABLE, feff_programs
 from test_cluster import as_cif
@@ -78,7 +77,7 @@ def test_copper_is_that_of_feff6(copper, data):
         new_one, old_one = copper[label], old[label]
         assert new_one.degeneracy == old_one.degeneracy
         assert new_one.reff == pytest.approx(old_one.reff, abs=2e-4)
-        new, was = (path_curves([path]).at(k)[0] for path in (new_one, old_one))
+        new, was = (curves_at(path, k) for path in (new_one, old_one))
         # FEFF8L's potentials are other ones: 12 % more amplitude at k = 3.25, 9 % at 16.
         ratio = new[0] / was[0]
         assert 0.99 < ratio.min() < ratio.max() < 1.13

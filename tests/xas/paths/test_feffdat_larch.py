@@ -7,7 +7,6 @@ import warnings
 import numpy as np
 import pytest
 
-from spectra.xas.paths.curves import QUANTITIES, path_curves
 from spectra.xas.paths.feffdat import read_feffdat
 
 pytestmark = pytest.mark.realdata
@@ -62,17 +61,3 @@ def test_every_number_of_every_path_is_larchs(files, feffpath):
             assert getattr(ours, name) == getattr(theirs, of_larch), (file, name)
         positions = [[float(v) for v in atom[4:]] for atom in theirs.geom]
         np.testing.assert_allclose([a.position for a in ours.atoms], positions, atol=1e-9)
-
-
-def test_splines_of_all_paths_are_larchs_with_their_slopes(files, feffpath):
-    q = np.linspace(-2.0, 20.0, 331)
-    curves = path_curves([read_feffdat(file) for file in files])
-    values, slopes = curves.at(q), curves.slopes_at(q)
-    for i, file in enumerate(files):
-        splines = feffpath(str(file)).spline_coefs
-        for j, name in enumerate(("amp", "pha", "rep", "lam")):
-            expected = splines[name](q)
-            scale = np.abs(expected).max()
-            assert np.abs(values[i, j] - expected).max() < 1e-12 * scale, QUANTITIES[j]
-            derivative = splines[name].derivative()(q)
-            assert np.abs(slopes[i, j] - derivative).max() < 1e-11 * np.abs(derivative).max()

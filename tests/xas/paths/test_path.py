@@ -12,7 +12,6 @@ from made_paths import made_path, triangle
 
 from spectra.errors import SettingError
 from spectra.xas import ScatteringPath
-from spectra.xas.paths.curves import path_curves
 from spectra.xas.paths.path import PathAtom, unique_labels
 
 
@@ -104,37 +103,3 @@ def test_labels_become_unique_and_unique_ones_stay():
     given = ["a", "b", "a", "ab", "a"]
     assert unique_labels(given) == ["aa", "b", "ac", "ab", "ad"]
     assert unique_labels(unique_labels(given)) == unique_labels(given)
-
-
-def test_curves_go_through_the_points_and_their_slopes_are_right():
-    paths = [made_path(), triangle(strength=2.0)]
-    curves = path_curves(paths)
-    values = curves.at(paths[0].k)
-    assert values.shape == (2, 4, 61)
-    for i, path in enumerate(paths):
-        for j, name in enumerate(("amplitude", "phase", "real_p", "mean_free_path")):
-            np.testing.assert_allclose(values[i, j], getattr(path, name), rtol=1e-13, atol=1e-13)
-    k = np.linspace(0.3, 19.3, 7).reshape(1, 7)
-    step = 1e-6
-    slopes = (curves.at(k + step) - curves.at(k - step)) / (2 * step)
-    np.testing.assert_allclose(curves.slopes_at(k), slopes, atol=1e-7)
-
-
-def test_paths_on_different_grids_are_one_set_of_curves():
-    coarse = np.linspace(0.0, 18.0, 31)
-    other = made_path(
-        **{
-            name: np.interp(coarse, made_path().k, getattr(made_path(), name))
-            for name in ("central_phase", "feff_amplitude", "feff_phase", "reduction")
-        }
-        | {"k": coarse, "mean_free_path": 5.0 + coarse, "real_p": np.sqrt(coarse**2 + 3.0)}
-    )
-    k = np.linspace(-1.0, 17.9, 100)
-    both = path_curves([made_path(), other]).at(k)
-    np.testing.assert_allclose(both[0], path_curves([made_path()]).at(k)[0], atol=1e-10)
-    np.testing.assert_allclose(both[1], path_curves([other]).at(k)[0], atol=1e-10)
-
-
-def test_no_paths_have_no_curves():
-    with pytest.raises(SettingError, match="no paths"):
-        path_curves([])

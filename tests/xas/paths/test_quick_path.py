@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from made_paths import curves_at
 from scipy.optimize import least_squares
 
 from spectra.errors import SettingError
 from spectra.xas import quick_path
-from spectra.xas.paths.curves import path_curves
 
 # eV·angstrom² of a free electron: k² = E/3.81.
 FREE_ELECTRON = 3.809982
@@ -17,7 +17,7 @@ FREE_ELECTRON = 3.809982
 def chi_k2(path, k, n, delta_r, e0, sigma2):
     """k²χ(k) of the EXAFS equation, the damping by λ at the path's own length."""
     q = np.sqrt(k**2 - e0 / FREE_ELECTRON)
-    amplitude, phase, _, free = path_curves([path]).at(q)[0]
+    amplitude, phase, _, free = curves_at(path, q)
     distance = path.reff + delta_r
     size = n * amplitude * np.exp(-2 * path.reff / free - 2 * q**2 * sigma2) / (q * distance**2)
     return k**2 * size * np.sin(2 * q * distance + phase)

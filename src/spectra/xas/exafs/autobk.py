@@ -39,7 +39,7 @@ _LEAST_SCALE, _SCALE = 0.1, 10.0
 _LOW_RBKG = 0.75
 _ROUNDS = 100
 _CLOSE = 1e-14
-# Half a grid is what an end may lack of a whole step.
+# The grid has its last point if a hundredth of a step or less is missing.
 _ROUNDING = 1.01
 
 
@@ -252,6 +252,12 @@ def solve_background(problem: Problem, d: FloatArray) -> Solution:
         objective=p + scale**2 * q,
         converged=converged,
     )
+
+
+def without_clamps(problem: Problem, d: FloatArray) -> FloatArray:
+    """What χ is where P alone is minimised, from absorption on the grid (frames, points)."""
+    coefficients = apply(problem.solve, apply(problem.project, d))
+    return d - apply(problem.basis, coefficients)
 
 
 def apply(matrix: FloatArray, values: FloatArray) -> FloatArray:

@@ -22,7 +22,7 @@ IntArray = NDArray[np.intp]
 # The shell is looked for in k²·χ from here to 1 1/angstrom before the end ...
 _K_FROM, _K_TAPER = 2.0, 1.0
 # ... between these R (angstrom, phases not corrected), and counts from this share of the highest.
-_R_FROM, _R_TO, _R_STRIDE = 1.1, 4.0, 2
+_R_FROM, _R_TO, _R_STRIDE = 1.1, 4.0, 3
 _COUNTS = 0.4
 _AROUND = 0.25
 # Of 30 measured spectra with rbkg = 1 none kept less than 0.80; with rbkg = 2 all oxides less

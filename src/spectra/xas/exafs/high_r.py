@@ -19,8 +19,8 @@ from spectra.errors import SettingError
 from spectra.xas.exafs.fourier import N_FFT, r_grid
 from spectra.xas.exafs.products import framewise_product
 
-# High R is looked at at every fourth point of its grid, of at least so many.
-_EVERY, _FEWEST = 4, 40
+# High R is looked at at every sixth point of its grid, of at least so many.
+_EVERY, _FEWEST = 6, 40
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -59,10 +59,8 @@ def high_r_points(name: str, noise_range: tuple[float, float], k_step: float) ->
 
 def waves_to(places: IntArray, used: slice) -> ComplexArray:
     """exp(−2ikR) at points of k and points of χ(R), by their numbers: (k, R)."""
-    numbers = np.arange(used.start, used.stop)
-    # Whole numbers of turns are taken off before they cost digits.
-    turns = (np.outer(numbers, places) % N_FFT) / N_FFT
-    return np.asarray(np.exp(-2j * np.pi * turns))
+    turns = np.outer(np.arange(used.start, used.stop), places) % N_FFT
+    return np.asarray(np.exp(-2j * np.pi / N_FFT * np.arange(N_FFT))[turns])
 
 
 def white_level(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -61,27 +60,53 @@ def inner_maxima(modulus: FloatArray) -> BoolArray:
     return highest
 
 
-def find_lobes(modulus: FloatArray, share: float, most: int) -> Iterator[tuple[int, int, Lobe]]:
+def find_lobes(modulus: FloatArray, share: float, most: int) -> list[Lobe]:
     """The lobes of one map that reach a share of the highest, from low to high R.
 
     The window of each is the box about what is connected to it above half its height, or above
-    as little more as keeps it from the others.
+    as little more as keeps it from the others; boxes that overlap are cut half way between their
+    lobes, so that no maximum is taken for two.
     """
     places = np.argwhere(inner_maxima(modulus))
     heights = modulus[tuple(places.T)]
     keep = heights >= share * heights.max(initial=0.0)
     places, heights = places[keep], heights[keep]
     order = np.argsort(-heights, kind="stable")[:most]
-    chosen = sorted(places[order].tolist())
-    for r, k in chosen:
-        others = [tuple(p) for p in chosen if p != [r, k]]
-        region = _own_region(modulus, (r, k), others)
-        rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
-        ends = [
-            (max(int(some[0]), REACH), min(int(some[-1]) + 1, size - REACH))
-            for some, size in ((rows, modulus.shape[0]), (columns, modulus.shape[1]))
-        ]
-        yield r, k, Lobe("", r, k, ends[0], ends[1])
+    chosen = [(r, k) for r, k in sorted(places[order].tolist())]
+    lobes: list[Lobe] = []
+    for place in chosen:
+        region = _own_region(modulus, place, [other for other in chosen if other != place])
+        ends = [_ends(np.asarray(region.any(axis=1 - axis)), place[axis]) for axis in (0, 1)]
+        lobe = Lobe("", *place, ends[0], ends[1])
+        for i, other in enumerate(lobes):
+            lobes[i], lobe = _apart(other, lobe)
+        lobes.append(lobe)
+    return lobes
+
+
+def _ends(inside: BoolArray, own: int) -> tuple[int, int]:
+    """First and last point of a region along one axis, away from the ends of the map."""
+    some = np.flatnonzero(inside)
+    first, last = max(int(some[0]), REACH), min(int(some[-1]) + 1, len(inside) - REACH)
+    return min(first, own), max(last, own + 1)
+
+
+def _apart(one: Lobe, other: Lobe) -> tuple[Lobe, Lobe]:
+    """Two lobes whose windows do not overlap: cut along the axis that parts them better."""
+    boxes = [(one.r_ends, one.k_ends), (other.r_ends, other.k_ends)]
+    if any(a[0] >= b[1] or b[0] >= a[1] for a, b in zip(*boxes, strict=True)):
+        return one, other
+    sizes = [max(a[1], b[1]) - min(a[0], b[0]) for a, b in zip(*boxes, strict=True)]
+    along = "r" if abs(one.r - other.r) * sizes[1] >= abs(one.k - other.k) * sizes[0] else "k"
+    low, high = sorted((one, other), key=lambda lobe: getattr(lobe, along))
+    cut = (getattr(low, along) + getattr(high, along) + 1) // 2
+    if along == "r":
+        low_part = replace(low, r_ends=(low.r_ends[0], min(low.r_ends[1], cut)))
+        high_part = replace(high, r_ends=(max(high.r_ends[0], cut), high.r_ends[1]))
+    else:
+        low_part = replace(low, k_ends=(low.k_ends[0], min(low.k_ends[1], cut)))
+        high_part = replace(high, k_ends=(max(high.k_ends[0], cut), high.k_ends[1]))
+    return (low_part, high_part) if low is one else (high_part, low_part)
 
 
 def _own_region(

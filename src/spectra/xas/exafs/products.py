@@ -14,7 +14,8 @@ _ROWS = 64
 def framewise_product(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     """Rows (frames, p) times a matrix (p, q): (frames, q)."""
     count, width = rows.shape
-    padded = np.zeros((-(-count // _ROWS) * _ROWS, width))
+    parts = -(-count // _ROWS)
+    padded = np.zeros((parts * _ROWS, width))
     padded[:count] = rows
-    parts = np.matmul(padded.reshape(-1, _ROWS, width), matrix)
-    return np.asarray(parts.reshape(len(padded), matrix.shape[1])[:count])
+    product = np.matmul(padded.reshape(parts, _ROWS, width), matrix)
+    return np.asarray(product.reshape(len(padded), matrix.shape[1])[:count])

@@ -17,6 +17,7 @@ from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.units import k_from_energy
+from spectra.xas.across import Across
 from spectra.xas.edge import find_main_edge
 from spectra.xas.exafs.checks import (
     Shell,
@@ -223,8 +224,7 @@ class Removal(Method):
                 edge_step=normal["edge_step"][rows],
                 noise=_noise(block, points, rows, y, errors, normal),
             )
-            half_way = find_main_edge(spectra.x, spectra.y).energy
-            columns["e0_offset"][rows] = spectra.e0 - half_way
+            columns["e0_offset"][rows] = _offset(spectra, normal["edge_half"][rows])
             columns["odd_point"][rows] = odd_points(spectra.x, spectra.y, spectra.e0, spectra.noise)
             for part in self.remove(spectra, plan):
                 own = rows[part.rows]
@@ -268,12 +268,14 @@ class Removal(Method):
         """Fill the rows of some frames."""
         for name in ("e0", "e0_stderr", "edge_step", "edge_step_stderr"):
             columns[name][rows] = normal[name][rows]
-        step = normal["edge_step"][rows][:, None]
-        relative = normal["edge_step_stderr"][rows][:, None] / step
-        chi = part.chi / step
+        inverse = 1.0 / normal["edge_step"][rows][:, None]
+        relative = normal["edge_step_stderr"][rows][:, None] * inverse
+        chi = part.chi * inverse
         points = min(chi.shape[1], columns["chi"].shape[1])
         columns["chi"][rows, :points] = chi[:, :points]
-        error = np.sqrt(part.variance / step**2 + (chi * relative) ** 2)
+        error = part.variance * inverse**2
+        error += (chi * relative) ** 2
+        np.sqrt(error, out=error)
         columns["chi_stderr"][rows, :points] = error[:, :points]
         columns["noise"][rows] = white_level(chi, self.k_step)
         size = min(part.coefficients.shape[1], columns["coefficients"].shape[1])
@@ -284,6 +286,15 @@ class Removal(Method):
         columns["splines"][rows] = part.coefficients.shape[1]
         for name, values in part.further.items():
             columns[name][rows] = values
+
+
+def _offset(spectra: Spectra, half: FloatArray) -> FloatArray:
+    """E0 from half way up the edge, which `Normalize` does not find from an E0 far below it."""
+    lost = np.flatnonzero(~np.isfinite(half))
+    if lost.size:
+        half = half.copy()
+        half[lost] = find_main_edge(spectra.x, Across.of(spectra.y[lost])).energy
+    return spectra.e0 - half
 
 
 def few_of(source: Stack) -> Stack:
@@ -313,7 +324,7 @@ def _noise(
     sigma = None if errors is None else cut(errors, rows, points)
     x = block.x[points]
     edge = index_nearest(x, normal["e0"][rows])
-    return find_noise(x, cut(y, rows, points), sigma, block.noise, edge)
+    return find_noise(x, Across.of(cut(y, rows, points)), sigma, block.noise, edge)
 
 
 def background_table(k: FloatArray, splines: int, further: tuple[Column, ...]) -> Table:

@@ -20,11 +20,10 @@ from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.exafs.autobk import (
     AutobkSettings,
-    apply,
     find_extent,
     own_interpolation,
     own_problems,
-    solve_background,
+    without_clamps,
 )
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.fourier import N_FFT
@@ -37,7 +36,7 @@ from spectra.xas.exafs.removal import (
     few_of,
     rows_together,
 )
-from spectra.xas.exafs.splines import cubic_basis
+from spectra.xas.exafs.splines import cubic_basis, interpolate
 from spectra.xas.exafs.spread import Spread
 from spectra.xas.exafs.windows import make_window
 from spectra.xas.polynomials import alike, products
@@ -169,12 +168,12 @@ class SmoothBackground(Removal):
         e0 = spectra.e0[:1] if plan.common else spectra.e0
         extent = find_extent(spectra.x, e0, settings)
         smoother = find_smoother(int(extent.points[0]), self.k_step, self.k_weight, self.stiffness)
-        interpolate = own_interpolation(spectra.x, e0, extent, settings)
+        weights = own_interpolation(spectra.x, e0, extent, settings)
         reference = own_problems(spectra.x, e0, extent, settings)
         if plan.common:
-            interpolate, reference = interpolate[0], reference.only()
+            weights, reference = weights[0], reference.only()
         first, last = int(extent.first[0]), int(extent.last[0])
-        d = apply(interpolate, np.ascontiguousarray(spectra.y[:, first : last + 1]))
+        d = interpolate(weights, spectra.y[:, first : last + 1])
         z = products(d, smoother.project.T)
         freedom = float(plan.attrs["freedom"])
         if np.isfinite(freedom):
@@ -182,8 +181,8 @@ class SmoothBackground(Removal):
         else:
             shares = smoother.stiffest(d, z, self.content)
         splines = len(smoother.strengths)
-        nothing = np.zeros((len(smoother.modes), 0)), np.zeros((0, interpolate.shape[-1]))
-        spread = Spread(interpolate, *nothing, smoother.modes, smoother.project @ interpolate)
+        nothing = np.zeros((len(smoother.modes), 0)), np.zeros((0, weights.shape[-1]))
+        spread = Spread(weights, *nothing, smoother.modes, smoother.project @ weights)
         variances = spectra.variances(first, last)
         if variances is None:
             variance = spectra.noise.after[:, None] * spread.of_white(shares)
@@ -193,7 +192,7 @@ class SmoothBackground(Removal):
             rows=rows,
             chi=d - products(shares * z, smoother.modes.T),
             variance=variance,
-            reference=solve_background(reference, d).chi,
+            reference=without_clamps(reference, d),
             coefficients=products(shares * z, smoother.coefficients.T),
             knots=np.broadcast_to(smoother.knots, (len(d), splines + 4)),
             further={

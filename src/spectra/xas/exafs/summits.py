@@ -57,6 +57,8 @@ class SummitFinder:
         Grid, from 0.
     first, last : int
         Points between which a maximum may be; the last is not one of them.
+    waves : complex array (R, points)
+        A_n exp(−2i k_n R) at these points.
     """
 
     k: FloatArray
@@ -64,6 +66,7 @@ class SummitFinder:
     r: FloatArray
     first: int
     last: int
+    waves: ComplexArray
 
     @cached_property
     def _power(self) -> FloatArray:
@@ -72,12 +75,6 @@ class SummitFinder:
     @cached_property
     def _centred(self) -> FloatArray:
         return self.k - float((self._power * self.k).sum() / self._power.sum())
-
-    @cached_property
-    def _waves(self) -> ComplexArray:
-        """A_n exp(−2i k_n R) at the points of the grid (R, points)."""
-        some = self.r[self.first : self.last, None]
-        return np.asarray(self.weight * np.exp(-2j * self.k * some))
 
     @cached_property
     def _terms(self) -> ComplexArray:
@@ -108,7 +105,7 @@ class SummitFinder:
         some = slice(self.first, self.last)
         place = (np.square(real[:, some]) + np.square(imag[:, some])).argmax(axis=1)
         found = (place > 0) & (place < self.last - self.first - 1)
-        c = np.matmul((self._waves[place] * chi)[:, None, :], self._terms)[:, 0].T
+        c = np.matmul((self.waves[place] * chi)[:, None, :], self._terms)[:, 0].T
         step = float(self.r[1] - self.r[0])
         x = np.zeros(len(chi))
         for _ in range(_NEWTON):

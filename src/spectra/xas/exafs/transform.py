@@ -131,7 +131,7 @@ class FourierTransform(Method):
     """
 
     name: ClassVar[str] = "xas.FourierTransform"
-    block_size: ClassVar[int] = 256
+    block_size: ClassVar[int] = 128
 
     k_weight: tuple[int, ...] = setting((2,), "exponents of k", within="0, 1, 2, 3")
     k_range: tuple[float, float] = setting((3.0, 12.0), "range of k", unit="1/angstrom")
@@ -206,7 +206,8 @@ class FourierTransform(Method):
             scaled = (step / _ROOT_PI) * factor
             own = scaled[:, None] * waves
             parts = np.hstack([own.real, own.imag])
-            finder = SummitFinder(k[used], scaled, r, first, last)
+            near = np.ascontiguousarray(own[:, first:last].T)
+            finder = SummitFinder(k[used], scaled, r, first, last, near)
             transforms.append(KeptTransform(np.abs(factor), parts, finder))
         spans = [high - low for low, high in (self.k_range, self.r_range)]
         attrs = {

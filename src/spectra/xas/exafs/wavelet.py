@@ -266,11 +266,10 @@ class Wavelet(Method):
             return ()
         real, imag = plan.operator()(values[good][:, plan.used])
         median = np.median(np.sqrt(real**2 + imag**2), axis=0)
-        out = []
-        for r, k, lobe in find_lobes(median, self.lobe_share, _MOST_LOBES):
-            name = f"R {plan.r[r]:.2f} k {plan.k[k]:.1f}"
-            out.append(replace(lobe, name=name))
-        return tuple(out)
+        return tuple(
+            replace(lobe, name=f"R {plan.r[lobe.r]:.2f} k {plan.k[lobe.k]:.1f}")
+            for lobe in find_lobes(median, self.lobe_share, _MOST_LOBES)
+        )
 
     def _screened(
         self, block: Stack | Results, plan: WaveletPlan
@@ -287,30 +286,11 @@ class Wavelet(Method):
         columns = plan.table.empty(len(block))
         values, good, verdicts = self._screened(block, plan)
         rows = np.flatnonzero(good)
-        chi = np.ascontiguousarray(values[rows][:, plan.used])
         errors = chi_of(self.name, block).stderr
-        variance = self._variance(chi, errors, rows, plan)
-        operator = plan.operator()
-        real, imag = operator(chi)
-        modulus = np.sqrt(real**2 + imag**2)
-        if self.keep_maps:
-            columns["modulus"][rows] = modulus
-        columns["ridge_r"][rows], columns["ridge_height"][rows] = ridge(modulus, plan.r)
-        highest = inner_maxima(modulus)
-        reader = LobeReader(operator, plan.k, plan.r, variance)
-        for i, lobe in enumerate(plan.lobes):
-            found = reader.read(real, imag, modulus, highest, lobe)
-            clear = found.numbers["height"] > _SIGNIFICANT * found.numbers["height_stderr"]
-            there = found.found & clear
-            for name, value in found.numbers.items():
-                columns[name][rows, i] = np.where(there | (name in _INTEGRALS), value, np.nan)
-            verdicts.note(
-                rows[~found.found], f"lobe {lobe.name}: no maximum {_in_window(lobe, plan)}"
-            )
-            verdicts.note(
-                rows[found.found & ~clear],
-                f"lobe {lobe.name}: lower than {_SIGNIFICANT:g} standard uncertainties",
-            )
+        if rows.size:
+            chi = np.ascontiguousarray(values[rows][:, plan.used])
+            variance = self._variance(chi, errors, rows, plan)
+            self._read(chi, variance, rows, plan, columns, verdicts)
         attrs = {**plan.attrs, "errors": "residual" if errors is None else "given"}
         return Results(
             table=plan.table,
@@ -321,6 +301,37 @@ class Wavelet(Method):
             variables=block.variables,
             attrs=attrs,
         )
+
+    def _read(
+        self,
+        chi: FloatArray,
+        variance: FloatArray,
+        rows: IntArray,
+        plan: WaveletPlan,
+        columns: dict[str, NDArray[Any]],
+        verdicts: Verdicts,
+    ) -> None:
+        """Fill the columns of frames that have χ(k)."""
+        operator = plan.operator()
+        real, imag = operator(chi)
+        modulus = np.sqrt(real**2 + imag**2)
+        if self.keep_maps:
+            columns["modulus"][rows] = modulus
+        columns["ridge_r"][rows], columns["ridge_height"][rows] = ridge(modulus, plan.r)
+        highest = inner_maxima(modulus)
+        reader = LobeReader(operator, plan.k, plan.r, variance)
+        for i, lobe in enumerate(plan.lobes):
+            lobe_values = reader.read(real, imag, modulus, highest, lobe)
+            numbers, found = lobe_values.numbers, lobe_values.found
+            clear = numbers["height"] > _SIGNIFICANT * numbers["height_stderr"]
+            for name, value in numbers.items():
+                kept = (found & clear) | (name in _INTEGRALS)
+                columns[name][rows, i] = np.where(kept, value, np.nan)
+            verdicts.note(rows[~found], f"lobe {lobe.name}: no maximum {_in_window(lobe, plan)}")
+            verdicts.note(
+                rows[found & ~clear],
+                f"lobe {lobe.name}: lower than {_SIGNIFICANT:g} standard uncertainties",
+            )
 
     def _variance(
         self, chi: FloatArray, errors: FloatArray | None, rows: IntArray, plan: WaveletPlan

@@ -15,7 +15,6 @@ from spectra.xas.paths.path import ScatteringPath, unique_labels
 if TYPE_CHECKING:
     import pandas as pd
 
-    from spectra.xas.paths.curves import PathCurves
 
 _HEADS = ("label", "degeneracy", "reff (angstrom)", "legs", "shape", "importance (%)")
 
@@ -155,12 +154,6 @@ class PathList(Sequence[ScatteringPath]):
             for group in grouped(self.paths, tolerance)
         )
         return PathList(joined)
-
-    def curves(self) -> PathCurves:
-        """The curves of all paths for batched evaluation."""
-        from spectra.xas.paths.curves import path_curves
-
-        return path_curves(self.paths)
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row for each path."""

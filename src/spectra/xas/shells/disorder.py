@@ -51,6 +51,12 @@ class Disorder:
         """The models of a path."""
         return cls(path.reduced_mass, debye_spectrum(path), path.label)
 
+    def sigma2(self, model: str, theta: float, temperature: float) -> float:
+        """σ² (angstrom²) by ``einstein`` or ``debye`` at a characteristic temperature (K)."""
+        function = {"einstein": self.einstein, "debye": self.debye}[model]
+        numbers = (Dual(np.asarray(float(v)), {}) for v in (theta, temperature))
+        return float(function(*numbers).value)
+
     def einstein(self, theta: Dual, temperature: Dual) -> Dual:
         """σ² (angstrom²) of one oscillator: ħ²/(2·k_B·μ·θ)·coth(θ/2T).
 

@@ -35,6 +35,8 @@ QUANTITIES = ("amplitude", "e0", "delta_r", "sigma2", "c3", "c4", "ei")
 WAVENUMBER_PER_EV = 2.0 * electron_mass * elementary_charge / (hbar**2 * 1e20)
 # Where q² is closer to zero than this it is moved there, as Larch does.
 _SMALL = 1e-6
+# Exponents above this would overflow.
+_LARGEST = 100.0
 
 Quantities = Sequence[Dual]
 """One for each of `QUANTITIES`."""
@@ -180,7 +182,8 @@ class Contribution:
             more = square * (p * (-4j / 3.0 * self._c3) + square * (2.0 / 3.0 * self._c4))
             decay -= more.real
             angle += more.imag
-        size = np.exp(-decay)
+        # A step of the fit may try any σ².
+        size = np.exp(np.minimum(-decay, _LARGEST))
         size *= self._f / (at.q * (reff + self._dr) ** 2)
         return size * np.cos(angle), size * np.sin(angle)
 
@@ -228,7 +231,7 @@ class Contribution:
         found += im * p.real
         found *= -2.0
         found -= (4.0 / self._reff) * re
-        return found
+        return np.asarray(found)
 
     def _by_c3(self) -> FloatArray:
         return self._times(np.asarray((-4j / 3.0) * self._at.p * self._at.square))
@@ -239,7 +242,7 @@ class Contribution:
     def _by_ei(self) -> FloatArray:
         change = self._at.p_by_ei
         assert change is not None
-        return self._times(self._by_p(change))
+        return self._times(np.asarray(self._by_p(change)))
 
     def _by_p(self, change: ComplexArray) -> ComplexArray:
         """∂ln w where p changes by `change`."""

@@ -27,7 +27,7 @@ _TOLERANCE = 1e-9
 _ITERATIONS = 60
 # Starts of E₀ (eV) beside that given, for fits that look false; which are those.
 _SHIFTS = (-25.0, -12.5, 12.5, 25.0)
-_POOR, _FAR, _BETTER = 0.02, 10.0, 1e-6
+_POOR, _NOISE, _FAR, _BETTER = 0.02, 4.0, 10.0, 1e-6
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def fit_frames(seen: Observed, plan: ShellsPlan, free: BoolArray) -> Fitted:
         np.broadcast_to(np.array(bounds), shape)
         for bounds in ([p.lower for p in slots], [p.upper for p in slots])
     )
-    solution = find_minima(seen.objective, start, lower, upper, own)
+    solution = find_minima(seen.objective, start, lower, upper, own, plan.n_idp)
     vary = own & ~solution.at_bound
     by_beta = shared.common.spread(slopes, on, shape[1])
     varied = plan.varied(free)
@@ -118,6 +118,7 @@ def find_minima(
     lower: FloatArray,
     upper: FloatArray,
     own: BoolArray,
+    n_idp: float,
 ) -> Solution:
     """Minimise each frame; from other E₀ as well where the first minimum may be a false one.
 
@@ -136,7 +137,7 @@ def find_minima(
     energies = objective.model.energy_slots & own.any(axis=0)
     if not energies.any():
         return best
-    doubtful = np.flatnonzero(_doubtful(objective, best))
+    doubtful = np.flatnonzero(_doubtful(objective, best, n_idp))
     for shift in _SHIFTS if doubtful.size else ():
         moved = start[doubtful] + shift * (energies & own[doubtful])
         found = run(doubtful, moved)
@@ -145,10 +146,12 @@ def find_minima(
     return best
 
 
-def _doubtful(objective: ShellsObjective, found: Solution) -> BoolArray:
+def _doubtful(objective: ShellsObjective, found: Solution, n_idp: float) -> BoolArray:
     """Which minima may be false (rows,)."""
+    # Large as a part of the data, and not by their noise.
+    poor = (found.chi2 > _POOR * data_squares(objective)) & (found.chi2 > _NOISE * n_idp)
     known = objective.known(found.theta)
-    bad = (found.status == Status.NOT_CONVERGED) | (found.chi2 > _POOR * data_squares(objective))
+    bad = (found.status == Status.NOT_CONVERGED) | poor
     for number, path in enumerate(objective.model.paths):
         quantities = path.evaluate(known)
         on = objective.active[objective.rows, number]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
@@ -44,16 +46,24 @@ def noise_beyond(chi: FloatArray, k: FloatArray, low: float, high: float) -> Flo
     high = min(high, float(k[-1]))
     window = make_window(k, low + 0.5 * _TAPER, high - 0.5 * _TAPER, _TAPER, "hanning")
     shape = window * k**2
-    size = scipy.fft.next_fast_len(4 * len(k), real=True)
-    r_max = np.pi / (2.0 * step)
-    band = (_LOW, _HIGH) if r_max > _HIGH else (_LOW_PART * r_max, _HIGH_PART * r_max)
-    r = np.pi * np.arange(size // 2 + 1) / (step * size)
-    inside = (r >= band[0]) & (r <= band[1])
-    spectrum = scipy.fft.rfft(chi * shape, n=size, axis=-1)
-    seen = scipy.fft.irfft(spectrum * inside, n=size, axis=-1)[:, : len(k)]
+    # As a matrix: how transforms of many rows round may hang on how many there are.
+    filtered, share = _beyond(step, len(k))
+    seen = np.matmul((chi * shape)[:, None, :], filtered)[:, 0]
     near = np.exp(-0.5 * ((k[:, None] - k) / _BREADTH) ** 2)
-    share = (band[1] - band[0]) / r_max
     power = np.matmul((seen**2)[:, None, :], near)[:, 0] / share
     variance = power / np.maximum(near @ shape**2, np.finfo(float).tiny)
     floor = _FLOOR * np.abs(chi).max(axis=1, keepdims=True)
     return np.asarray(np.maximum(np.sqrt(variance), floor))
+
+
+@lru_cache(maxsize=32)
+def _beyond(step: float, n_points: int) -> tuple[FloatArray, float]:
+    """The filter (points, points) that large distances pass, and their share of all distances."""
+    size = scipy.fft.next_fast_len(4 * n_points, real=True)
+    r_max = np.pi / (2.0 * step)
+    band = (_LOW, _HIGH) if r_max > _HIGH else (_LOW_PART * r_max, _HIGH_PART * r_max)
+    r = np.pi * np.arange(size // 2 + 1) / (step * size)
+    inside = (r >= band[0]) & (r <= band[1])
+    spectrum = scipy.fft.rfft(np.eye(n_points), n=size, axis=-1)
+    seen = scipy.fft.irfft(spectrum * inside, n=size, axis=-1)[:, :n_points]
+    return np.ascontiguousarray(seen), float((band[1] - band[0]) / r_max)

@@ -19,7 +19,7 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 # Frames at a time: what is worked on stays in the processor's cache. No answer depends on it.
-_ROWS = 8
+_ROWS = 16
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,12 @@ class ShellsObjective:
         gradient = np.empty((n_rows, size))
         hessian = np.empty((n_rows, size, size))
         known = self.known(theta)
-        for part, residual, jacobian in self.residuals(theta, known):
-            cost[part] = np.matmul(residual[:, None, :], residual[:, :, None])[:, 0, 0]
-            gradient[part] = np.matmul(jacobian, residual[:, :, None])[:, :, 0]
-            hessian[part] = np.matmul(jacobian, jacobian.transpose(0, 2, 1))
+        # A step that leads nowhere may overflow: the solver takes it back.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part, residual, jacobian in self.residuals(theta, known):
+                cost[part] = np.matmul(residual[:, None, :], residual[:, :, None])[:, 0, 0]
+                gradient[part] = np.matmul(jacobian, residual[:, :, None])[:, :, 0]
+                hessian[part] = np.matmul(jacobian, jacobian.transpose(0, 2, 1))
         for misfit, slopes in self.restrained(known, n_rows, size):
             cost += misfit**2
             gradient -= misfit[:, None] * slopes

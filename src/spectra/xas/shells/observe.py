@@ -207,6 +207,8 @@ def _scales(maps: tuple[Map, ...], which: IntArray, sigma: FloatArray, n_idp: fl
         some = np.flatnonzero(which == number)
         for w, matrix in enumerate(map_.matrices):
             power = (matrix**2).sum(axis=1)
-            mean = (sigma[some][:, map_.points] ** 2 * power).sum(axis=1) / map_.rows
+            # Not [:, points]: how its result lies in memory, and so its sum, hangs on the rows.
+            variance = sigma[some[:, None], map_.points] ** 2
+            mean = (variance * power).sum(axis=1) / map_.rows
             out[some, w] = np.sqrt(n_idp / (map_.rows * count) / np.maximum(mean, _TINY))
     return out

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
+from spectra.xas.exafs.cauchy import Cauchy
 from spectra.xas.exafs.fourier import N_FFT, backward, forward, r_grid
 from spectra.xas.exafs.windows import make_window
 
@@ -141,7 +143,28 @@ def _transformed(
         open_ = make_window(r, *ranges.r, 0.0, "hanning")
         inside = forward(weighted, step, len(r)) * open_
         return backward(inside, step, last)[:, first:].real
-    raise NotImplementedError(ranges.space)
+    return _wavelet(weighted, step, (low, high), (first, last))
+
+
+def _wavelet(
+    weighted: FloatArray, step: float, rows: tuple[int, int], columns: tuple[int, int]
+) -> FloatArray:
+    """The Cauchy wavelet transform of each point, in the ranges of R and of k.
+
+    Its order is the number of points of R up to the end of the range, as Larch takes it.
+    """
+    low, high = max(rows[0], 1), rows[1]
+    size = scipy.fft.next_fast_len(2 * len(weighted), real=True)
+    spectrum = scipy.fft.rfft(weighted, n=size, axis=-1)
+    r = np.arange(low, high) * float(np.pi / (step * N_FFT))
+    omega = 2.0 * np.pi * np.arange(spectrum.shape[1]) / (step * size)
+    filters = Cauchy(float(high)).response(np.asarray(omega, float), np.asarray(r, float))
+    blocks = []
+    for filter_ in filters:
+        one_sided = np.zeros((len(weighted), size), dtype=complex)
+        one_sided[:, : len(omega)] = spectrum * filter_
+        blocks.append(_real(scipy.fft.ifft(one_sided, axis=-1)[:, slice(*columns)]))
+    return np.concatenate(blocks, axis=1)
 
 
 def _real(complex_: NDArray[np.complex128]) -> FloatArray:

@@ -91,7 +91,11 @@ def middles(
         map_ = objective.maps[int(objective.which[frames[0]])]
         factors = objective.factors(frames, map_)
         joined = map_.joined
-        noise = joined.T * sigma[part[:, None], map_.points][:, None, :] * factors[:, :, None]
+        noise = (
+            np.ascontiguousarray(joined.T)
+            * sigma[part[:, None], map_.points][:, None, :]
+            * factors[:, :, None]
+        )
         data = np.matmul(objective.chi[frames[:, None, None], map_.points], joined)[:, 0] * factors
         misfit = (residual**2).sum(axis=1)
         square = np.matmul(jacobian, jacobian.transpose(0, 2, 1))
