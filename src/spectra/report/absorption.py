@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from spectra.report.backgrounds import background_section
+from spectra.report.bonds import shell_sections
 from spectra.report.edges import edge_section
 from spectra.report.mixtures import mixture_section
 from spectra.report.preedges import preedge_section
@@ -36,6 +38,8 @@ def absorption_sections(record: Record) -> Iterator[Section]:
             yield valence_section(step, results)
         elif results.table.name in _MIXTURES:
             yield mixture_section(step, results)
+        elif results.table.name == "shells":
+            yield from shell_sections(step, record, results)
         else:
             section = _exafs_section(step, record, results)
             if section is not None:
@@ -43,6 +47,8 @@ def absorption_sections(record: Record) -> Iterator[Section]:
 
 
 def _exafs_section(step: str, record: Record, results: Results) -> Section | None:
+    if results.table.name == "background":
+        return background_section(step, record, results)
     if results.table.name == "transform":
         return transform_section(step, results)
     if results.table.name == "wavelet":

@@ -124,10 +124,12 @@ def _plotly(key: str, panel: Panel) -> dict[str, Any]:
 
 def _legend(panel: Panel) -> dict[str, Any]:
     """Beside the title if there is room for both, below the plot if not."""
+    # Plotly turns the order round where a band is filled.
+    order = {"orientation": "h", "traceorder": "normal"}
     names = [m.name for m in panel.marks if m.name]
     if len(panel.title) + sum(len(n) + _SYMBOL for n in names) <= _ONE_LINE:
-        return {"orientation": "h", "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
-    return {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
+        return {**order, "x": 1, "xanchor": "right", "y": 1, "yanchor": "bottom"}
+    return {**order, "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
 
 
 def _traces(mark: Mark) -> list[dict[str, Any]]:

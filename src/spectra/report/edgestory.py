@@ -67,7 +67,7 @@ def _beside(edges: Results, along: Abscissa) -> list[Panel]:
     if name is None or not np.isfinite(edges.variables[name].values).any():
         return []
     variable = edges.variables[name]
-    x, y = _with_pauses(along.values, np.asarray(variable.values, dtype=float))
+    x, y = with_pauses(along.values, np.asarray(variable.values, dtype=float))
     mark = Mark("line", x, y, colour=GREY)
     return [Panel(along.label, with_unit(name, variable.unit), (mark,))]
 
@@ -87,7 +87,7 @@ def _energies(edges: Results, along: Abscissa, good: NDArray[np.intp]) -> Panel:
     return Panel(along.label, with_unit(quantity("edge_half"), unit), (mark,))
 
 
-def _with_pauses(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+def with_pauses(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     """A curve with NaN put in where nothing was measured for longer than usual."""
     step = np.diff(x)
     after = np.flatnonzero(step > _PAUSE * np.median(step)) + 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from spectra.notation import with_uncertainty
 from spectra.stack import Axis
 
 _UNITS = {
@@ -22,6 +24,8 @@ _UNITS = {
 }
 # Up to so many frames plots by themselves have ticks between them.
 _FEW_FRAMES = 10
+# Longer names of frames fill a table and run out of a title.
+_LONGEST_NAME = 24
 _NAMES = {
     "volume": "V",
     "alpha": "α",
@@ -70,6 +74,21 @@ def with_unit(name: str, unit: str) -> str:
     return f"{name} ({symbol})" if symbol else name
 
 
+def measured(value: float, stderr: float) -> str:
+    """A value with its uncertainty, or in few digits where it was held and has none.
+
+    Examples
+    --------
+    >>> measured(-0.0812, 0.0021), measured(6.0, 0.0), measured(float("nan"), 1.0)
+    ('−0.081(2)', '6', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if not (math.isfinite(stderr) and stderr > 0.0):
+        return f"{value:.4g}".replace("-", "−")
+    return with_uncertainty(value, stderr).replace("-", "−")
+
+
 def slug(text: str) -> str:
     """What may stand in a file name or an element's id; other characters become ``-``.
 
@@ -94,6 +113,30 @@ def without_common_words(names: Sequence[str]) -> list[str]:
     columns = zip(*(n.split(" ")[:-1] for n in names), strict=False)
     common = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, columns))
     return [n.split(" ", common)[-1] for n in names]
+
+
+def frame_names(names: Sequence[str], order: Sequence[str] = ()) -> list[str]:
+    """What frames are called where there is little room: their names, or numbers if these are long.
+
+    Parameters
+    ----------
+    names : sequence of str
+    order : sequence of str
+        Where each frame is along the sequence, with its unit, to be told beside its number.
+
+    Examples
+    --------
+    >>> frame_names(["foil", "oxide"])
+    ['foil', 'oxide']
+    >>> frame_names(["scan_of_a_sample_in_a_cell_0001.dat", "b"], ["0 h", "2 h"])
+    ['frame 0 (0 h)', 'frame 1 (2 h)']
+    """
+    short = without_common_words(names)
+    if all(len(name) <= _LONGEST_NAME for name in short):
+        return short
+    if not order:
+        return [f"frame {i}" for i in range(len(names))]
+    return [f"frame {i} ({where})" for i, where in enumerate(order)]
 
 
 def axis_label(axis: Axis) -> str:

@@ -18,6 +18,7 @@ from spectra.report.labels import axis_label, frame_ticks, slug
 from spectra.report.mapplot import pattern_plot
 from spectra.report.patternplot import refined_plots
 from spectra.report.plotdata import BLUE, FAINT, GREY, MOST_POINTS, RED, numbers, plain_text
+from spectra.report.section import Section
 from spectra.report.select import (
     FitExample,
     abscissae,
@@ -30,6 +31,7 @@ from spectra.report.select import (
     thin,
 )
 from spectra.report.series import Group, Series, groups, peak_panels
+from spectra.report.tables import csv_link
 from spectra.results import Record, Results
 
 FloatArray = NDArray[np.float64]
@@ -91,8 +93,17 @@ def make_plots(record: Record) -> Plots:
     plots.refined = refined_plots(record)
     for section in absorption_sections(record):
         drawings = [{"plots": plotly_plots(d), "note": d.note} for d in section.drawings]
-        plots.sections.append({**vars(section), "drawings": drawings})
+        told = {**vars(section), "drawings": drawings, "link": _link(section)}
+        plots.sections.append(told)
     return plots
+
+
+def _link(section: Section) -> dict[str, str] | None:
+    """Where the whole table of a section is, for what the page shows a part of."""
+    if section.download is None:
+        return None
+    name, text = section.download
+    return {"name": name, "address": csv_link(text), "text": f"Whole table ({name})"}
 
 
 def _group(plots: Plots, number: int, group: Group) -> dict[str, Any]:

@@ -9,7 +9,10 @@ from spectra.report.drawing import Drawing
 
 @dataclass(frozen=True)
 class Section:
-    """Sentences, drawings, and a table of strings under one heading."""
+    """Sentences, drawings, and a table of strings under one heading.
+
+    ``download`` is the name and the text of a CSV file with the whole of the table.
+    """
 
     key: str
     heading: str
@@ -18,3 +21,4 @@ class Section:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     note: str = ""
+    download: tuple[str, str] | None = None

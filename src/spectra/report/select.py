@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.report.labels import with_unit
+from spectra.report.labels import frame_names, with_unit
 from spectra.results import Record, Results
 from spectra.stack import Stack, Variable
 
@@ -97,6 +97,15 @@ def abscissa(name: str, variable: Variable) -> Abscissa:
         if np.ptp(known) > _HOURS_FROM:
             values, unit = values / 3600.0, "h"
     return Abscissa(name, with_unit(name, unit), values)
+
+
+def names_of(results: Results) -> list[str]:
+    """What the frames of some results are called in titles and tables."""
+    along = abscissae(results)[0]
+    unit = along.label.partition(" (")[2].rstrip(")")
+    if along.name == "frame":
+        return frame_names(results.names)
+    return frame_names(results.names, [f"{v:.3g} {unit}".strip() for v in along.values.tolist()])
 
 
 def beside(stack: Stack) -> Abscissa | None:

@@ -78,6 +78,8 @@ def groups(record: Record) -> list[Group]:
             out += _strain_groups(results)
         elif results.table.name == "structure" and _has(results, "mean_length"):
             out += _structure_groups(results)
+        elif results.table.name == "shells":
+            out.append(_shell_group(step, results))
         elif results.table.name != "peaks":
             out.append(_default_group(step, results))
     quality = tuple(
@@ -278,6 +280,22 @@ def _structure_groups(structure: Results) -> list[Group]:
             Group(f"Polyhedra of {phase}", tuple(series[:MOST_SERIES]), note, f"polyhedra_{phase}")
         )
     return out
+
+
+def _shell_group(step: str, results: Results) -> Group:
+    """Distances, disorder and numbers of the shells, as far as they are not held."""
+    labels = [str(label) for label in results.table.coords["path"]["label"]]
+    series = []
+    for name, symbol in (("r", "R"), ("sigma2", "σ²"), ("n", "N")):
+        unit = results.table.column(name).unit
+        for p, label in enumerate(labels):
+            value, error = _of_phase(results, name, p)
+            if error is not None and (error > 0).any():
+                series.append(
+                    Series(results, with_unit(f"{symbol} of {label}", unit), value, error)
+                )
+    note = "" if len(series) <= MOST_SERIES else f"The first {MOST_SERIES} of {len(series)}."
+    return Group(f"Step {step}", tuple(series[:MOST_SERIES]), note, step)
 
 
 def _default_group(step: str, results: Results) -> Group:

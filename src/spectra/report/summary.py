@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from spectra.notation import with_uncertainty
 from spectra.report.labels import axis_label, quantity, unit_symbol
 from spectra.report.select import abscissae, step_of
 from spectra.report.series import Group, Series, groups, peak_panels
-from spectra.report.tables import csv_size, csv_text, errors_sentence
+from spectra.report.tables import csv_link, csv_size, csv_text, errors_sentence
 from spectra.results import Record, Results
 from spectra.status import Status
 from spectra.xrd.phases import PhaseStatus
@@ -214,7 +213,7 @@ def tables(record: Record) -> list[dict[str, Any]]:
         if size <= room:
             text = csv_text(results)
             room -= len(text)
-            link = "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
+            link = csv_link(text)
         columns = _columns(record, results, [s for s in plotted if s.results is results])
         out.append(
             {

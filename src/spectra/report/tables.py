@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,6 +90,11 @@ def csv_text(results: Results) -> str:
             lines.append(f"{dim} {key}: {', '.join(map(str, values))}")
     head = "".join(f"# {' '.join(line.split())}\n" for line in lines)
     return head + str(_frame(results).to_csv(index=False, float_format="%.12g"))
+
+
+def csv_link(text: str) -> str:
+    """An address that holds a CSV text, for a page that loads nothing."""
+    return "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
 
 
 def csv_size(results: Results) -> int:
