@@ -1,10 +1,11 @@
-"""How long a measured operando series takes from its file to flattened spectra.
+"""How long a measured operando series takes from its file to flattened spectra and χ(R).
 
     python -m benchmarks.operando_xanes FILE [--repeats 5] [--write]
 
 FILE holds the spectra of a cell and of a foil behind it: `lno_nik_pos1.npz`, 229 spectra at the
-Ni K edge. The spectra are aligned by the foil, normalised and flattened, by `xas.Align` and
-`xas.Normalize`, and by loops of Larch such as users write, all on one core and in processor time:
+Ni K edge. The spectra are aligned by the foil, normalised and flattened, and transformed from
+their χ(k) to χ(R), by `xas.Align`, `xas.Normalize`, `xas.Background` and `xas.FourierTransform`,
+and by loops of Larch such as users write, all on one core and in processor time:
 
 - "shift fitted": Larch's ``energy_align`` fits shift and scale of the derivative of each foil to
   those of the first. It is given the derivatives, which it fails to form (Larch 2026.3.1 forgets
@@ -32,12 +33,17 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchmarks.harness import DOCUMENT, Timing, race, table, write_section
 
+if TYPE_CHECKING:
+    from spectra.xas import Background, Normalize
+
 ELEMENT = "Ni"
+K_RANGE = (3.0, 13.0)
 
 NOTE = (
     "Processor time on one core. Larch's shifts are fitted by `energy_align`, or found by "
@@ -50,17 +56,26 @@ NOTE = (
 def with_spectra(path: str) -> Callable[[], object]:
     """Read, and give the chain."""
     import spectra
-    from spectra.xas import Align, Normalize, flattened
+    from spectra.xas import Align, FourierTransform, flattened
 
     # The file's spectra are normalised already: nothing would be left to do.
     stack = replace(spectra.read(path).load(), quantity="mu")
-    align, normalize = Align(element=ELEMENT), Normalize(element=ELEMENT)
+    align, normalize, background = Align(element=ELEMENT), *_of_edges()
+    transform = FourierTransform(k_range=K_RANGE)
 
     def chain() -> object:
         aligned = align(stack)
-        return flattened(aligned, normalize(aligned))
+        return flattened(aligned, normalize(aligned)), transform(background(aligned))
 
     return chain
+
+
+def _of_edges() -> tuple[Normalize, Background]:
+    """Normalisation, and a background that has the same."""
+    from spectra.xas import Background, Normalize
+
+    normalize = Normalize(element=ELEMENT, e0="sequence")
+    return normalize, Background(normalize=normalize)
 
 
 def with_larch(path: str, *, fit: bool, interpolate: bool) -> Callable[[], object]:
@@ -69,7 +84,7 @@ def with_larch(path: str, *, fit: bool, interpolate: bool) -> Callable[[], objec
         warnings.simplefilter("ignore")
         from larch import Group
         from larch.math import interp
-        from larch.xafs import energy_align, find_e0, pre_edge
+        from larch.xafs import autobk, energy_align, find_e0, pre_edge, xftf
 
     with np.load(path) as content:
         x, signal, foils = (content[k].astype(float) for k in ("energy", "norm", "ref"))
@@ -95,7 +110,9 @@ def with_larch(path: str, *, fit: bool, interpolate: bool) -> Callable[[], objec
                     energy, mu = x, interp(energy, one, x, kind="cubic")
                 group = Group(energy=energy, mu=mu)
                 pre_edge(group)
-                flat.append(group.flat)
+                autobk(group)
+                xftf(group, kmin=K_RANGE[0], kmax=K_RANGE[1], dk=1, kweight=2, window="hanning")
+                flat.append((group.flat, group.chir))
         return flat
 
     return chain
@@ -141,18 +158,21 @@ def warm(path: str, count: int, repeats: int) -> list[Timing]:
 def shares(path: str, repeats: int) -> str:
     """Which step of our chain takes how long."""
     import spectra
-    from spectra.xas import Align, Normalize, flattened
+    from spectra.xas import Align, FourierTransform, flattened
 
-    align, normalize = Align(element=ELEMENT), Normalize(element=ELEMENT)
+    align, normalize, background = Align(element=ELEMENT), *_of_edges()
+    transform = FourierTransform(k_range=K_RANGE)
     # The file's spectra are normalised already: nothing would be left to do.
     stack = replace(spectra.read(path).load(), quantity="mu")
     aligned = align(stack)
-    results = normalize(aligned)
+    results, chi = normalize(aligned), background(aligned)
     steps: dict[str, tuple[Callable[[], object], int]] = {
         "read": (lambda: spectra.read(path).load(), 1),
         "`xas.Align`": (lambda: align(stack), 1),
         "`xas.Normalize`": (lambda: normalize(aligned), 1),
         "`flattened`": (lambda: flattened(aligned, results), 1),
+        "`xas.Background`": (lambda: background(aligned), 1),
+        "`xas.FourierTransform`": (lambda: transform(chi), 1),
     }
     timings = race(steps, repeats, clock=time.process_time)
     parts = ", ".join(f"{t.name} {t.median * 1e3:.3g} ms" for t in timings)
@@ -171,7 +191,7 @@ def main() -> None:
         return
     with np.load(options.file) as content:
         count, points = content["norm"].shape
-    title = f"{count} spectra × {points} points: align, normalise, flatten"
+    title = f"{count} spectra × {points} points: align, normalise, flatten, χ(k), χ(R)"
     first = cold(options.file, count, options.repeats)
     text = table(f"{title}; from the start of Python", first, "spectra") + "\n"
     again = warm(options.file, count, options.repeats)
