@@ -33,7 +33,7 @@ from spectra.xas.exafs.removal import Refused, Removal, RemovalPlan, Removed, Sp
 from spectra.xas.exafs.splines import cubic_basis, interpolate
 from spectra.xas.exafs.spread import Spread, find_spread
 from spectra.xas.exafs.windows import WINDOWS
-from spectra.xas.polynomials import alike
+from spectra.xas.polynomials import TOGETHER, alike
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -139,7 +139,8 @@ class Background(Removal):
             *(size[good] for size in (extent.first, extent.last, *sizes))
         ):
             own = good[rows]
-            together = len(own) if plan.common else rows_together(points, last - first + 1)
+            # What is done with frames of common matrices stays in the processor's cache.
+            together = TOGETHER if plan.common else rows_together(points, last - first + 1)
             for start in range(0, len(own), together):
                 some = own[start : start + together]
                 part = spectra.take(some)

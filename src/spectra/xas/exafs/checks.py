@@ -37,6 +37,8 @@ _ODD_FROM = 2.5
 # by 0.7 of itself from its neighbours. Times the noise; differences around; times what is left.
 _ODD, _ODD_AROUND, _ODD_CONTRAST = 12.0, 41, 5.0
 _MEDIAN_OF_NORMAL = 0.6745
+# Frames at a time: what is looked at stays in the processor's cache.
+_ROWS = 192
 
 
 @dataclass(frozen=True)
@@ -133,27 +135,34 @@ def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> Fl
     if len(x) - first < _ODD_AROUND:
         return energies
     weights = neighbour_differences(x[first:])
-    count = weights.shape[1]
-    off = weights[0] * y[:, first : first + count]
-    for j in range(1, 5):
-        off += weights[j] * y[:, first + j : first + j + count]
-    middle = slice(first + 2, first + 2 + count)
-    if (begin != begin[0]).any():
-        off[x[middle] < begin[:, None]] = 0.0
-    if noise.points is None:
-        level = np.sqrt(noise.after)
-        highest = np.maximum(off.max(axis=1), -off.min(axis=1))
-        candidates = highest > _ODD * level
-    else:
-        sigma = np.sqrt(noise.points[:, middle])
-        candidates = (np.abs(off) > _ODD * sigma).any(axis=1)
-        level = np.median(sigma, axis=1)
-    for row in np.flatnonzero(candidates).tolist():
-        outside = int(np.searchsorted(x[middle], begin[row]))
-        place = _oddest(off[row, outside:], weights[:, outside:], float(level[row]))
-        if place >= 0:
-            energies[row] = x[middle][outside + place]
+    for start in range(0, len(y), _ROWS):
+        some = slice(start, start + _ROWS)
+        off = _differences(weights, y[some, first:])
+        places = x[first + 2 : first + 2 + weights.shape[1]]
+        if (begin[some] != begin[start]).any():
+            off[places < begin[some, None]] = 0.0
+        sigma = np.sqrt(
+            noise.after[some, None]
+            if noise.points is None
+            else noise.points[some, first + 2 : first + 2 + weights.shape[1]]
+        )
+        for i in np.flatnonzero((np.abs(off) > _ODD * sigma).any(axis=1)).tolist():
+            outside = int(np.searchsorted(places, begin[start + i]))
+            level = float(np.median(sigma[i]))
+            place = _oddest(off[i, outside:], weights[:, outside:], level)
+            if place >= 0:
+                energies[start + i] = places[outside + place]
     return energies
+
+
+def _differences(weights: FloatArray, y: FloatArray) -> FloatArray:
+    """Differences (frames, n) of points from the cubics through their neighbours."""
+    count = weights.shape[1]
+    off = weights[0] * y[:, :count]
+    part = np.empty_like(off)
+    for j in range(1, 5):
+        off += np.multiply(weights[j], y[:, j : j + count], out=part)
+    return off
 
 
 def _oddest(off: FloatArray, weights: FloatArray, level: float) -> int:
@@ -184,32 +193,32 @@ def shell_remarks(shell: Shell, reach: float, remedy: str) -> list[str]:
         With ``{r}`` for six tenths of the shell's R.
     """
     eaten = (shell.kept < KEPT_LEAST) | (reach > SHELL_SHARE * shell.position)
-    return [
-        f"the background reaches the first shell, of which {kept:.0%} are left at R = "
-        f"{position:.2f} angstrom; {remedy.format(r=f'{0.6 * position:.1f}')}"
-        if bad
-        else ""
-        for bad, kept, position in zip(
-            eaten.tolist(), shell.kept.tolist(), shell.position.tolist(), strict=True
+    out = [""] * len(eaten)
+    for i in np.flatnonzero(eaten).tolist():
+        position = shell.position[i]
+        out[i] = (
+            f"the background reaches the first shell, of which {shell.kept[i]:.0%} are left at "
+            f"R = {position:.2f} angstrom; {remedy.format(r=f'{0.6 * position:.1f}')}"
         )
-    ]
+    return out
 
 
 def edge_remarks(e0: FloatArray, offset: FloatArray, odd: FloatArray) -> list[str]:
     """What is to be said of each frame's E0 and odd point (eV); empty where all is well."""
-    out = []
-    for energy, distance, point in zip(e0.tolist(), offset.tolist(), odd.tolist(), strict=True):
+    out = [""] * len(e0)
+    far, spoilt = np.abs(offset) > E0_FARTHEST, np.isfinite(odd)
+    for i in np.flatnonzero(far | spoilt).tolist():
         said = []
-        if abs(distance) > E0_FARTHEST:
+        if far[i]:
             said.append(
-                f"E0 = {energy:.1f} eV is {distance:+.1f} eV from the middle of the edge; k and "
+                f"E0 = {e0[i]:.1f} eV is {offset[i]:+.1f} eV from the middle of the edge; k and "
                 "background hang on it: correct e0 in normalize"
             )
-        if np.isfinite(point):
+        if spoilt[i]:
             said.append(
-                f"an odd point at {point:.1f} eV (k = {k_from_energy(point, energy):.2f} "
+                f"an odd point at {odd[i]:.1f} eV (k = {k_from_energy(odd[i], e0[i]):.2f} "
                 "1/angstrom) is in χ(k); take it out with xas.Deglitch first, or stay below it "
                 "with k_max"
             )
-        out.append("; ".join(said))
+        out[i] = "; ".join(said)
     return out
