@@ -28,7 +28,7 @@ from spectra.xas.exafs.checks import (
 )
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.noise import white_level
-from spectra.xas.frames import Verdicts, alike_points, cut, screen
+from spectra.xas.frames import Verdicts, alike_points, cut
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.normalize import Normalize, NormalizePlan
 from spectra.xas.ranges import index_nearest
@@ -190,7 +190,7 @@ class Removal(Method):
             If the axis is not energy in eV.
         """
         normalize = self._normalize()
-        plan = normalize.prepare(source)
+        plan = normalize.prepare(source).without("edge_integral", "edge_moment")
         lowest = plan.e0
         if not np.isfinite(lowest):
             found = normalize.fit(few_of(source), plan)
@@ -215,8 +215,7 @@ class Removal(Method):
         errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
         normal = self._normalize().fit(block, plan.normalize)
         columns, verdicts = plan.table.empty(len(block)), Verdicts(normal)
-        finite = screen(y, Verdicts(block))
-        for points, rows in alike_points(finite, np.flatnonzero(normal.ok())):
+        for points, rows in alike_points(np.isfinite(y), np.flatnonzero(normal.ok())):
             spectra = Spectra(
                 x=block.x if points.all() else block.x[points],
                 y=cut(y, rows, points),
@@ -232,7 +231,7 @@ class Removal(Method):
                     verdicts.mark(own, part.status, lambda i, part=part: part.reasons[i])
                 else:
                     shell = first_shell(part.chi, part.reference, self.k_step)
-                    self._write(columns, own, part, normal, shell)
+                    self._write(columns, _span(own), part, normal, shell)
                     said = shell_remarks(shell, self.reach, self.remedy)
                     _note(verdicts, own, said, block.names)
         self._tell(columns, verdicts, block.names)
@@ -260,7 +259,7 @@ class Removal(Method):
     def _write(
         self,
         columns: dict[str, NDArray[Any]],
-        rows: IntArray,
+        rows: IntArray | slice,
         part: Removed,
         normal: Results,
         shell: Shell,
@@ -271,12 +270,11 @@ class Removal(Method):
         inverse = 1.0 / normal["edge_step"][rows][:, None]
         relative = normal["edge_step_stderr"][rows][:, None] * inverse
         chi = part.chi * inverse
+        error = part.variance * inverse**2
+        error += np.square(chi * relative)
         points = min(chi.shape[1], columns["chi"].shape[1])
         columns["chi"][rows, :points] = chi[:, :points]
-        error = part.variance * inverse**2
-        error += (chi * relative) ** 2
-        np.sqrt(error, out=error)
-        columns["chi_stderr"][rows, :points] = error[:, :points]
+        columns["chi_stderr"][rows, :points] = np.sqrt(error[:, :points], out=error[:, :points])
         columns["noise"][rows] = white_level(chi, self.k_step)
         size = min(part.coefficients.shape[1], columns["coefficients"].shape[1])
         columns["coefficients"][rows, :size] = part.coefficients[:, :size]
@@ -286,6 +284,12 @@ class Removal(Method):
         columns["splines"][rows] = part.coefficients.shape[1]
         for name, values in part.further.items():
             columns[name][rows] = values
+
+
+def _span(rows: IntArray) -> IntArray | slice:
+    """Rows that follow one another as a slice, which is faster."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def _offset(spectra: Spectra, half: FloatArray) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class Spread:
 
     def of_white(self, shares: FloatArray) -> FloatArray:
         """Variance of χ (frames, points) where that of every point of the absorption is 1."""
-        first, second = np.triu_indices(shares.shape[1])
+        first, second = _pairs(shares.shape[1])
         terms = np.ones((len(shares), 1 + shares.shape[1] + len(first)))
         terms[:, 1 : 1 + shares.shape[1]] = shares
         terms[:, 1 + shares.shape[1] :] = shares[:, first] * shares[:, second]
@@ -59,7 +59,7 @@ class Spread:
         mixed = self.interpolate @ onto - 0.5 * self.to_spline @ (self.onto @ onto)
         own = _squares(self.interpolate) - 2.0 * (self.to_spline * mixed).sum(axis=-1)
         reached = self.interpolate @ turned - self.to_spline @ (self.onto @ turned)
-        first, second = np.triu_indices(self.pulls.shape[-1])
+        first, second = _pairs(self.pulls.shape[-1])
         # Two that differ are met twice.
         sizes = (self.ends @ turned)[..., first, second] * np.where(first == second, 1.0, 2.0)
         both = self.pulls[..., first] * self.pulls[..., second] * sizes[..., None, :]
@@ -93,6 +93,13 @@ def find_spread(problem: Problem, interpolate: FloatArray) -> Spread:
         pulls=to_spline @ problem.directions,
         ends=problem.clamped @ interpolate,
     )
+
+
+@lru_cache(maxsize=64)
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers of all pairs of so many things, each with itself, too."""
+    first, second = np.triu_indices(count)
+    return first, second
 
 
 def _turned(matrix: FloatArray) -> FloatArray:
