@@ -122,8 +122,10 @@ def products(
     matrix must not depend on what rows there are: that changes the last bits, too.
     """
     out = np.empty((len(values), matrix.shape[1]), matrix.dtype) if out is None else out
+    if values.strides[1] != values.itemsize:
+        values = np.ascontiguousarray(values)
     for start in range(0, len(values), TOGETHER):
-        some = np.ascontiguousarray(values[start : start + TOGETHER])
+        some = values[start : start + TOGETHER]
         if len(some) == TOGETHER:
             np.matmul(some, matrix, out=out[start : start + TOGETHER])
             continue

@@ -255,7 +255,7 @@ def solve_background(problem: Problem, d: FloatArray) -> Solution:
     p, q = _sums(weight, least, ends, strengths)
     scale = _LEAST_SCALE + _SCALE * p / problem.equations
     return Solution(
-        chi=d - apply(problem.basis, coefficients),
+        chi=_less(d, apply(problem.basis, coefficients)),
         coefficients=coefficients,
         knots=np.broadcast_to(problem.knots, (len(d), problem.knots.shape[-1])),
         shares=shares,
@@ -267,7 +267,12 @@ def solve_background(problem: Problem, d: FloatArray) -> Solution:
 def without_clamps(problem: Problem, d: FloatArray) -> FloatArray:
     """What χ is where P alone is minimised, from absorption on the grid (frames, points)."""
     coefficients = apply(problem.solve, apply(problem.project, d))
-    return d - apply(problem.basis, coefficients)
+    return _less(d, apply(problem.basis, coefficients))
+
+
+def _less(d: FloatArray, background: FloatArray) -> FloatArray:
+    """The difference, in the memory of what is taken off."""
+    return np.subtract(d, background, out=background)
 
 
 def apply(matrix: FloatArray, values: FloatArray) -> FloatArray:

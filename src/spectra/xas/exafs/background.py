@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from spectra.xas.exafs.autobk import (
     AutobkSettings,
     Extent,
     Problem,
+    apply,
     find_extent,
     lower_reach,
     nearest_points,
@@ -29,8 +30,9 @@ from spectra.xas.exafs.autobk import (
     solve_background,
     without_clamps,
 )
+from spectra.xas.exafs.banded import Banded
 from spectra.xas.exafs.removal import Refused, Removal, RemovalPlan, Removed, Spectra, rows_together
-from spectra.xas.exafs.splines import cubic_basis, interpolate
+from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread, find_spread
 from spectra.xas.exafs.windows import WINDOWS
 from spectra.xas.polynomials import TOGETHER, alike
@@ -193,7 +195,7 @@ class Background(Removal):
         """Backgrounds of spectra that share the size of their matrices."""
         extent = matrices.extent
         first, last = int(extent.first[0]), int(extent.last[0])
-        d = interpolate(matrices.spread.interpolate, spectra.y[:, first : last + 1])
+        d = matrices.interpolated(spectra.y[:, first : last + 1])
         found = solve_background(matrices.problem, d)
         variances = spectra.variances(first, last)
         if variances is None:
@@ -224,6 +226,15 @@ class Matrices:
     problem: Problem
     spread: Spread
     reference: Problem
+
+    def interpolated(self, y: FloatArray) -> FloatArray:
+        """Absorption on the grid from that at the points used (frames, n)."""
+        return apply(self.spread.interpolate, y) if self._bands is None else self._bands(y)
+
+    @cached_property
+    def _bands(self) -> Banded | None:
+        weights = self.spread.interpolate
+        return Banded.of(weights) if weights.ndim == 2 else None
 
 
 def find_matrices(x: FloatArray, e0: FloatArray, settings: AutobkSettings) -> Matrices:

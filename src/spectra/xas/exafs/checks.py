@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from spectra.units import EV_PER_K2, k_from_energy
+from spectra.xas.exafs.banded import Banded
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.fourier import N_FFT
 from spectra.xas.exafs.windows import make_window
@@ -139,10 +140,10 @@ def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> Fl
     first = int(np.searchsorted(x, float(begin.min())))
     if len(x) - first < _ODD_AROUND:
         return energies
-    weights = neighbour_differences(x[first:])
+    weights, differences = _differences(x[first:].tobytes())
     for start in range(0, len(y), _ROWS):
         some = slice(start, start + _ROWS)
-        off = _differences(weights, y[some, first:])
+        off = differences(y[some, first:])
         places = x[first + 2 : first + 2 + weights.shape[1]]
         if (begin[some] != begin[start]).any():
             off[places < begin[some, None]] = 0.0
@@ -160,14 +161,15 @@ def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> Fl
     return energies
 
 
-def _differences(weights: FloatArray, y: FloatArray) -> FloatArray:
-    """Differences (frames, n) of points from the cubics through their neighbours."""
+@lru_cache(maxsize=64)
+def _differences(points: bytes) -> tuple[FloatArray, Banded]:
+    """Weights (5, n) of neighbours, and the matrix to differences from the cubics through them."""
+    weights = neighbour_differences(np.frombuffer(points))
     count = weights.shape[1]
-    off = weights[0] * y[:, :count]
-    part = np.empty_like(off)
-    for j in range(1, 5):
-        off += np.multiply(weights[j], y[:, j : j + count], out=part)
-    return off
+    matrix = np.zeros((count, count + 4))
+    for j, own in enumerate(weights):
+        matrix[np.arange(count), np.arange(count) + j] = own
+    return weights, Banded.of(matrix)
 
 
 def _oddest(off: FloatArray, weights: FloatArray, level: float) -> int:

@@ -270,8 +270,9 @@ class Removal(Method):
         inverse = 1.0 / normal["edge_step"][rows][:, None]
         relative = normal["edge_step_stderr"][rows][:, None] * inverse
         chi = part.chi * inverse
-        error = part.variance * inverse**2
-        error += np.square(chi * relative)
+        error, of_step = part.variance * inverse**2, chi * relative
+        of_step *= of_step
+        error += of_step
         points = min(chi.shape[1], columns["chi"].shape[1])
         columns["chi"][rows, :points] = chi[:, :points]
         columns["chi_stderr"][rows, :points] = np.sqrt(error[:, :points], out=error[:, :points])
