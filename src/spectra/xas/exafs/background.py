@@ -199,8 +199,8 @@ class Background(Removal):
         found = solve_background(matrices.problem, d)
         variances = spectra.variances(first, last)
         if variances is None:
-            white = matrices.spread.of_white(found.shares)
-            variance = spectra.noise.after[:, None] * white
+            variance = matrices.spread.of_white(found.shares)
+            variance *= spectra.noise.after[:, None]
         else:
             variance = matrices.spread.of_points(found.shares, np.ascontiguousarray(variances))
         lost = np.flatnonzero(~found.converged)

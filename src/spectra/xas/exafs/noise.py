@@ -45,7 +45,7 @@ def white_level(chi: FloatArray, k_step: float) -> FloatArray:
         return np.full(len(chi), np.nan)
     waves = _waves(points, first)
     parts = products(chi[:, first:].astype(np.float32), waves)
-    return np.sqrt(np.einsum("ij,ij->i", parts, parts).astype(float))
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", parts, parts)), dtype=float)
 
 
 @lru_cache(maxsize=64)
@@ -59,4 +59,5 @@ def _waves(points: int, first: int) -> NDArray[np.float32]:
     index = np.arange(int(_LOW * N_FFT / 2), int(_HIGH * N_FFT / 2), max(1, N_FFT // count))
     angle = 2.0 * np.pi / N_FFT * np.outer(np.arange(first, points), index)
     waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1) * window[:, None]
-    return (waves / np.sqrt(len(index) * (window**2).sum())).astype(np.float32)
+    waves /= np.sqrt(len(index) * (window**2).sum())
+    return np.asarray(waves, dtype=np.float32)

@@ -81,11 +81,8 @@ class Spectra:
 
     def take(self, rows: IntArray) -> Spectra:
         """Some of the frames."""
-        if len(rows) == len(self.y):
-            return self
-        return Spectra(
-            self.x, self.y[rows], self.e0[rows], self.edge_step[rows], self.noise.take(rows)
-        )
+        own = _span(rows)
+        return Spectra(self.x, self.y[own], self.e0[own], self.edge_step[own], self.noise.take(own))
 
     def variances(self, first: int, last: int) -> FloatArray | None:
         """Variances of the points `first` to `last` after the edge; None where all are alike."""
