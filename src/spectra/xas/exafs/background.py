@@ -57,9 +57,9 @@ class Background(Removal):
     the clamps compare χ with the transform's sum of squares in the unit of the absorption, so
     that spectra given as ``mu`` and as ``norm`` differ a little at the clamped end.
 
-    With an edge energy common to all frames (``normalize = {e0 = "sequence"}`` or a number) all
-    spectra share their matrices, which is forty times faster than each frame with its own,
-    and the frames' k then compare.
+    All frames have the edge energy of the sequence unless `normalize` says otherwise: then their k
+    compare, and they share their matrices, which is fifty times faster than each frame with its
+    own (``normalize = {e0 = "derivative"}``).
 
     Standard uncertainties of χ come from those of the points (`Normalize`), through interpolation
     and spline, with the edge step's; E0 and the clamp's weight are taken as they are. They hold

@@ -136,7 +136,10 @@ class Removal(Method):
     k_step : float, optional
         Step of the grid of χ(k), from k = 0 (1/angstrom).
     normalize : Normalize or mapping, optional
-        How edge energy and edge step are found.
+        How edge energy and edge step are found. Unless it says otherwise, E0 is that of the
+        sequence, the median of some of its frames (``attrs["sequence_e0"]``): then the k of all
+        frames compare. ``e0 = "derivative"`` gives each frame its own, for stacks of several
+        elements, or of spectra that are not aligned.
     """
 
     block_size: ClassVar[int] = 1024
@@ -146,11 +149,15 @@ class Removal(Method):
     )
     k_step: float = setting(0.05, "step of the grid of k", unit="1/angstrom", within="0.01 to 0.2")
     normalize: Normalize | Mapping[str, Any] = setting(  # noqa: RUF009 - a method is frozen
-        Normalize(), "how edge energy and edge step are found: settings of xas.Normalize"
+        Normalize(e0="sequence"),
+        "how edge energy and edge step are found: settings of xas.Normalize",
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "normalize", Normalize.given(self.normalize))
+        given = self.normalize
+        if isinstance(given, Mapping):
+            given = {"e0": "sequence", **given}
+        object.__setattr__(self, "normalize", Normalize.given(given))
         if self.k_max is not None and not self.k_max > 0:
             raise SettingError(f"{self.name}: k_max = {self.k_max}; give a positive number")
         if not 0.01 <= self.k_step <= 0.2:
