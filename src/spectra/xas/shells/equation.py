@@ -231,7 +231,7 @@ class Contribution:
         found += im * p.real
         found *= -2.0
         found -= (4.0 / self._reff) * re
-        return found
+        return np.asarray(found)
 
     def _by_c3(self) -> FloatArray:
         return self._times(np.asarray((-4j / 3.0) * self._at.p * self._at.square))
