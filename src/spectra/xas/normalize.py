@@ -69,9 +69,9 @@ class NormalizePlan:
     attrs: dict[str, Any]
     normalised: bool = False
 
-    def without(self, *names: str) -> NormalizePlan:
-        """The plan for a table without some columns, which are then not worked out."""
-        columns = tuple(c for c in self.table.columns if c.name not in names)
+    def only(self, *names: str) -> NormalizePlan:
+        """The plan for a table of these columns alone; the others are not worked out."""
+        columns = tuple(c for c in self.table.columns if c.name in names)
         return replace(self, table=replace(self.table, columns=columns))
 
 

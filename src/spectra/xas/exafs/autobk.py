@@ -38,7 +38,7 @@ _LEAST_SCALE, _SCALE = 0.1, 10.0
 # No shell lies so low (angstrom).
 _LOW_RBKG = 0.75
 # Singular values below this part of the largest are none.
-_TOLD = 1e-13
+_TOLD = 1e-10
 _ROUNDS = 100
 _CLOSE = 1e-14
 # The grid has its last point if a hundredth of a step or less is missing.

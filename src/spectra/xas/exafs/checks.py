@@ -58,7 +58,7 @@ class Shell:
     kept: FloatArray
 
 
-def first_shell(chi: FloatArray, reference: FloatArray, k_step: float) -> Shell:
+def first_shell(chi: NDArray[np.float32], reference: NDArray[np.float32], k_step: float) -> Shell:
     """Find the first shell with one background, and how much of it another one leaves.
 
     The first shell is the first maximum of the reference's χ(R) beyond 1.1 angstrom whose height
@@ -93,10 +93,7 @@ def first_shell(chi: FloatArray, reference: FloatArray, k_step: float) -> Shell:
 
 @lru_cache(maxsize=64)
 def _waves(points: int, k_step: float) -> tuple[FloatArray, NDArray[np.float32]]:
-    """R, and the weighted cosines and sines that give χ(R) there: (points, 2·R).
-
-    Single precision is ample for a comparison of heights, and twice as fast.
-    """
+    """R, and the weighted cosines and sines that give χ(R) there: (last points, 2·R)."""
     k = k_grid(k_step, points)
     end = float(k[-1])
     window = make_window(k, _K_FROM, end - 0.5 * _K_TAPER, _K_TAPER, "hanning")
@@ -105,11 +102,12 @@ def _waves(points: int, k_step: float) -> tuple[FloatArray, NDArray[np.float32]]
     angle = 2.0 * np.pi / N_FFT * np.outer(np.arange(points), index)
     waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
     waves *= (k**2 * window)[:, None]
-    return np.asarray(r_step * index, dtype=float), waves.astype(np.float32)
+    first = int(np.flatnonzero(window)[0])
+    return np.asarray(r_step * index, dtype=float), waves[first:].astype(np.float32)
 
 
-def _magnitude(chi: FloatArray, waves: NDArray[np.float32]) -> NDArray[np.float32]:
-    parts = products(chi.astype(np.float32), waves)
+def _magnitude(chi: NDArray[np.float32], waves: NDArray[np.float32]) -> NDArray[np.float32]:
+    parts = products(chi[:, -len(waves) :], waves)
     parts *= parts
     half = parts.shape[1] // 2
     return np.asarray(np.sqrt(parts[:, :half] + parts[:, half:]))

@@ -18,7 +18,7 @@ _FROM = 3.0
 _FEWEST = 20
 
 
-def white_level(chi: FloatArray, k_step: float) -> FloatArray:
+def white_level(chi: NDArray[np.float32], k_step: float) -> FloatArray:
     """Standard deviation of white noise of χ(k) from χ(R) at high R.
 
     From k = 3 1/angstrom to the end χ is transformed without weight under a sine squared, whose
@@ -44,16 +44,13 @@ def white_level(chi: FloatArray, k_step: float) -> FloatArray:
     if count < _FEWEST:
         return np.full(len(chi), np.nan)
     waves = _waves(points, first)
-    parts = products(chi[:, first:].astype(np.float32), waves)
+    parts = products(chi[:, first:], waves)
     return np.asarray(np.sqrt(np.einsum("ij,ij->i", parts, parts)), dtype=float)
 
 
 @lru_cache(maxsize=64)
 def _waves(points: int, first: int) -> NDArray[np.float32]:
-    """Cosines and sines (points − first, 2·R) whose sum of squares is σ² for such noise.
-
-    Single precision is ample for what is uncertain by some percent, and twice as fast.
-    """
+    """Cosines and sines (points − first, 2·R) whose sum of squares is σ² for such noise."""
     count = points - first
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
     index = np.arange(int(_LOW * N_FFT / 2), int(_HIGH * N_FFT / 2), max(1, N_FFT // count))
