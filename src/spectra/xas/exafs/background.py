@@ -41,6 +41,8 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _ROWS = 64
+# Frames of common matrices at a time: what is done with them stays in the processor's cache.
+_COMMON = 2 * TOGETHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +143,7 @@ class Background(Removal):
             *(size[good] for size in (extent.first, extent.last, *sizes))
         ):
             own = good[rows]
-            # What is done with frames of common matrices stays in the processor's cache.
-            together = TOGETHER if plan.common else rows_together(points, last - first + 1)
+            together = _COMMON if plan.common else rows_together(points, last - first + 1)
             for start in range(0, len(own), together):
                 some = own[start : start + together]
                 part = spectra.take(some)
