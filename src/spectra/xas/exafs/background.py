@@ -60,7 +60,7 @@ class Background(Removal):
     that spectra given as ``mu`` and as ``norm`` differ a little at the clamped end.
 
     All frames have the edge energy of the sequence unless `normalize` says otherwise: then their k
-    compare, and they share their matrices, which is fifty times faster than each frame with its
+    compare, and they share their matrices, which is eighty times faster than each frame with its
     own (``normalize = {e0 = "derivative"}``).
 
     Standard uncertainties of χ come from those of the points (`Normalize`), through interpolation
