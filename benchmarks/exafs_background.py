@@ -25,7 +25,7 @@ SAMPLE = 30
 def background(frames: int, repeats: int) -> str:
     """AUTOBK with a common edge, with edges of the frames' own, and the smoothing spline."""
     stack = series(frames, noise="unknown")
-    common, own = Background(normalize={"e0": E0}), Background()
+    common, own = Background(normalize={"e0": E0}), Background(normalize={"e0": "derivative"})
     smooth = SmoothBackground(normalize={"e0": E0})
     steps = Normalize(e0=E0)(stack)["edge_step"]
     for method in (common, own, smooth):

@@ -190,7 +190,8 @@ class Results:
 
     def column(self, name: str) -> NDArray[Any]:
         """The array of a column (frames, ...)."""
-        self.table.column(name)
+        if name not in self.columns:
+            self.table.column(name)
         return self.columns[name]
 
     def __getitem__(self, key: str | int | slice | ArrayLike) -> Any:

@@ -27,6 +27,9 @@ class Rows:
         self._filled += count
         if self._filled > self._n:
             raise ResultsError(f"blocks of more than {self._n} frames")
+        if count == self._n:
+            self._arrays = dict(part)
+            return
         for name, values in part.items():
             self._room(name, values)[rows] = values
 

@@ -24,6 +24,7 @@ BoolArray = NDArray[np.bool_]
 # Means that the largest step is taken between: from 10 to 50 eV on either side.
 _NEAR, _FAR, _APART = 10.0, 50.0, 8.0
 _COARSE = 150
+_CANDIDATES = 16
 # The half step is looked for so far below the place of the largest step.
 _DOWN = 30.0
 # Above the edge by this much a spectrum is beyond its half step.
@@ -66,13 +67,7 @@ def find_main_edge(x: FloatArray, y: Across) -> MainEdge:
     centers = x[::stride]
     coarse = y.values[:, ::stride]
     candidates, (a, b, c, d) = _steps(centers)
-    # Differences of the means above and below each candidate, as one product of matrices.
-    number = np.arange(len(centers))
-    above, below = (
-        ((number >= first[:, None]) & (number < last[:, None])) / (last - first)[:, None]
-        for first, last in ((c, d), (a, b))
-    )
-    places = np.matmul(above - below, coarse).argmax(axis=1)
+    places = _contrasts(coarse, a, b, c, d).argmax(axis=1)
     levels = np.empty((2, *places.shape))
     for place in np.unique(places).tolist():
         here = places == place
@@ -92,6 +87,25 @@ def find_main_edge(x: FloatArray, y: Across) -> MainEdge:
     rise = np.where(y1 > y0, y1 - y0, 1.0)
     part = np.clip((level - y0) / rise, 0.0, 1.0)
     return MainEdge(half, x[half - 1] + part * (x[half] - x[half - 1]), low, high)
+
+
+def _contrasts(
+    coarse: FloatArray, a: IntArray, b: IntArray, c: IntArray, d: IntArray
+) -> FloatArray:
+    """Means from c to d less those from a to b of coarse points: (parts, candidates, TOGETHER)."""
+    number = np.arange(coarse.shape[1])
+    above, below = (
+        ((number >= first[:, None]) & (number < last[:, None])) / (last - first)[:, None]
+        for first, last in ((c, d), (a, b))
+    )
+    weights = above - below
+    out = np.empty((len(coarse), len(weights), coarse.shape[2]))
+    # Some candidates at a time, which only see what is near them.
+    for start in range(0, len(weights), _CANDIDATES):
+        some = slice(start, start + _CANDIDATES)
+        seen = slice(int(a[some].min()), int(d[some].max()))
+        np.matmul(weights[some, seen], coarse[:, seen], out=out[:, some])
+    return out
 
 
 def _steps(centers: FloatArray) -> tuple[FloatArray, tuple[IntArray, ...]]:

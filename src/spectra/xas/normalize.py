@@ -69,6 +69,11 @@ class NormalizePlan:
     attrs: dict[str, Any]
     normalised: bool = False
 
+    def only(self, *names: str) -> NormalizePlan:
+        """The plan for a table of these columns alone; the others are not worked out."""
+        columns = tuple(c for c in self.table.columns if c.name in names)
+        return replace(self, table=replace(self.table, columns=columns))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Normalize(Method):
@@ -208,7 +213,7 @@ class Normalize(Method):
             for name, column in columns.items():
                 column[rows[keep]] = values[name][keep]
         shifted = _ENERGIES[1:] if np.isfinite(plan.e0) else _ENERGIES
-        widen_by_shift(columns, block, shifted)
+        widen_by_shift(columns, block, tuple(name for name in shifted if name in columns))
         return Results(
             table=plan.table,
             columns=columns,
@@ -241,18 +246,19 @@ class Normalize(Method):
         step = np.ones_like(fitted_step) if plan.normalised else fitted_step
         shape = edge_shape(scale, y, noise, lines, found.energy, at)
         half, half_variance, point = half_step(scale, y, noise, lines, shape, cubics)
-        integral, integral_variance = integral_edge(shape, point)
-        moment, moment_variance = first_moment(scale, noise, lines, shape, cubics, point)
-        values: dict[str, NDArray[Any]] = {
-            "e0": found.energy,
-            "edge_step": step,
-            "edge_half": half,
-            "edge_integral": integral,
-            "edge_moment": moment,
+        numbers = {
+            "e0": (found.energy, found.variance),
+            "edge_step": (step, step_variance),
+            "edge_half": (half, half_variance),
         }
-        variances = (found.variance, step_variance, half_variance, integral_variance)
-        for name, variance in zip(list(values), (*variances, moment_variance), strict=True):
-            values[f"{name}_stderr"] = np.sqrt(variance)
+        asked = {column.name for column in plan.table.columns}
+        if "edge_integral" in asked:
+            numbers["edge_integral"] = integral_edge(shape, point)
+        if "edge_moment" in asked:
+            numbers["edge_moment"] = first_moment(scale, noise, lines, shape, cubics, point)
+        values: dict[str, NDArray[Any]] = {}
+        for name, (value, variance) in numbers.items():
+            values[name], values[f"{name}_stderr"] = value, np.sqrt(variance)
         values |= {
             "fitted_step": fitted_step,
             "step_energy": at,

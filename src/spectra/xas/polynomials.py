@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from math import comb
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+Real = TypeVar("Real", np.float32, np.float64)
 
 # Rows (or columns) of a product of matrices that stand for frames: whole blocks for all its
 # kernels, which take 2 to 48 at a time.
@@ -111,19 +113,23 @@ def weighted_sums(values: FloatArray, weights: FloatArray) -> FloatArray:
     return out
 
 
-def products(values: FloatArray, matrix: FloatArray, out: FloatArray | None = None) -> FloatArray:
-    """Product of matrices (rows, points) and (points, columns).
+def products(
+    values: NDArray[Real], matrix: NDArray[Real], out: NDArray[Real] | None = None
+) -> NDArray[Real]:
+    """Product of matrices (rows, points) and (points, columns), of one precision.
 
     Always of as many rows at a time, for the same bits of a row whatever their number. The
     matrix must not depend on what rows there are: that changes the last bits, too.
     """
-    out = np.empty((len(values), matrix.shape[1])) if out is None else out
+    out = np.empty((len(values), matrix.shape[1]), matrix.dtype) if out is None else out
+    if values.strides[1] != values.itemsize:
+        values = np.ascontiguousarray(values)
     for start in range(0, len(values), TOGETHER):
-        some = np.ascontiguousarray(values[start : start + TOGETHER])
+        some = values[start : start + TOGETHER]
         if len(some) == TOGETHER:
             np.matmul(some, matrix, out=out[start : start + TOGETHER])
             continue
-        whole = np.zeros((TOGETHER, values.shape[1]))
+        whole = np.zeros((TOGETHER, values.shape[1]), matrix.dtype)
         whole[: len(some)] = some
         out[start:] = (whole @ matrix)[: len(some)]
     return out

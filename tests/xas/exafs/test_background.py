@@ -15,7 +15,7 @@ from spectra.units import energy_from_k, k_from_energy
 from spectra.xas import Background, Normalize, SmoothBackground, background_curve
 from spectra.xas.exafs.chi import chi_of
 
-COMMON = {"e0": E0}
+COMMON, OWN = {"e0": E0}, {"e0": "derivative"}
 METHODS = (Background, SmoothBackground)
 
 
@@ -32,7 +32,7 @@ class TestBackgroundConforms(MethodConformance):
     )
 
     def make_method(self):
-        return Background()
+        return Background(normalize=OWN)
 
     def make_source(self):
         return series(20)
@@ -55,7 +55,7 @@ class TestSmoothBackgroundConforms(TestBackgroundConforms):
 
 class TestSmoothBackgroundOfOwnEdgesConforms(TestSmoothBackgroundConforms):
     def make_method(self):
-        return SmoothBackground(k_weight=1, content=0.03)
+        return SmoothBackground(normalize=OWN, k_weight=1, content=0.03)
 
     def make_source(self):
         return series(20, noise="unknown")
@@ -86,6 +86,20 @@ def test_frames_with_their_common_edge_as_their_own_give_the_same(method):
     again = own.fit(stack, plan)
     for name in ("chi", "chi_stderr", "noise", "k_max", "knots", "coefficients"):
         np.testing.assert_allclose(again[name], common[name], rtol=1e-6, atol=1e-10, err_msg=name)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_edge_is_that_of_the_sequence_unless_said_otherwise(method):
+    stack = series(7, noise="unknown")
+    own = method(normalize=OWN)(stack)["e0"]
+    assert len(np.unique(own)) == 7
+    for given in ({}, {"normalize": {"degree": 2}}):
+        results = method(**given)(stack)
+        assert results["e0"] == pytest.approx(np.median(own), abs=1e-9)
+        assert results.attrs["sequence_e0"] == results["e0"][0]
+    assert method()(stack[2])["e0"] == pytest.approx(own[2], abs=1e-9)
+    said = method(normalize=Normalize(degree=2))(stack)
+    np.testing.assert_array_equal(said["e0"], own)
 
 
 @pytest.mark.parametrize("method", METHODS)

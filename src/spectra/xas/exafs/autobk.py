@@ -17,7 +17,7 @@ left is one equation per spectrum.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ FEWEST_SPLINES, MOST_SPLINES = 5, 128
 _LEAST_SCALE, _SCALE = 0.1, 10.0
 # No shell lies so low (angstrom).
 _LOW_RBKG = 0.75
+# Singular values below this part of the largest are none.
+_TOLD = 1e-10
 _ROUNDS = 100
 _CLOSE = 1e-14
 # The grid has its last point if a hundredth of a step or less is missing.
@@ -127,12 +129,12 @@ class Problem:
     knots : array ([frames,] splines + 4)
     basis : array ([frames,] points, splines)
         B.
-    transform : array ([frames,] equations, points)
-        From d to the real and imaginary parts of χ(R).
+    equations : int
+        N.
+    rest : array ([frames,] equations or fewer, points)
+        From d to what has the least of P as its sum of squares.
     project : array ([frames,] splines, points)
         From d to the coordinates z = R·c of the minimum of P, with the transform of B = Q·R.
-    explained : array ([frames,] equations, splines)
-        Q.
     solve : array ([frames,] splines, splines)
         R⁻¹.
     directions : array ([frames,] splines, clamps)
@@ -146,17 +148,26 @@ class Problem:
     k: FloatArray
     knots: FloatArray
     basis: FloatArray
-    transform: FloatArray
+    equations: int
+    rest: FloatArray
     project: FloatArray
-    explained: FloatArray
     solve: FloatArray
     directions: FloatArray
     strengths: FloatArray
     clamped: FloatArray
 
+    @cached_property
+    def onto(self) -> FloatArray:
+        """From d to the clamps' coordinates, those of the minimum of P, and what P has left."""
+        return np.concatenate([self.clamped, self.project, self.rest], axis=-2)
+
     def only(self) -> Problem:
         """The matrices of the first frame for all."""
-        return Problem(**{k: v if k == "k" else v[0] for k, v in vars(self).items()})
+        alone = {k: v if k in ("k", "equations") else v[0] for k, v in vars(self).items()}
+        # The transform takes small steps in R: few of its equations tell something of their own.
+        _, sizes, directions = np.linalg.svd(alone.pop("rest"), full_matrices=False)
+        told = sizes > _TOLD * sizes[0]
+        return Problem(**alone, rest=sizes[told, None] * directions[told])
 
 
 @dataclass(frozen=True)
@@ -212,9 +223,9 @@ def own_problems(
         k=k,
         knots=knots,
         basis=basis,
-        transform=transform,
+        equations=transform.shape[1],
+        rest=transform - explained @ project,
         project=project,
-        explained=explained,
         solve=solve,
         directions=directions,
         strengths=strengths,
@@ -233,19 +244,18 @@ def own_interpolation(
 
 def solve_background(problem: Problem, d: FloatArray) -> Solution:
     """Find the background of frames from their absorption on the grid (frames, points)."""
-    z = apply(problem.project, d)
-    rest = apply(problem.transform, d) - apply(problem.explained, z)
-    least = (rest**2).sum(axis=1)
-    ends = apply(problem.clamped, d)
+    splines, clamps = problem.directions.shape[-2:]
+    ends, z, rest = np.split(apply(problem.onto, d), (clamps, clamps + splines), axis=1)
+    least = _squares(rest)
     strengths = np.broadcast_to(problem.strengths, ends.shape)
-    weight, converged = _balance(least, ends, strengths, problem.explained.shape[-2])
+    weight, converged = _balance(least, ends, strengths, problem.equations)
     shares = weight[:, None] * strengths / (1.0 + weight[:, None] * strengths**2)
     pull = shares * ends
     coefficients = apply(problem.solve, z + apply(problem.directions, pull))
     p, q = _sums(weight, least, ends, strengths)
-    scale = _LEAST_SCALE + _SCALE * p / problem.explained.shape[-2]
+    scale = _LEAST_SCALE + _SCALE * p / problem.equations
     return Solution(
-        chi=d - apply(problem.basis, coefficients),
+        chi=_less(d, apply(problem.basis, coefficients)),
         coefficients=coefficients,
         knots=np.broadcast_to(problem.knots, (len(d), problem.knots.shape[-1])),
         shares=shares,
@@ -257,7 +267,12 @@ def solve_background(problem: Problem, d: FloatArray) -> Solution:
 def without_clamps(problem: Problem, d: FloatArray) -> FloatArray:
     """What χ is where P alone is minimised, from absorption on the grid (frames, points)."""
     coefficients = apply(problem.solve, apply(problem.project, d))
-    return d - apply(problem.basis, coefficients)
+    return _less(d, apply(problem.basis, coefficients))
+
+
+def _less(d: FloatArray, background: FloatArray) -> FloatArray:
+    """The difference, in the memory of what is taken off."""
+    return np.subtract(d, background, out=background)
 
 
 def apply(matrix: FloatArray, values: FloatArray) -> FloatArray:
@@ -300,7 +315,12 @@ def _sums(
     """P and Q at some λ."""
     left = ends / (1.0 + weight[:, None] * strengths**2)
     moved = weight[:, None] * strengths * left
-    return least + (moved**2).sum(axis=1), (left**2).sum(axis=1)
+    return least + _squares(moved), _squares(left)
+
+
+def _squares(values: FloatArray) -> FloatArray:
+    """Sums of squares of rows."""
+    return np.asarray(np.einsum("ij,ij->i", values, values))
 
 
 def nearest_points(measured: FloatArray, k_max: FloatArray, splines: int, k_min: float) -> IntArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from spectra.xas.exafs.autobk import (
     AutobkSettings,
     Extent,
     Problem,
+    apply,
     find_extent,
     lower_reach,
     nearest_points,
@@ -29,16 +30,19 @@ from spectra.xas.exafs.autobk import (
     solve_background,
     without_clamps,
 )
+from spectra.xas.exafs.banded import Banded
 from spectra.xas.exafs.removal import Refused, Removal, RemovalPlan, Removed, Spectra, rows_together
-from spectra.xas.exafs.splines import cubic_basis, interpolate
+from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread, find_spread
 from spectra.xas.exafs.windows import WINDOWS
-from spectra.xas.polynomials import alike
+from spectra.xas.polynomials import TOGETHER, alike
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _ROWS = 64
+# Frames of common matrices at a time: what is done with them stays in the processor's cache.
+_COMMON = 2 * TOGETHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +59,9 @@ class Background(Removal):
     the clamps compare χ with the transform's sum of squares in the unit of the absorption, so
     that spectra given as ``mu`` and as ``norm`` differ a little at the clamped end.
 
-    With an edge energy common to all frames (``normalize = {e0 = "sequence"}`` or a number) all
-    spectra share their matrices, which is forty times faster than each frame with its own,
-    and the frames' k then compare.
+    All frames have the edge energy of the sequence unless `normalize` says otherwise: then their k
+    compare, and they share their matrices, which is eighty times faster than each frame with its
+    own (``normalize = {e0 = "derivative"}``).
 
     Standard uncertainties of χ come from those of the points (`Normalize`), through interpolation
     and spline, with the edge step's; E0 and the clamp's weight are taken as they are. They hold
@@ -139,7 +143,7 @@ class Background(Removal):
             *(size[good] for size in (extent.first, extent.last, *sizes))
         ):
             own = good[rows]
-            together = len(own) if plan.common else rows_together(points, last - first + 1)
+            together = _COMMON if plan.common else rows_together(points, last - first + 1)
             for start in range(0, len(own), together):
                 some = own[start : start + together]
                 part = spectra.take(some)
@@ -192,12 +196,12 @@ class Background(Removal):
         """Backgrounds of spectra that share the size of their matrices."""
         extent = matrices.extent
         first, last = int(extent.first[0]), int(extent.last[0])
-        d = interpolate(matrices.spread.interpolate, spectra.y[:, first : last + 1])
+        d = matrices.interpolated(spectra.y[:, first : last + 1])
         found = solve_background(matrices.problem, d)
         variances = spectra.variances(first, last)
         if variances is None:
-            white = matrices.spread.of_white(found.shares)
-            variance = spectra.noise.after[:, None] * white
+            variance = matrices.spread.of_white(found.shares)
+            variance *= spectra.noise.after[:, None]
         else:
             variance = matrices.spread.of_points(found.shares, np.ascontiguousarray(variances))
         lost = np.flatnonzero(~found.converged)
@@ -223,6 +227,15 @@ class Matrices:
     problem: Problem
     spread: Spread
     reference: Problem
+
+    def interpolated(self, y: FloatArray) -> FloatArray:
+        """Absorption on the grid from that at the points used (frames, n)."""
+        return apply(self.spread.interpolate, y) if self._bands is None else self._bands(y)
+
+    @cached_property
+    def _bands(self) -> Banded | None:
+        weights = self.spread.interpolate
+        return Banded.of(weights) if weights.ndim == 2 else None
 
 
 def find_matrices(x: FloatArray, e0: FloatArray, settings: AutobkSettings) -> Matrices:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from spectra.units import EV_PER_K2, k_from_energy
+from spectra.xas.exafs.banded import Banded
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.fourier import N_FFT
 from spectra.xas.exafs.windows import make_window
@@ -37,6 +38,8 @@ _ODD_FROM = 2.5
 # by 0.7 of itself from its neighbours. Times the noise; differences around; times what is left.
 _ODD, _ODD_AROUND, _ODD_CONTRAST = 12.0, 41, 5.0
 _MEDIAN_OF_NORMAL = 0.6745
+# Frames at a time: what is looked at stays in the processor's cache.
+_ROWS = 192
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Shell:
     kept: FloatArray
 
 
-def first_shell(chi: FloatArray, reference: FloatArray, k_step: float) -> Shell:
+def first_shell(chi: NDArray[np.float32], reference: NDArray[np.float32], k_step: float) -> Shell:
     """Find the first shell with one background, and how much of it another one leaves.
 
     The first shell is the first maximum of the reference's χ(R) beyond 1.1 angstrom whose height
@@ -83,14 +86,14 @@ def first_shell(chi: FloatArray, reference: FloatArray, k_step: float) -> Shell:
     found = peak.any(axis=1)
     place = peak.argmax(axis=1) + 1
     near = np.abs(r - r[place][:, None]) <= _AROUND
-    highest, other = (np.where(near, m, 0.0).max(axis=1) for m in (size, before))
+    highest, other = ((near * m).max(axis=1).astype(float) for m in (size, before))
     kept = highest / np.where(other > 0, other, 1.0)
     return Shell(np.where(found, r[place], np.nan), np.where(found & (other > 0), kept, np.nan))
 
 
 @lru_cache(maxsize=64)
-def _waves(points: int, k_step: float) -> tuple[FloatArray, FloatArray]:
-    """R, and the weighted cosines and sines that give χ(R) there: (points, 2·R)."""
+def _waves(points: int, k_step: float) -> tuple[FloatArray, NDArray[np.float32]]:
+    """R, and the weighted cosines and sines that give χ(R) there: (last points, 2·R)."""
     k = k_grid(k_step, points)
     end = float(k[-1])
     window = make_window(k, _K_FROM, end - 0.5 * _K_TAPER, _K_TAPER, "hanning")
@@ -98,13 +101,16 @@ def _waves(points: int, k_step: float) -> tuple[FloatArray, FloatArray]:
     index = np.arange(int(_R_FROM / r_step), int(_R_TO / r_step) + 1, _R_STRIDE)
     angle = 2.0 * np.pi / N_FFT * np.outer(np.arange(points), index)
     waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
-    return np.asarray(r_step * index, dtype=float), waves * (k**2 * window)[:, None]
+    waves *= (k**2 * window)[:, None]
+    first = int(np.flatnonzero(window)[0])
+    return np.asarray(r_step * index, dtype=float), waves[first:].astype(np.float32)
 
 
-def _magnitude(chi: FloatArray, waves: FloatArray) -> FloatArray:
-    parts = products(np.ascontiguousarray(chi), waves)
+def _magnitude(chi: NDArray[np.float32], waves: NDArray[np.float32]) -> NDArray[np.float32]:
+    parts = products(chi[:, -len(waves) :], waves)
+    parts *= parts
     half = parts.shape[1] // 2
-    return np.asarray(np.hypot(parts[:, :half], parts[:, half:]))
+    return np.asarray(np.sqrt(parts[:, :half] + parts[:, half:]))
 
 
 def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> FloatArray:
@@ -132,28 +138,36 @@ def odd_points(x: FloatArray, y: FloatArray, e0: FloatArray, noise: Noise) -> Fl
     first = int(np.searchsorted(x, float(begin.min())))
     if len(x) - first < _ODD_AROUND:
         return energies
-    weights = neighbour_differences(x[first:])
-    count = weights.shape[1]
-    off = weights[0] * y[:, first : first + count]
-    for j in range(1, 5):
-        off += weights[j] * y[:, first + j : first + j + count]
-    middle = slice(first + 2, first + 2 + count)
-    if (begin != begin[0]).any():
-        off[x[middle] < begin[:, None]] = 0.0
-    if noise.points is None:
-        level = np.sqrt(noise.after)
-        highest = np.maximum(off.max(axis=1), -off.min(axis=1))
-        candidates = highest > _ODD * level
-    else:
-        sigma = np.sqrt(noise.points[:, middle])
-        candidates = (np.abs(off) > _ODD * sigma).any(axis=1)
-        level = np.median(sigma, axis=1)
-    for row in np.flatnonzero(candidates).tolist():
-        outside = int(np.searchsorted(x[middle], begin[row]))
-        place = _oddest(off[row, outside:], weights[:, outside:], float(level[row]))
-        if place >= 0:
-            energies[row] = x[middle][outside + place]
+    weights, differences = _differences(x[first:].tobytes())
+    for start in range(0, len(y), _ROWS):
+        some = slice(start, start + _ROWS)
+        off = differences(y[some, first:])
+        places = x[first + 2 : first + 2 + weights.shape[1]]
+        if (begin[some] != begin[start]).any():
+            off[places < begin[some, None]] = 0.0
+        sigma = np.sqrt(
+            noise.after[some, None]
+            if noise.points is None
+            else noise.points[some, first + 2 : first + 2 + weights.shape[1]]
+        )
+        for i in np.flatnonzero((np.abs(off) > _ODD * sigma).any(axis=1)).tolist():
+            outside = int(np.searchsorted(places, begin[start + i]))
+            level = float(np.median(sigma[i]))
+            place = _oddest(off[i, outside:], weights[:, outside:], level)
+            if place >= 0:
+                energies[start + i] = places[outside + place]
     return energies
+
+
+@lru_cache(maxsize=64)
+def _differences(points: bytes) -> tuple[FloatArray, Banded]:
+    """Weights (5, n) of neighbours, and the matrix to differences from the cubics through them."""
+    weights = neighbour_differences(np.frombuffer(points))
+    count = weights.shape[1]
+    matrix = np.zeros((count, count + 4))
+    for j, own in enumerate(weights):
+        matrix[np.arange(count), np.arange(count) + j] = own
+    return weights, Banded.of(matrix)
 
 
 def _oddest(off: FloatArray, weights: FloatArray, level: float) -> int:
@@ -184,32 +198,32 @@ def shell_remarks(shell: Shell, reach: float, remedy: str) -> list[str]:
         With ``{r}`` for six tenths of the shell's R.
     """
     eaten = (shell.kept < KEPT_LEAST) | (reach > SHELL_SHARE * shell.position)
-    return [
-        f"the background reaches the first shell, of which {kept:.0%} are left at R = "
-        f"{position:.2f} angstrom; {remedy.format(r=f'{0.6 * position:.1f}')}"
-        if bad
-        else ""
-        for bad, kept, position in zip(
-            eaten.tolist(), shell.kept.tolist(), shell.position.tolist(), strict=True
+    out = [""] * len(eaten)
+    for i in np.flatnonzero(eaten).tolist():
+        position = shell.position[i]
+        out[i] = (
+            f"the background reaches the first shell, of which {shell.kept[i]:.0%} are left at "
+            f"R = {position:.2f} angstrom; {remedy.format(r=f'{0.6 * position:.1f}')}"
         )
-    ]
+    return out
 
 
 def edge_remarks(e0: FloatArray, offset: FloatArray, odd: FloatArray) -> list[str]:
     """What is to be said of each frame's E0 and odd point (eV); empty where all is well."""
-    out = []
-    for energy, distance, point in zip(e0.tolist(), offset.tolist(), odd.tolist(), strict=True):
+    out = [""] * len(e0)
+    far, spoilt = np.abs(offset) > E0_FARTHEST, np.isfinite(odd)
+    for i in np.flatnonzero(far | spoilt).tolist():
         said = []
-        if abs(distance) > E0_FARTHEST:
+        if far[i]:
             said.append(
-                f"E0 = {energy:.1f} eV is {distance:+.1f} eV from the middle of the edge; k and "
+                f"E0 = {e0[i]:.1f} eV is {offset[i]:+.1f} eV from the middle of the edge; k and "
                 "background hang on it: correct e0 in normalize"
             )
-        if np.isfinite(point):
+        if spoilt[i]:
             said.append(
-                f"an odd point at {point:.1f} eV (k = {k_from_energy(point, energy):.2f} "
+                f"an odd point at {odd[i]:.1f} eV (k = {k_from_energy(odd[i], e0[i]):.2f} "
                 "1/angstrom) is in χ(k); take it out with xas.Deglitch first, or stay below it "
                 "with k_max"
             )
-        out.append("; ".join(said))
+        out[i] = "; ".join(said)
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ _FROM = 3.0
 _FEWEST = 20
 
 
-def white_level(chi: FloatArray, k_step: float) -> FloatArray:
+def white_level(chi: NDArray[np.float32], k_step: float) -> FloatArray:
     """Standard deviation of white noise of χ(k) from χ(R) at high R.
 
     From k = 3 1/angstrom to the end χ is transformed without weight under a sine squared, whose
@@ -41,9 +43,18 @@ def white_level(chi: FloatArray, k_step: float) -> FloatArray:
     count = points - first
     if count < _FEWEST:
         return np.full(len(chi), np.nan)
+    waves = _waves(points, first)
+    parts = products(chi[:, first:], waves)
+    return np.asarray(np.sqrt(np.einsum("ij,ij->i", parts, parts)), dtype=float)
+
+
+@lru_cache(maxsize=64)
+def _waves(points: int, first: int) -> NDArray[np.float32]:
+    """Cosines and sines (points − first, 2·R) whose sum of squares is σ² for such noise."""
+    count = points - first
     window = np.sin(np.pi * (np.arange(count) + 0.5) / count) ** 2
     index = np.arange(int(_LOW * N_FFT / 2), int(_HIGH * N_FFT / 2), max(1, N_FFT // count))
     angle = 2.0 * np.pi / N_FFT * np.outer(np.arange(first, points), index)
-    parts = np.concatenate([np.cos(angle), np.sin(angle)], axis=1) * window[:, None]
-    power = (products(np.ascontiguousarray(chi[:, first:]), parts) ** 2).sum(axis=1)
-    return np.asarray(np.sqrt(power / (len(index) * (window**2).sum())))
+    waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1) * window[:, None]
+    waves /= np.sqrt(len(index) * (window**2).sum())
+    return np.asarray(waves, dtype=np.float32)

@@ -28,7 +28,7 @@ from spectra.xas.exafs.checks import (
 )
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.noise import white_level
-from spectra.xas.frames import Verdicts, alike_points, cut, screen
+from spectra.xas.frames import Verdicts, alike_points, cut
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.normalize import Normalize, NormalizePlan
 from spectra.xas.ranges import index_nearest
@@ -40,6 +40,8 @@ BoolArray = NDArray[np.bool_]
 # Frames that the range of edge energies is found from, and how far others may lie below (eV).
 _COARSE = 65
 _BELOW = 5.0
+# Columns of `Normalize` that a background needs.
+_OF_EDGE = ("e0", "edge_step", "edge_half", "noise_before", "noise_after")
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,8 @@ class Spectra:
 
     def take(self, rows: IntArray) -> Spectra:
         """Some of the frames."""
-        if len(rows) == len(self.y):
-            return self
-        return Spectra(
-            self.x, self.y[rows], self.e0[rows], self.edge_step[rows], self.noise.take(rows)
-        )
+        own = _span(rows)
+        return Spectra(self.x, self.y[own], self.e0[own], self.edge_step[own], self.noise.take(own))
 
     def variances(self, first: int, last: int) -> FloatArray | None:
         """Variances of the points `first` to `last` after the edge; None where all are alike."""
@@ -139,7 +138,10 @@ class Removal(Method):
     k_step : float, optional
         Step of the grid of χ(k), from k = 0 (1/angstrom).
     normalize : Normalize or mapping, optional
-        How edge energy and edge step are found.
+        How edge energy and edge step are found. Unless it says otherwise, E0 is that of the
+        sequence, the median of some of its frames (``attrs["sequence_e0"]``): then the k of all
+        frames compare. ``e0 = "derivative"`` gives each frame its own, for stacks of several
+        elements, or of spectra that are not aligned.
     """
 
     block_size: ClassVar[int] = 1024
@@ -149,11 +151,15 @@ class Removal(Method):
     )
     k_step: float = setting(0.05, "step of the grid of k", unit="1/angstrom", within="0.01 to 0.2")
     normalize: Normalize | Mapping[str, Any] = setting(  # noqa: RUF009 - a method is frozen
-        Normalize(), "how edge energy and edge step are found: settings of xas.Normalize"
+        Normalize(e0="sequence"),
+        "how edge energy and edge step are found: settings of xas.Normalize",
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "normalize", Normalize.given(self.normalize))
+        given = self.normalize
+        if isinstance(given, Mapping):
+            given = {"e0": "sequence", **given}
+        object.__setattr__(self, "normalize", Normalize.given(given))
         if self.k_max is not None and not self.k_max > 0:
             raise SettingError(f"{self.name}: k_max = {self.k_max}; give a positive number")
         if not 0.01 <= self.k_step <= 0.2:
@@ -190,7 +196,7 @@ class Removal(Method):
             If the axis is not energy in eV.
         """
         normalize = self._normalize()
-        plan = normalize.prepare(source)
+        plan = normalize.prepare(source).only(*_OF_EDGE)
         lowest = plan.e0
         if not np.isfinite(lowest):
             found = normalize.fit(few_of(source), plan)
@@ -215,8 +221,7 @@ class Removal(Method):
         errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
         normal = self._normalize().fit(block, plan.normalize)
         columns, verdicts = plan.table.empty(len(block)), Verdicts(normal)
-        finite = screen(y, Verdicts(block))
-        for points, rows in alike_points(finite, np.flatnonzero(normal.ok())):
+        for points, rows in alike_points(np.isfinite(y), np.flatnonzero(normal.ok())):
             spectra = Spectra(
                 x=block.x if points.all() else block.x[points],
                 y=cut(y, rows, points),
@@ -231,8 +236,12 @@ class Removal(Method):
                 if isinstance(part, Refused):
                     verdicts.mark(own, part.status, lambda i, part=part: part.reasons[i])
                 else:
-                    shell = first_shell(part.chi, part.reference, self.k_step)
-                    self._write(columns, own, part, normal, shell)
+                    # Single precision is ample for what is only looked at, and twice as fast.
+                    chi, reference = (a.astype(np.float32) for a in (part.chi, part.reference))
+                    shell = first_shell(chi, reference, self.k_step)
+                    columns["noise"][own] = white_level(chi, self.k_step)
+                    columns["noise"][own] /= normal["edge_step"][own]
+                    self._write(columns, _span(own), part, normal, shell)
                     said = shell_remarks(shell, self.reach, self.remedy)
                     _note(verdicts, own, said, block.names)
         self._tell(columns, verdicts, block.names)
@@ -260,7 +269,7 @@ class Removal(Method):
     def _write(
         self,
         columns: dict[str, NDArray[Any]],
-        rows: IntArray,
+        rows: IntArray | slice,
         part: Removed,
         normal: Results,
         shell: Shell,
@@ -271,13 +280,12 @@ class Removal(Method):
         inverse = 1.0 / normal["edge_step"][rows][:, None]
         relative = normal["edge_step_stderr"][rows][:, None] * inverse
         chi = part.chi * inverse
+        error, of_step = part.variance * inverse**2, chi * relative
+        of_step *= of_step
+        error += of_step
         points = min(chi.shape[1], columns["chi"].shape[1])
         columns["chi"][rows, :points] = chi[:, :points]
-        error = part.variance * inverse**2
-        error += (chi * relative) ** 2
-        np.sqrt(error, out=error)
-        columns["chi_stderr"][rows, :points] = error[:, :points]
-        columns["noise"][rows] = white_level(chi, self.k_step)
+        columns["chi_stderr"][rows, :points] = np.sqrt(error[:, :points], out=error[:, :points])
         size = min(part.coefficients.shape[1], columns["coefficients"].shape[1])
         columns["coefficients"][rows, :size] = part.coefficients[:, :size]
         columns["knots"][rows, : size + 4] = part.knots[:, : size + 4]
@@ -286,6 +294,12 @@ class Removal(Method):
         columns["splines"][rows] = part.coefficients.shape[1]
         for name, values in part.further.items():
             columns[name][rows] = values
+
+
+def _span(rows: IntArray) -> IntArray | slice:
+    """Rows that follow one another as a slice, which is faster."""
+    first, last = int(rows[0]), int(rows[-1])
+    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def _offset(spectra: Spectra, half: FloatArray) -> FloatArray:

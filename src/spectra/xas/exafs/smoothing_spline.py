@@ -20,6 +20,7 @@ from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.exafs.autobk import (
     AutobkSettings,
+    apply,
     find_extent,
     own_interpolation,
     own_problems,
@@ -36,7 +37,7 @@ from spectra.xas.exafs.removal import (
     few_of,
     rows_together,
 )
-from spectra.xas.exafs.splines import cubic_basis, interpolate
+from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread
 from spectra.xas.exafs.windows import make_window
 from spectra.xas.polynomials import alike, products
@@ -173,7 +174,7 @@ class SmoothBackground(Removal):
         if plan.common:
             weights, reference = weights[0], reference.only()
         first, last = int(extent.first[0]), int(extent.last[0])
-        d = interpolate(weights, spectra.y[:, first : last + 1])
+        d = apply(weights, spectra.y[:, first : last + 1])
         z = products(d, smoother.project.T)
         freedom = float(plan.attrs["freedom"])
         if np.isfinite(freedom):

@@ -5,15 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.xas.polynomials import products
-
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 # What a value weighs in a cubic spline falls by 3.7 from point to point: to 4e-12 after so many.
 _REACH = 20
-# Points of a spline at a time: what is far from them weighs nothing.
-_TOGETHER = 64
 # Each round of an elimination brings its ratios nearer by 13 or more.
 _ROUNDS = 16
 
@@ -68,19 +64,6 @@ def interpolation_weights(x: FloatArray, at: FloatArray) -> FloatArray:
         np.put_along_axis(weights, place + shift, old + value[..., None], axis=2)
     out = np.zeros((grids, len(at), n))
     np.put_along_axis(out, columns, weights, axis=2)
-    return out
-
-
-def interpolate(weights: FloatArray, values: FloatArray) -> FloatArray:
-    """Splines of values (frames, n) by `interpolation_weights`, common or one for each frame."""
-    if weights.ndim == 3:
-        return np.asarray(np.matmul(weights, values[:, :, None])[:, :, 0])
-    out = np.empty((len(values), len(weights)))
-    for start in range(0, len(weights), _TOGETHER):
-        part = weights[start : start + _TOGETHER]
-        used = np.flatnonzero(part.any(axis=0))
-        near = slice(int(used[0]), int(used[-1]) + 1)
-        out[:, start : start + _TOGETHER] = products(values[:, near], part[:, near].T)
     return out
 
 

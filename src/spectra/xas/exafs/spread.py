@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,21 +45,25 @@ class Spread:
 
     def of_white(self, shares: FloatArray) -> FloatArray:
         """Variance of χ (frames, points) where that of every point of the absorption is 1."""
-        own, crossed, both = self._white
-        pairs = (shares[:, :, None] * shares[:, None, :]).reshape(len(shares), -1)
-        out = apply(both, pairs) - 2.0 * apply(crossed, shares)
-        return np.maximum(own + out, 0.0)
+        first, second = _pairs(shares.shape[1])
+        terms = np.ones((len(shares), 1 + shares.shape[1] + len(first)))
+        terms[:, 1 : 1 + shares.shape[1]] = shares
+        terms[:, 1 + shares.shape[1] :] = shares[:, first] * shares[:, second]
+        out = apply(self._white, terms)
+        return np.maximum(out, 0.0, out=out)
 
     @cached_property
-    def _white(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Diagonal of W·Wᵀ without clamps, and what one and two of them add to it."""
+    def _white(self) -> FloatArray:
+        """What 1, the aᵢ and their products add to the diagonal of W·Wᵀ: (…, points, terms)."""
         turned, onto = _turned(self.ends), _turned(self.onto)
         mixed = self.interpolate @ onto - 0.5 * self.to_spline @ (self.onto @ onto)
         own = _squares(self.interpolate) - 2.0 * (self.to_spline * mixed).sum(axis=-1)
         reached = self.interpolate @ turned - self.to_spline @ (self.onto @ turned)
-        sizes = (self.ends @ turned)[..., None, :, :]
-        both = self.pulls[..., :, None] * self.pulls[..., None, :] * sizes
-        return own, self.pulls * reached, both.reshape(*both.shape[:-2], -1)
+        first, second = _pairs(self.pulls.shape[-1])
+        # Two that differ are met twice.
+        sizes = (self.ends @ turned)[..., first, second] * np.where(first == second, 1.0, 2.0)
+        both = self.pulls[..., first] * self.pulls[..., second] * sizes[..., None, :]
+        return np.concatenate([own[..., None], -2.0 * self.pulls * reached, both], axis=-1)
 
     def of_points(self, shares: FloatArray, variance: FloatArray) -> FloatArray:
         """Variance of χ (frames, points) by those of the points (frames, n)."""
@@ -89,6 +93,13 @@ def find_spread(problem: Problem, interpolate: FloatArray) -> Spread:
         pulls=to_spline @ problem.directions,
         ends=problem.clamped @ interpolate,
     )
+
+
+@lru_cache(maxsize=64)
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers of all pairs of so many things, each with itself, too."""
+    first, second = np.triu_indices(count)
+    return first, second
 
 
 def _turned(matrix: FloatArray) -> FloatArray:

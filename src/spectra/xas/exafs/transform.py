@@ -131,7 +131,7 @@ class FourierTransform(Method):
     """
 
     name: ClassVar[str] = "xas.FourierTransform"
-    block_size: ClassVar[int] = 128
+    block_size: ClassVar[int] = 256
 
     k_weight: tuple[int, ...] = setting((2,), "exponents of k", within="0, 1, 2, 3")
     k_range: tuple[float, float] = setting((3.0, 12.0), "range of k", unit="1/angstrom")
