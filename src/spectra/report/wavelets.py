@@ -57,7 +57,7 @@ def wavelet_section(step: str, record: Record, results: Results) -> Section | No
     head, rows = _rows(results, good)
     sentences = (f"{good.size} of {len(results)} frames have a wavelet map.",)
     note = "R without phase correction."
-    return Section(f"w-{slug(step)}", heading, sentences, tuple(drawings), head, rows, note)
+    return Section(f"w-{slug(step)}", heading, sentences, tuple(drawings), head, rows, note, False)
 
 
 def chi_source(record: Record, results: Results) -> Stack | Results | None:
