@@ -1,14 +1,7 @@
-"""How long Fourier transforms and wavelet maps of χ(k) take, against loops of Larch.
-
-    python -m benchmarks.exafs_transforms [--frames 1000] [--write]
-
-One core, processor time. Spectra of 301 points to k = 15 1/angstrom; Larch works through a sample
-of them. With ``--write`` the tables replace their section of docs/benchmarks.md.
-"""
+"""Fourier transforms and wavelet maps of χ(k) against loops of Larch: 301 points to k = 15."""
 
 from __future__ import annotations
 
-import argparse
 import time
 import warnings
 from functools import partial
@@ -16,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import DOCUMENT, race, table, write_section
+from benchmarks.harness import race, table
 from spectra import Stack
 from spectra.xas import FourierTransform, Wavelet
 from spectra.xas.exafs.cauchy import Cauchy
@@ -139,19 +132,3 @@ def wavelets(frames: int, repeats: int) -> str:
         f"by {lobes:.0f}×. Largest difference from Larch (same order and normalisation): "
         f"{far:.1e} of the maximum.\n\n"
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--write", action="store_true")
-    options = parser.parse_args()
-    text = transforms(options.frames, options.repeats) + wavelets(options.frames, options.repeats)
-    print(text)
-    if options.write:
-        write_section(DOCUMENT, "transforms of EXAFS", text)
-
-
-if __name__ == "__main__":
-    main()

@@ -19,6 +19,7 @@ from spectra.xas.paths import feff as feff_module
 from spectra.xas.paths.cache import FOLDER_VARIABLE as CACHE_VARIABLE
 from spectra.xas.paths.importance import importances
 from spectra.xas.paths.runner import FOLDER_VARIABLE, feff_programs
+from spectra.xas.shells.equation import chi_of_path
 from test_cluster import as_cif
 
 COPPER = (3.6032, 3.6032, 3.6032, 90.0, 90.0, 90.0)
@@ -295,3 +296,23 @@ def test_no_folder_is_left_behind(programs, tmp_path, monkeypatch):
 def test_another_feff_has_its_own_entries(copper, programs):
     with pytest.raises(FeffError):
         feff_paths(FCC, "Cu", radius=4.5)
+
+
+def test_sum_of_all_paths_is_feffs_own(tmp_path):
+    """FEFF adds its paths up too: degeneracies, phases and legs of ours must be right."""
+    folder = tmp_path / "feff"
+    paths = feff_paths("V2O3", "V", radius=4.0, folder=folder)
+    k, expected = np.loadtxt(folder / "chi.dat", comments="#", usecols=(0, 1), unpack=True)
+    some = (k > 2.0) & (k < 16.0)
+    single, every = (
+        sum(
+            chi_of_path(p, k[some], amplitude=p.degeneracy, e0=0.0, delta_r=0.0, sigma2=0.0)
+            for p in paths
+            if p.nleg <= most
+        )
+        for most in (2, 4)
+    )
+    size = np.std(expected[some])
+    # FEFF sums on a finer grid, and its file has four digits.
+    assert np.std(every - expected[some]) < 0.02 * size
+    assert np.std(single - expected[some]) > 0.1 * size
