@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spectra import Status, xas
+from spectra import Status, read, xas
 from spectra.errors import DataWarning
 from spectra.recipe import load_recipe, run_recipe
 from spectra.report import write_report
@@ -89,6 +89,32 @@ def test_what_an_oxide_cannot_tell_is_said(oxide):
     test = xas.compare(together, apart)
     assert test["probability"][0] > 0.05
     assert any("two thirds" in w for w in apart.attrs["warnings"])
+
+
+def test_vanadyl_equatorial_and_far_shells_of_another_oxide(data):
+    equatorial = ("V-O 1.778", "V-O 1.877", "V-O 2.017")
+    metal = ("V-V 3.082", "V-V 3.426", "V-V 3.564")
+    groups = {"yl": ("V-O 1.576",), "eq": equatorial, "v": metal}
+    method = xas.Shells(
+        k_range=(3.0, 11.0),
+        r_range=(1.2, 3.5),
+        k_weight=(1, 2, 3),
+        parameters={"s02": 0.7, "e0": 0.0}
+        | {f"dr_{g}": 0.0 for g in groups}
+        | {f"ss_{g}": 0.005 for g in groups},
+        paths=tuple(
+            {"phase": "V2O5", "which": which, "delta_r": f"dr_{g}", "sigma2": f"ss_{g}"}
+            for g, labels in groups.items()
+            for which in labels
+        ),
+    )
+    results = method(xas.Background(k_weight=2)(read(data / "xas" / "vanadium" / "V2O5.xdi")))
+    off = np.abs(results["r"][0] - results.table.coords["path"]["reff"])
+    assert (off < 0.02).all()
+    assert (off < results["r_stderr"][0]).all()
+    # No good fit, and said to be none.
+    assert (results["r_stderr"][0] < 0.1).all()
+    assert "R factor" in results.messages[0]
 
 
 def test_nickel_oxygen_bonds_follow_the_charge(cell):

@@ -47,6 +47,7 @@ def background_section(step: str, record: Record, results: Results) -> Section |
         panels += list(_with_backgrounds(stack, results, good))
     shown = "All" if chosen.size == good.size else f"{chosen.size} of {good.size}"
     note = f"{shown} frames, the first dark, the last light, each a little above the one before."
+    note = note if chosen.size > 1 else ""
     heading = "χ(k)" if step == "background" else f"χ(k) ({step})"
     return Section(
         key=f"bg-{slug(step)}",

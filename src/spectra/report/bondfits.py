@@ -68,6 +68,8 @@ def fit_section(
 def chosen_frames(results: Results, good: IntArray) -> list[tuple[str, int]]:
     """The first frame, those of the shortest and longest first bond, and the worst R-factor."""
     moving = [p for p in range(results["r"].shape[1]) if (results["r_stderr"][good, p] > 0).any()]
+    if len(results) == 1:
+        return [("", int(i)) for i in good]
     roles: dict[int, list[str]] = {int(good[0]): ["first"]}
     if moving and good.size > 1:
         label = str(results.table.coords["path"]["label"][moving[0]])

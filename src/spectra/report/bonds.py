@@ -47,7 +47,7 @@ def shell_sections(step: str, record: Record, results: Results) -> Iterator[Sect
         drawings=() if along is None else (along,),
         columns=("frame", *_variables(results), "shell", *(h for _, h, _ in _SHOWN), "remark"),
         rows=tuple(_rows(results, bonds)),
-        note=_table_note(results, good),
+        note=_table_note(results),
         download=(f"{slug(step)}_bonds.csv", csv_text(bonds)),
     )
     if good.size > 1:
@@ -141,14 +141,14 @@ def _cell(bonds: Results, name: str, frame: int, path: int, factor: float) -> st
     return measured(factor * float(value), factor * float(error))
 
 
-def _table_note(results: Results, good: IntArray) -> str:
+def _table_note(results: Results) -> str:
     fine = int((results.status == Status.OK).sum())
+    held = "Values without brackets were held."
+    if len(results) == 1:
+        return held
     if fine <= _MOST_ROWS:
-        return "Flagged frames come first. Values without brackets were held."
-    return (
-        f"Flagged frames come first; of the other {fine}, {_MOST_ROWS} are shown. Values without "
-        "brackets were held."
-    )
+        return f"Flagged frames come first. {held}"
+    return f"Flagged frames come first; of the other {fine}, {_MOST_ROWS} are shown. {held}"
 
 
 def _changes(step: str, name: str, results: Results, bonds: Results, good: IntArray) -> Section:

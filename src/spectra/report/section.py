@@ -11,6 +11,7 @@ from spectra.report.drawing import Drawing
 class Section:
     """Sentences, drawings, and a table of strings under one heading.
 
+    ``worded`` says whether the last column of the table holds words instead of numbers;
     ``download`` is the name and the text of a CSV file with the whole of the table.
     """
 
@@ -21,4 +22,5 @@ class Section:
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     note: str = ""
+    worded: bool = True
     download: tuple[str, str] | None = None

@@ -100,6 +100,12 @@ def _any(values: FloatArray) -> bool:
     return bool(np.isfinite(values).any())
 
 
+def _still(values: FloatArray) -> bool:
+    """Whether several frames have the same value to the last bit: set, not measured."""
+    known = values[np.isfinite(values)]
+    return known.size > 1 and bool((known == known[0]).all())
+
+
 def _of_phase(results: Results, name: str, p: int) -> tuple[FloatArray, FloatArray | None]:
     errors = results.columns.get(f"{name}_stderr")
     return results[name][:, p], None if errors is None else errors[:, p]
@@ -309,7 +315,7 @@ def _default_group(step: str, results: Results) -> Group:
     errors = results.columns.get(f"{spec.name}_stderr")
     flat = None if errors is None else np.asarray(errors, dtype=float).reshape(n, -1)
     labels = _entries(results, spec, values.shape[1])
-    there = [i for i in range(values.shape[1]) if _any(values[:, i])]
+    there = [i for i in range(values.shape[1]) if _any(values[:, i]) and not _still(values[:, i])]
     series = [
         Series(
             results,

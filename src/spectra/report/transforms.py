@@ -9,7 +9,7 @@ from spectra.report.drawing import Drawing, Mark, Panel
 from spectra.report.labels import slug
 from spectra.report.plotdata import BLUE, GREY, RED
 from spectra.report.section import Section
-from spectra.report.select import thin
+from spectra.report.select import names_of, thin
 from spectra.report.shades import shades
 from spectra.results import Results
 
@@ -37,9 +37,10 @@ def transform_section(step: str, results: Results) -> Section | None:
     label = magnitude_label(weights[last])
     corrected = "" if results.attrs.get("phase") else ", without phase correction"
     panels = [Panel("R (Å)", label, _stacked(results, r, chosen, last), "Magnitudes")]
+    names = names_of(results)
     for frame in np.unique(good[[0, -1]]).tolist():
-        name = results.names[frame]
-        panels.append(Panel("R (Å)", _part_label(weights[last]), _parts(results, r, frame), name))
+        parts = _parts(results, r, frame)
+        panels.append(Panel("R (Å)", _part_label(weights[last]), parts, names[frame]))
     shown = "All" if chosen.size == good.size else f"{chosen.size} of {good.size}"
     low, high = results.attrs["k_range"]
     note = (
@@ -66,13 +67,14 @@ def _stacked(
     magnitude = np.hypot(results["real"][chosen, weight], results["imag"][chosen, weight])
     apart = _APART * float(magnitude.max())
     colours = shades(np.arange(chosen.size, dtype=float))
+    names = names_of(results)
     named = chosen.size <= _MOST_NAMED
     return tuple(
         Mark(
             "line",
             r,
             curve + i * apart,
-            name=results.names[frame] if named else "",
+            name=names[frame] if named else "",
             colour=colours[i],
         )
         for i, (frame, curve) in enumerate(zip(chosen.tolist(), magnitude, strict=True))

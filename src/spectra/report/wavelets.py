@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from spectra.errors import StackError
 from spectra.notation import with_uncertainty
 from spectra.report.drawing import Drawing
-from spectra.report.labels import slug
+from spectra.report.labels import frame_names, slug
 from spectra.report.mapdrawing import MapPanel
 from spectra.report.section import Section
-from spectra.report.select import same_frames, step_of, thin
+from spectra.report.select import names_of, same_frames, step_of, thin
 from spectra.report.transforms import magnitude_label
 from spectra.results import Record, Results
 from spectra.stack import Stack
@@ -57,7 +57,7 @@ def wavelet_section(step: str, record: Record, results: Results) -> Section | No
     head, rows = _rows(results, good)
     sentences = (f"{good.size} of {len(results)} frames have a wavelet map.",)
     note = "R without phase correction."
-    return Section(f"w-{slug(step)}", heading, sentences, tuple(drawings), head, rows, note)
+    return Section(f"w-{slug(step)}", heading, sentences, tuple(drawings), head, rows, note, False)
 
 
 def chi_source(record: Record, results: Results) -> Stack | Results | None:
@@ -104,7 +104,7 @@ def map_panel(
         "k (Å⁻¹)",
         "R (Å)",
         f"|W|{_UNITS[found.k_weight]}",
-        found.name,
+        found.name if results is None else names_of(results)[frame],
         below,
         side,
         points,
@@ -158,9 +158,9 @@ def _rows(
     head = ["frame"]
     for name in names:
         head += [f"{name}: R (Å)", "k (Å⁻¹)", "|W|"]
-    rows = []
+    rows, frames = [], frame_names(results.names)
     for frame in good[thin(good.size, _MOST_ROWS)].tolist():
-        row = [results.names[frame]]
+        row = [frames[frame]]
         for i in range(len(names)):
             for column in ("lobe_r", "lobe_k", "height"):
                 value, error = results[column][frame, i], results[f"{column}_stderr"][frame, i]

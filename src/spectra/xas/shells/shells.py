@@ -45,7 +45,10 @@ class Shells(Method):
     parameter with a ``stderr`` is known from elsewhere (S₀² of a standard): it is held, and its
     uncertainty is carried over to all others; frames have it in common.
 
-    A path is ``{"file": "feff0001.dat"}`` or ``{"path": ScatteringPath}`` with ``label``, ``n``,
+    A path is ``{"file": "feff0001.dat"}``, ``{"path": ScatteringPath}``, or one that FEFF
+    calculates of a phase in `reference_patterns/` or of a file, ``{"phase": "V2O3", "which":
+    "V-O 1.971"}`` and ``{"cif": "a.cif", "which": …}``, named by the label that `feff_paths` gives
+    it and, if need be, with ``edge``, ``site``, ``radius``, ``nleg``. It has ``label``, ``n``,
     ``s02`` (or their product ``s02n``), ``e0``, ``delta_r``, ``sigma2``, ``c3``, ``c4``, ``ei`` as
     numbers or expressions of the parameters, of variables of the frames, of ``reff``,
     ``degeneracy``, ``reduced_mass`` and ``nleg`` of the path, and with ``einstein(theta, T)`` and
