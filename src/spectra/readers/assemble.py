@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import DataWarning, ReaderError, SettingError
+from spectra.readers.axes import AXES, as_asked, check_axis
 from spectra.readers.disk_frames import open_frames
 from spectra.readers.files import find_files
 from spectra.readers.frame import Frame
@@ -24,8 +25,7 @@ from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 
-_UNITS = {"two_theta": "deg", "q": "1/angstrom", "energy": "eV"}
-_LABELS = {"two_theta": "2θ"}
+_LASERS = (200.0, 2000.0)
 
 
 def read(
@@ -35,6 +35,7 @@ def read(
     wavelength: float | None = None,
     anode: str | None = None,
     axis: str | None = None,
+    laser: float | None = None,
     signal: str = "",
     channels: Mapping[str, str] | None = None,
     energy: str = "",
@@ -63,8 +64,11 @@ def read(
         Angstrom; overrides the files' own.
     anode : str, optional
         Sets the Kα doublet of a laboratory tube, e.g. ``"Cu"``.
-    axis : {"two_theta", "q"}, optional
+    axis : {"two_theta", "q", "energy", "raman_shift", "wavelength"}, optional
         What the positions are.
+    laser : float, optional
+        Wavelength of the laser in nm; makes Raman shifts of wavelengths, and overrides the
+        files' own.
     signal : str, optional
         For files of columns: what to make of them, e.g. ``"ln(i0/i1)"`` or
         ``"sum(roi_*)/i0"``; by default what the names of the columns suggest. Columns are
@@ -85,7 +89,7 @@ def read(
     regrid : bool, optional
         Bring frames on another axis to the common one by interpolation (`find_place`);
         without it they are marked bad_input. By default spectra over energy are, of which no
-        two have quite the same axis, and patterns are not.
+        two have quite the same axis, and so are Raman spectra; patterns are not.
     poni, mask, n_points, unit
         For detector images: pyFAI calibration, mask image, points and unit of the pattern.
     variables : mapping, optional
@@ -110,6 +114,10 @@ def read(
     ReaderError
         If nothing can be read; it names the file, the place and the remedy.
     """
+    if axis is not None:
+        check_axis(axis)
+    if laser is not None and not _LASERS[0] <= laser <= _LASERS[1]:
+        raise SettingError(f"laser = {laser!r}; expected a wavelength in nm, 200 to 2000")
     paths = find_files(source)
     entries = (entry,) if isinstance(entry, str) else tuple(entry)
     wanted = Selection(signal, channels or {}, energy, quantity, tuple(filter(None, entries)))
@@ -119,7 +127,7 @@ def read(
     if stack is None:
         integrator = _integrator(poni, mask, n_points, unit)
         items, inputs = read_items(paths, format, wanted, integrator, progress)
-        stack = _assemble(items, inputs, regrid, axis)
+        stack = _assemble([_asked(item, axis, laser) for item in items], inputs, regrid)
     facts = dict(metadata or {})
     if anode is not None:
         from spectra.reference import radiation
@@ -168,9 +176,14 @@ def _integrator(poni: str | Path | None, mask: str | Path, n_points: int, unit: 
     return Integrator(poni, n_points=n_points, unit=unit, mask=mask)
 
 
-def _assemble(
-    items: list[Item], inputs: tuple[InputFile, ...], regrid: bool | None, axis: str | None
-) -> Stack:
+def _asked(item: Item, axis: str | None, laser: float | None) -> Item:
+    if item.frame is None:
+        return item
+    frame = as_asked(item.frame, axis, laser)
+    return replace(item, frame=frame, message=frame.note)
+
+
+def _assemble(items: list[Item], inputs: tuple[InputFile, ...], regrid: bool | None) -> Stack:
     frames = [item.frame for item in items if item.frame is not None]
     common = common_frame(frames)
     n, m = len(items), len(common.x)
@@ -206,11 +219,9 @@ def _assemble(
     given = np.isfinite(e).any()
     noises = {f.noise for f in frames}
     noise: Noise = noises.pop() if len(noises) == 1 else ("given" if given else "unknown")
-    name = axis or common.axis
-    if name not in _UNITS:
-        raise SettingError(f"axis = {name!r}; expected one of {', '.join(_UNITS)}")
+    check_axis(common.axis)
     return Stack(
-        axis=Axis(common.x, name, _UNITS[name], _LABELS.get(name, name)),
+        axis=Axis(common.x, common.axis, *AXES[common.axis]),
         signal=y,
         errors=e if given else None,
         noise=noise,

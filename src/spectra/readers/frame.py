@@ -36,7 +36,8 @@ class Frame:
     metadata : mapping
         What holds for the measurement, e.g. ``{"wavelength": 0.413263}``.
     axis, unit : str
-        ``two_theta``/``deg``, ``q``/``1/angstrom`` or ``energy``/``eV``.
+        ``two_theta``/``deg``, ``q``/``1/angstrom``, ``energy``/``eV``, ``raman_shift``/``1/cm``
+        or ``wavelength``/``nm``.
     quantity : str
         What `y` is: ``intensity``, ``mu`` or ``norm``.
     channels : mapping of name to array (points,)
@@ -45,6 +46,8 @@ class Frame:
         To tell frames of one file apart.
     note : str
         What must be known about the frame although it is usable.
+    assumed : str
+        What had to be assumed of the positions; void where the user says what they are.
     """
 
     x: FloatArray
@@ -59,6 +62,7 @@ class Frame:
     channels: Mapping[str, FloatArray] = field(default_factory=dict)
     name: str = ""
     note: str = ""
+    assumed: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,14 @@ _OWN = (
     "spectra.readers.absorption_hdf5",
     "spectra.readers.nexus_foreign",
     "spectra.readers.npz",
+    "spectra.readers.wdf",
+    "spectra.readers.spc",
+    "spectra.readers.jcamp",
+    "spectra.readers.rod",
+    "spectra.readers.jasco",
+    "spectra.readers.witec",
+    "spectra.readers.labspec",
+    "spectra.readers.wire_text",
     "spectra.readers.athena",
     "spectra.readers.xdi",
     "spectra.readers.gsas",
