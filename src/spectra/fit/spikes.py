@@ -100,6 +100,10 @@ class SpikeFinder:
         changed = np.zeros(len(spectra), bool)
         judged = pattern.judge(spectra)
         out = judged.stands_out(self.threshold, self.contrast)
+        if self.upward:
+            frames, places = np.nonzero(out)
+            height, _ = pattern.coefficients(judged.forms[frames, places], places)
+            out[frames, places] = (height > 0).all(axis=1)
         if not out.any():
             return changed
         clear = np.where(out, judged.strength, 0.0)
@@ -109,10 +113,6 @@ class SpikeFinder:
         )
         height, unit = pattern.coefficients(judged.forms[frames, places], places)
         noise = np.maximum(judged.noise, judged.typical)[frames, places]
-        if self.upward:
-            up = (height > 0).all(axis=1)
-            frames, places = frames[up], places[up]
-            height, unit, noise = height[up], unit[up], noise[up]
         for i in range(height.shape[1]):
             spectra[frames, places + i] -= height[:, i]
             spread[frames, places + i] = unit[:, i] * noise
