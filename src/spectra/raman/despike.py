@@ -24,8 +24,9 @@ class Despike(Correction):
     Up to `width` neighbouring points are a cosmic ray if all of them stand above the cubic
     through the eleven points around, by more than `threshold` times the noise further around and
     `contrast` times what is left when they are taken out (`spectra.fit.spikes.SpikeFinder`):
-    bands, which no cubic follows, stay, as long as they are wider than `width` points. Within a dozen points of the ends of the axis,
-    where the noise further around is known from one side, a ray may be missed.
+    bands, which no cubic follows, stay, as long as they are wider than `width` points. Within a
+    dozen points of the ends of the axis, where the noise further around is known from one side,
+    a ray may be missed, as it may on the flank of a sharp band.
 
     With `neighbours`, the median of the spectra before and after, brought to a spectrum's scale
     and offset, is subtracted first: repeats, or neighbours in a map or series. Bands cancel, so

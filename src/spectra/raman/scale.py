@@ -27,9 +27,9 @@ class Scale(Correction):
     """Divide each spectrum by a number of its own, which becomes 1.
 
     ``area`` is the integral over Raman shift by the trapezoidal rule, ``maximum`` the largest
-    intensity, ``vector`` the root of the sum of squares (to which noise adds its own), ``band`` the area above the straight
-    line between the ends of the window. All are taken within `window`, of the points that
-    hold numbers. Subtract the baseline before all but the last.
+    intensity, ``vector`` the root of the sum of squares (to which noise adds its own), ``band``
+    the area above the straight line between the ends of the window. All are taken within
+    `window`, of the points that hold numbers. Subtract the baseline before all but the last.
 
     The channel ``baseline`` is scaled along. Known uncertainties are divided too; that of the
     divisor follows from them, is told in the variable ``scale``, and is common to all points of
