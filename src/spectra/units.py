@@ -85,9 +85,3 @@ def raman_shift_from_wavelength(wavelength: ArrayLike, laser: ArrayLike) -> Floa
     scattered = np.asarray(wavelength, dtype=float)
     safe = np.where(scattered > 0, scattered, np.nan)
     return np.asarray(1e7 / np.asarray(laser, dtype=float) - 1e7 / safe)
-
-
-def wavelength_from_raman_shift(shift: ArrayLike, laser: ArrayLike) -> FloatArray:
-    """Wavelength (nm) of light that a laser (nm) gives at a Raman shift (1/cm)."""
-    wavenumber = 1e7 / np.asarray(laser, dtype=float) - np.asarray(shift, dtype=float)
-    return np.where(wavenumber > 0, 1e7 / np.where(wavenumber > 0, wavenumber, 1.0), np.nan)

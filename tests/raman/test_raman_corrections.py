@@ -161,6 +161,13 @@ class TestBaseline:
         assert done.status.tolist() == [Status.OK, Status.OK, Status.BAD_INPUT]
         assert "0 points of the axis hold numbers" in done.messages[2]
 
+    def test_what_has_not_converged_is_told(self):
+        hasty = Baseline(algorithm="arpls", parameters={"lam": 1e6, "max_iter": 1, "tol": 1e-9})
+        done = hasty(series(2, base=True))
+        assert done.metadata["corrections"][0]["not_converged"] == 2
+        assert done.messages == ("the baseline of arpls has not converged",) * 2
+        assert (done.status == Status.OK).all()
+
     def test_unknown_names(self):
         with pytest.raises(SettingError, match="arpls, asls"):
             Baseline(algorithm="magic")

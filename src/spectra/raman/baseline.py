@@ -47,7 +47,8 @@ class Baseline(Correction):
     The baseline's uncertainty is not known to these algorithms, nor is it in any number that
     follows. Areas of overlapping bands fitted afterwards are off by many standard errors: to
     quote those, fit the background with the bands. A spectrum whose baseline fails is marked
-    ``bad_input`` and keeps its numbers.
+    ``bad_input`` and keeps its numbers; one whose baseline was still changing when the algorithm
+    stopped has a remark (raise ``max_iter`` or ``tol``).
     """
 
     name: ClassVar[str] = "raman.Baseline"
@@ -75,7 +76,7 @@ class Baseline(Correction):
         good = usable(full)
         baselines = np.full(spectra.shape, np.nan)
         remarks: dict[int, str] = {}
-        unfinished = 0
+        unfinished: dict[int, str] = {}
         for points, frames in _alike(known, good):
             if points.sum() < _FEWEST:
                 text = f"{points.sum()} points {say_window(self.window)} hold numbers"
@@ -86,7 +87,8 @@ class Baseline(Correction):
                     remarks[frame] = found
                     continue
                 baselines[frame, points], finished = found
-                unfinished += not finished
+                if not finished:
+                    unfinished[frame] = f"the baseline of {self.algorithm} has not converged"
         done = np.isfinite(baselines)
         corrected = replace(
             full,
@@ -95,9 +97,9 @@ class Baseline(Correction):
         )
         # Counts less a baseline are no counts any more.
         corrected = with_errors(corrected, errors)
-        return remark(corrected, remarks, bad=True), {
+        return remark(remark(corrected, unfinished), remarks, bad=True), {
             "frames": int(done.any(axis=1).sum()),
-            "not_converged": unfinished,
+            "not_converged": len(unfinished),
         }
 
     def _baselines(
