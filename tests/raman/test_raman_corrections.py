@@ -96,6 +96,20 @@ class TestDespike:
         assert record[0]["raman_shift"] == SHIFT[top]
         assert done.messages[4].startswith("2 points of cosmic rays replaced")
 
+    def test_two_repeats_are_enough(self):
+        """What stands out upwards against the other is a ray; the other then shows a dip."""
+        pair = series(2)
+        signal = np.array(pair.signal)
+        top = int(np.abs(SHIFT - 520.0).argmin())
+        signal[0, top] += 1.0
+        signal[1, 300] += 1.0
+        done = Despike(neighbours=1)(replace(pair, signal=signal))
+        changed = done.metadata["corrections"][0]["changed"]
+        assert [(c["frame"], c["raman_shift"]) for c in changed] == [
+            (0, SHIFT[top]),
+            (1, SHIFT[300]),
+        ]
+
     def test_dips_are_no_rays(self):
         clean = series(3)
         signal = np.array(clean.signal)

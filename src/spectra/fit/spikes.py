@@ -65,7 +65,8 @@ class SpikeFinder:
         spread : array (frames, points)
             Standard uncertainty that each replaced point gains; 0 where nothing was replaced.
         """
-        expected = expected_by_neighbours(spectra, good, neighbours)
+        fewest = 1 if self.upward else 2
+        expected = expected_by_neighbours(spectra, good, neighbours, fewest)
         patterns = [spike_patterns(x, w + 1, POINTS) for w in range(self.width)]
         mended, spread = spectra - expected, np.zeros(spectra.shape)
         step = max(1, _AT_ONCE // len(x))
