@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     r"(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]\d{1,3})?)"
     r"|(?P<form>[@A-Za-s%])(?P<digits>\d*\.?\d*)|(?P<missing>\?)|(?P<gap>[\s,;]+)"
 )
-_MOST_REPEATS = 1 << 24
+_MOST_REPEATS = 1 << 20
 
 
 class Line(NamedTuple):

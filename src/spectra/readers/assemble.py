@@ -64,8 +64,8 @@ def read(
         Angstrom; overrides the files' own.
     anode : str, optional
         Sets the Kα doublet of a laboratory tube, e.g. ``"Cu"``.
-    axis : {"two_theta", "q", "energy", "raman_shift", "wavelength"}, optional
-        What the positions are.
+    axis : {"two_theta", "q", "energy", "raman_shift", "wavelength", …}, optional
+        What the positions are, whatever the files say.
     laser : float, optional
         Wavelength of the laser in nm; makes Raman shifts of wavelengths, and overrides the
         files' own.

@@ -21,6 +21,8 @@ AXES = {
     "two_theta": AxisKind("deg", "2θ"),
     "q": AxisKind("1/angstrom", "q"),
     "energy": AxisKind("eV", "energy"),
+    "binding_energy": AxisKind("eV", "binding energy"),
+    "kinetic_energy": AxisKind("eV", "kinetic energy"),
     "raman_shift": AxisKind("1/cm", "Raman shift"),
     "wavelength": AxisKind("nm", "wavelength"),
 }

@@ -32,7 +32,7 @@ _COMMENT = re.compile(r"\$\$[^\n]*")
 _TABLES = ("XYDATA", "XYPOINTS", "PEAKTABLE", "RADATA")
 _ORDINATES = re.compile(r"\(X\+\+\(Y\.\.Y\)\)")
 _POINTS = re.compile(r"\(XY\.\.XY\)")
-_MOST_POINTS = 1 << 24
+_MOST_POINTS = 1 << 20
 
 
 @dataclass(frozen=True)
