@@ -326,7 +326,7 @@ class TestCalibrate:
         spectrum = lamp(known, off)
         calibrate = Calibrate.of(spectrum, standard="polystyrene", degree=2)
         assert len(calibrate.found) == 8
-        sample = replace(series(3))
+        sample = series(3)
         moved = calibrate(sample)
         record = moved.metadata["corrections"][0]
         assert max(abs(line["rest"]) for line in record["lines"]) < 0.05

@@ -65,7 +65,7 @@ def test_witec(tmp_path):
 
 
 def test_wavelengths_become_shifts_by_the_laser_line(tmp_path):
-    path = write(tmp_path, "a.txt", witec(unit="nm").replace(b" 1.5", b" 1.5\nX = Y"))
+    path = write(tmp_path, "a.txt", witec(unit="nm"))
     data = path.read_text().split("[Data]")
     lines = [f"{x:.9g}, {y:g}" for x, y in zip(500.0 + SHIFT / 10, INTENSITY, strict=True)]
     path.write_text(data[0] + "[Data]\nX-Axis,A\nnm,CCD cts\n" + "\n".join(lines) + "\n")
@@ -113,7 +113,7 @@ def test_wdf_map(tmp_path):
     np.testing.assert_array_equal(stack.variables["row"].values, [0, 0, 0, 1, 1, 1])
     np.testing.assert_array_equal(stack.variables["column"].values, [0, 1, 2] * 2)
     np.testing.assert_allclose(stack.variables["x"].values, [5, 5.5, 6] * 2)
-    np.testing.assert_allclose(np.diff(stack.variables["time"].values), 1.0)
+    np.testing.assert_allclose(stack.variables["time"].values, 1709289000 + np.arange(6))
     assert stack.metadata["shape"] == [2, 3]
     assert stack.metadata["laser_wavelength"] == pytest.approx(532.0, rel=1e-6)
     assert stack.variables["accumulations"].values[0] == 3
@@ -270,8 +270,6 @@ def test_a_damaged_difference_is_told(tmp_path):
     lines = jcamp().decode().splitlines()
     at = next(i for i, line in enumerate(lines) if line.startswith("##XYDATA")) + 3
     # The third line begins with the last ordinate of the second; one more there than here.
-    digit = lines[at][-1]
     lines[at - 1] = lines[at - 1][:-1] + ("4" if lines[at - 1][-1] != "4" else "5")
-    assert digit
     with pytest.raises(ReaderError, match="expected the same ordinate"):
         spectra.read(write(tmp_path, "a.jdx", "\n".join(lines)))
