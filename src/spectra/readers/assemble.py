@@ -13,10 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import DataWarning, ReaderError, SettingError
 from spectra.readers.disk_frames import open_frames
+from spectra.readers.electrons import ELECTRON_AXES, over_energy
 from spectra.readers.files import find_files
 from spectra.readers.frame import Frame
 from spectra.readers.grid import common_frame, find_place
-from spectra.readers.items import Item, read_items
+from spectra.readers.items import Item, find_reader, read_items
+from spectra.readers.regions import region_names
 from spectra.readers.tables import Selection
 from spectra.readers.variables import with_variables
 from spectra.stack import Axis, InputFile, Noise, Stack, Variable
@@ -24,8 +26,18 @@ from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 
-_UNITS = {"two_theta": "deg", "q": "1/angstrom", "energy": "eV"}
-_LABELS = {"two_theta": "2θ"}
+_UNITS = {
+    "two_theta": "deg",
+    "q": "1/angstrom",
+    "energy": "eV",
+    "binding_energy": "eV",
+    "kinetic_energy": "eV",
+}
+_LABELS = {
+    "two_theta": "2θ",
+    "binding_energy": "binding energy",
+    "kinetic_energy": "kinetic energy",
+}
 
 
 def read(
@@ -63,8 +75,9 @@ def read(
         Angstrom; overrides the files' own.
     anode : str, optional
         Sets the Kα doublet of a laboratory tube, e.g. ``"Cu"``.
-    axis : {"two_theta", "q"}, optional
-        What the positions are.
+    axis : {"two_theta", "q", "energy", "binding_energy", "kinetic_energy"}, optional
+        What the positions are, of files that do not say so. Spectra of electrons come over
+        binding energy where the photon energy is known; ``"kinetic_energy"`` asks for the other.
     signal : str, optional
         For files of columns: what to make of them, e.g. ``"ln(i0/i1)"`` or
         ``"sum(roi_*)/i0"``; by default what the names of the columns suggest. Columns are
@@ -79,7 +92,8 @@ def read(
     entry : str or list of str, optional
         Of files that hold several spectra those of these names, or of names that match these
         patterns, e.g. ``"*NNO+3*"``: labels in Athena's projects, scans such as ``"3.1"`` in
-        SPEC's files, groups or labels in HDF5.
+        SPEC's files, groups or labels in HDF5, regions such as ``"V 2p"`` in files of
+        photoelectron spectra. Of a file with several regions one must be chosen.
     noise : {"counts", "given", "unknown"}, optional
         What the intensities scatter like.
     regrid : bool, optional
@@ -119,7 +133,7 @@ def read(
     if stack is None:
         integrator = _integrator(poni, mask, n_points, unit)
         items, inputs = read_items(paths, format, wanted, integrator, progress)
-        stack = _assemble(items, inputs, regrid, axis)
+        stack = _assemble(_on_axis(items, axis), inputs, regrid, axis)
     facts = dict(metadata or {})
     if anode is not None:
         from spectra.reference import radiation
@@ -138,6 +152,45 @@ def read(
     if title:
         parts["title"] = title
     return replace(with_variables(stack, variables or {}), **parts)
+
+
+def read_regions(
+    source: str | Path | Sequence[str | Path],
+    *,
+    format: str | None = None,  # noqa: A002 - as in `read`
+    **options: Any,
+) -> dict[str, Stack]:
+    """Read every region of files of photoelectron spectra, a Stack each.
+
+    Parameters
+    ----------
+    source, format
+        As for `read`.
+    **options
+        Further ones of `read`, except `entry`.
+
+    Returns
+    -------
+    dict of str to Stack
+        By the names of the regions in the order of the files.
+
+    Raises
+    ------
+    ReaderError
+        If a file cannot be read, or its format knows no regions.
+    """
+    names: dict[str, None] = {}
+    for path in find_files(source):
+        reader = find_reader(path, format)
+        found = [] if reader.tables else region_names(reader.read(path))
+        if not found:
+            raise ReaderError(
+                path,
+                f"files of the format {reader.name} hold no regions",
+                remedy="read it with read()",
+            )
+        names |= dict.fromkeys(found)
+    return {name: read(source, format=format, entry=name, **options) for name in names}
 
 
 def _own_file(paths: list[Path], selection: Selection) -> Stack | None:
@@ -166,6 +219,16 @@ def _integrator(poni: str | Path | None, mask: str | Path, n_points: int, unit: 
     from spectra.readers.images import Integrator
 
     return Integrator(poni, n_points=n_points, unit=unit, mask=mask)
+
+
+def _on_axis(items: list[Item], axis: str | None) -> list[Item]:
+    """Spectra of electrons over the energy that is wanted."""
+    return [
+        replace(item, frame=over_energy(item.frame, axis))
+        if item.frame is not None and axis in ELECTRON_AXES
+        else item
+        for item in items
+    ]
 
 
 def _assemble(
