@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 from absorption_samples import ABSORPTION, inside_gzip
+from electron_samples import ELECTRONS
 
 TWO_THETA = 20.0 + 0.02 * np.arange(60)
 COUNTS = (100 + 50 * np.exp(-((TWO_THETA - 20.6) ** 2) / 0.01)).round()
@@ -243,6 +244,7 @@ SAMPLES = {
     ".csv": gsas2_csv,
     ".cif": pdcif,
     **ABSORPTION,
+    **ELECTRONS,
 }
 
 PACKED = {

@@ -38,6 +38,7 @@ _ENERGY = re.compile(r"(kinetic|binding)|^\W*(k|b)\.?e\.?\W*$", re.IGNORECASE)
 _NOTHING = ("", "none", "not specified", "unknown", "undefined", "n/a", "-")
 _PARAMETERS = 40
 _MOST_VARIABLES = 200
+_MOST_ORDINATES = 100_000_000
 _MOST_HOURS = 14
 
 
@@ -253,7 +254,7 @@ def _signal(lines: Lines, header: _Header, take: _Take, technique: str) -> None:
 
 def _ordinates(lines: Lines, width: int) -> FloatArray:
     """Values of the corresponding variables (width, points)."""
-    count = lines.count("number of ordinate values")
+    count = lines.count("number of ordinate values", _MOST_ORDINATES)
     if count % width:
         raise lines.wrong(str(count), f"a multiple of the {width} corresponding variables")
     lines.numbers(2 * width, "limits of the corresponding variables")
