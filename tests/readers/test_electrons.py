@@ -255,6 +255,24 @@ def test_columns_under_the_label_of_an_energy(write):
     np.testing.assert_array_equal(kinetic.signal[0], COUNTS[::-1])
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["Be foil behind the slit", "# KE of nothing", "Binding Energy [eV]: 139.87", "be, or not"],
+)
+def test_remarks_are_no_labels(write, header):
+    path = write("a.txt", f"{header}\n".encode() + b"".join(b"%d 5\n" % e for e in range(30)))
+    assert spectra.read(path).axis.name == "two_theta"
+
+
+@pytest.mark.parametrize(
+    "label", ["BE,Counts", "# B.E. (eV)\tI", "Binding_energy;N(E)", "E_B [eV]"]
+)
+def test_labels_of_binding_energies(write, label):
+    gap = "\t" if "\t" in label else ";" if ";" in label else ","
+    rows = "".join(f"{e}{gap}5\n" for e in range(30))
+    assert spectra.read(write("a.txt", f"{label}\n{rows}".encode())).axis.name == "binding_energy"
+
+
 def test_the_other_energy_needs_the_photon_energy(write):
     path = write("a.csv", b"KE/eV,counts\n" + b"".join(b"%d,5\n" % e for e in range(900, 930)))
     assert spectra.read(path).axis.name == "kinetic_energy"

@@ -19,10 +19,14 @@ def command(
         bool | None,
         typer.Option(help="Interpolate frames on another axis (by default spectra over energy)."),
     ] = None,
+    axis: Annotated[
+        str | None, typer.Option(help="What the positions are, e.g. kinetic_energy.")
+    ] = None,
     signal: Annotated[str, typer.Option(help='Made of columns, e.g. "ln(i0/i1)".')] = "",
     energy: Annotated[str, typer.Option(help="Column of the photon energy.")] = "",
     entry: Annotated[
-        list[str] | None, typer.Option(help="Names or patterns of the spectra of a file.")
+        list[str] | None,
+        typer.Option(help="Names or patterns of the spectra or regions of a file."),
     ] = None,
 ) -> int:
     """Read patterns and write them as one NeXus file."""
@@ -40,6 +44,7 @@ def command(
             anode=anode,
             poni=poni,
             regrid=regrid,
+            axis=axis,
             signal=signal,
             energy=energy,
             entry=entry or (),

@@ -81,7 +81,13 @@ def is_energy(name: str) -> bool:
 def is_absorption(name: str) -> bool:
     """Whether a column of this name tells of absorption, whatever else stands beside it."""
     known = (*_MU, *_MU_FLUORESCENCE, *_NORM, *_I0, *_TRANSMITTED, *_FLUORESCENCE)
-    return name.startswith(_NORM_BEGINS) or name in (*known, *_BEHIND, *_REFERENCE, *_ELECTRONS, *_PHOTONS)
+    return name.startswith(_NORM_BEGINS) or name in (
+        *known,
+        *_BEHIND,
+        *_REFERENCE,
+        *_ELECTRONS,
+        *_PHOTONS,
+    )
 
 
 def choose_signal(names: Sequence[str]) -> Choice | None:

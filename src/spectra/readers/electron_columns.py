@@ -29,7 +29,9 @@ _SAID = {
 }
 _MOST_COLUMNS = 64
 _HEADER = 1 << 16
+_MOST_LINES, _LONGEST = 50, 1000
 _KEV = 1000.0
+_SETTING = re.compile(r"[\s)\]]*[:=]\s*[-+.\d]")
 
 
 def _sniff(head: bytes, path: Path) -> bool:
@@ -37,7 +39,8 @@ def _sniff(head: bytes, path: Path) -> bool:
         return False
     rows = head.decode("utf-8", "replace").lstrip("\ufeff").splitlines()
     try:
-        return _label(rows[: first_row(path, rows)]) is not None
+        first = first_row(path, rows)
+        return _label(rows[:first], _width(rows[first])) is not None
     except ReaderError:
         return False
 
@@ -54,7 +57,7 @@ def read_electron_columns(path: Path) -> list[Frame]:
     """
     rows = decode(path).splitlines()
     first = first_row(path, rows)
-    found = _label(rows[:first])
+    found = _label(rows[:first], _width(rows[first]))
     if found is None:
         raise ReaderError(
             path,
@@ -90,12 +93,23 @@ def read_electron_columns(path: Path) -> list[Frame]:
     )
 
 
-def _label(header: list[str]) -> tuple[str, re.Match[str]] | None:
-    """The line nearest to the table that begins with the label of an energy."""
-    for line in reversed(header[-50:]):
-        if len(line) < 1000 and (found := _LABEL.match(line)):
+def _label(header: list[str], width: int) -> tuple[str, re.Match[str]] | None:
+    """The line nearest to the table that begins with the label of an energy.
+
+    Without a unit it must be as many labels as the table has columns: remarks begin with "Be",
+    too.
+    """
+    for line in reversed(header[-_MOST_LINES:]):
+        found = _LABEL.match(line) if len(line) < _LONGEST else None
+        if found is None or _SETTING.match(line[found.end() :]):
+            continue
+        if found[3] or (any(labels := _labels(line, width)) and _LABEL.fullmatch(labels[0])):
             return line, found
     return None
+
+
+def _width(row: str) -> int:
+    return len(re.split(r"[\s,;]+", row.strip(" ,;\t")))
 
 
 def _labels(line: str, width: int) -> list[str]:
