@@ -229,8 +229,8 @@ def specs_xy(scans: int = 2, cycles: int = 2, external: bool = True) -> bytes:
                 lines.append("")
             if external:
                 lines += [
-                    f"# External Channel Data Cycle: {cycle}, Sample temperature [K] (Laser heater)",
-                    "# ColumnLabels: energy Sample temperature [K] (Laser heater)\n#",
+                    f"# External Channel Data Cycle: {cycle}, Sample temperature [K] (Heater)",
+                    "# ColumnLabels: energy Sample temperature [K] (Heater)\n#",
                     *(f"{e:.8g}  {723 + cycle}" for e in kinetic),
                     "",
                 ]

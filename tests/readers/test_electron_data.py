@@ -149,8 +149,13 @@ def test_irregular_vamas_as_its_text_says(xps):
 
 @pytest.mark.parametrize(
     ("entry", "name"),
-    [("wide", "NiWwide_wide"), ("Ni 2p", "NiWNi2p_Ni2p"), ("O 1s", "NiWO1s_O1s")]
-    + [("C 1s", "NiWC1s_C1s"), ("W 4f", "NiWW4f_W4f")],
+    [
+        ("wide", "NiWwide_wide"),
+        ("Ni 2p", "NiWNi2p_Ni2p"),
+        ("O 1s", "NiWO1s_O1s"),
+        ("C 1s", "NiWC1s_C1s"),
+        ("W 4f", "NiWW4f_W4f"),
+    ],
 )
 def test_vamas_as_casaxps_exports_it(xps, entry, name):
     stack = spectra.read(xps / "0-150W.vms", entry=entry)
@@ -185,7 +190,7 @@ def test_rates_of_phi_are_whole_counts(xps):
 @pytest.mark.parametrize("region", ["1 Survey", "2 C1s", "3 S 2p"])
 def test_specs_xml_channels_added_by_hand(xps, region):
     path = xps / "In-situ_PBTTT_XPS_SPECS.xml"
-    root = ElementTree.fromstring(  # noqa: S314
+    root = ElementTree.fromstring(
         re.sub(r"<!DOCTYPE.*?\]>", "", path.read_text("latin-1"), flags=re.DOTALL)
     )
     (element,) = (e for e in root.iter("struct") if e.findtext("string") == region)

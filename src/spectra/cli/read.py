@@ -26,7 +26,7 @@ def command(
     energy: Annotated[str, typer.Option(help="Column of the photon energy.")] = "",
     entry: Annotated[
         list[str] | None,
-        typer.Option(help="Names or patterns of the spectra or regions of a file."),
+        typer.Option(help="Names or patterns of spectra or regions."),
     ] = None,
 ) -> int:
     """Read patterns and write them as one NeXus file."""

@@ -62,7 +62,7 @@ def read_scienta(path: Path) -> list[Frame]:
 
 def _regions(path: Path, rows: list[str]) -> list[_Region]:
     starts = [(i, m) for i, row in enumerate(rows) if (m := _SECTION.match(row.strip()))]
-    ends = [*(i for i, _ in starts[1:]), len(rows)]
+    ends = [*(i for i, _ in starts[1:]), len(rows)][: len(starts)]
     regions: dict[str, _Region] = {}
     for (start, found), end in zip(starts, ends, strict=True):
         kind, number, part = found.groups()
