@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Callable
 
 import h5py
 import numpy as np
@@ -337,7 +338,7 @@ def electron_columns() -> bytes:
     ).encode()
 
 
-def nexus_electrons() -> bytes:
+def nexus_electrons(edit: Callable[[h5py.File], object] | None = None) -> bytes:
     """Two entries as NXmpes: one spectrum over kinetic, two over binding energy."""
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
@@ -363,6 +364,8 @@ def nexus_electrons() -> bytes:
             if not kinetic:
                 data["etch_time"] = [0.0, 30.0]
                 data["etch_time"].attrs["units"] = "s"
+        if edit:
+            edit(file)
     return memory.getvalue()
 
 
@@ -378,5 +381,4 @@ ELECTRONS = {
     ".casa": casaxps,
     ".rows": casaxps_rows,
     ".be": electron_columns,
-    ".nxps": nexus_electrons,
 }

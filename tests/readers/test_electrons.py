@@ -293,6 +293,40 @@ def test_nexus_entries_are_regions(write):
     np.testing.assert_array_equal(stack.variables["etch_time"].values, [0, 30])
 
 
+def _change(place, value):
+    def edit(file):
+        del file[place]
+        if value is not None:
+            file[place] = value
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("O1s/data", None, r"/O1s: no data; expected a group data"),
+        ("O1s/data/energy", None, r"/O1s/data: datasets data; expected a signal, and energy"),
+        ("O1s/data/energy", np.arange(7.0), r"signal of shape \(40,\), energy of shape \(7,\)"),
+        ("O1s/data/energy", np.zeros((2, 20)), r"energy of shape \(2, 20\)"),
+        ("O1s/data/data", "text", r"signal of shape \(\), energy of shape"),
+        ("O1s/data/energy", np.full(40, np.nan), r"O1s: position nan at point 1"),
+        ("V2p/data/data", np.zeros((2, 41)), r"expected one dimension .* as long as the energy"),
+        ("O1s/data/energy", np.array([b"x"] * 40), r"something in it cannot be read"),
+    ],
+)
+def test_nexus_entries_that_do_not_fit_are_told(write, place, value, message):
+    path = write("a.nxs", nexus_electrons(_change(place, value)))
+    with pytest.raises(ReaderError, match=message):
+        spectra.read(path, format="nexus_electrons", entry="O1s")
+
+
+def test_nexus_datasets_that_are_missing_are_not_needed(write):
+    for place in ("O1s/instrument", "O1s/sample", "O1s/start_time", "V2p/data/etch_time"):
+        path = write("a.nxs", nexus_electrons(_change(place, None)))
+        assert list(spectra.read_regions(path)) == ["O1s", "V2p"]
+
+
 def test_a_file_of_several_regions_asks_for_one(write):
     path = write("a.vms", vamas())
     with pytest.raises(ReaderError, match=r"2 regions: 'O 1s', 'V 2p'; .*entry='V 2p'"):
@@ -326,9 +360,9 @@ def test_what_differs_within_a_region_is_a_variable(write):
     np.testing.assert_array_equal(stack.variables["count_time"].values, [4.5, 2.0, 2.0])
 
 
-@pytest.mark.parametrize("suffix", ELECTRONS)
+@pytest.mark.parametrize("suffix", [*ELECTRONS, ".nxs"])
 def test_every_sample_is_written_and_read_again(write, tmp_path, suffix):
-    path = write(f"a{suffix}", ELECTRONS[suffix]())
+    path = write(f"a{suffix}", {**ELECTRONS, ".nxs": nexus_electrons}[suffix]())
     with pytest.warns() if suffix == ".rows" else nullcontext():
         regions = spectra.read_regions(path)
     for stack in regions.values():

@@ -185,7 +185,7 @@ def whole_counts(rates: FloatArray, time: float) -> bool:
 def _frame(
     path: Path, spectrum: Spectrum, metadata: Mapping[str, Any], varying: Sequence[str]
 ) -> Frame:
-    where = " ".join(dict.fromkeys((spectrum.region.name, spectrum.name)))
+    where = " ".join(dict.fromkeys(filter(None, (spectrum.region.name, spectrum.name))))
     if spectrum.energy.shape != spectrum.signal.shape:
         raise ReaderError(
             path, f"{len(spectrum.energy)} energies, {len(spectrum.signal)} values", where=where
@@ -232,7 +232,7 @@ def _energies(path: Path, energies: FloatArray, where: str) -> FloatArray:
         at = int(np.flatnonzero(wrong)[0])
         raise ReaderError(
             path,
-            f"position {energies[at]!r} at point {at + 1}",
+            f"position {float(energies[at])!r} at point {at + 1}",
             where=where,
             expected="an energy in eV",
             remedy="export the file again",
