@@ -156,6 +156,20 @@ def over_energy(frame: Frame, axis: str | None) -> Frame:
     )
 
 
+def positive(value: float | None) -> float:
+    """A number above zero; NaN for what is none."""
+    return float(value) if value is not None and value > 0 else math.nan
+
+
+def to_number(text: str) -> float:
+    """A finite number; NaN for what is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan
+
+
 def is_rate(label: str) -> bool:
     """Whether a label or unit is that of counts per second.
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.arithmetic import column_name
-from spectra.readers.electrons import Spectrum, make_electron_frames
+from spectra.readers.electrons import Spectrum, make_electron_frames, positive
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.text import decode
 
@@ -136,8 +136,8 @@ def _spectra(path: Path, region: _Region, numbered: bool) -> list[Spectrum]:
                     Region(own, (f"{region.number}",)),
                     name=_frame_name(region, variables, numbered, second, third),
                     dwell_time=_dwell_time(fields),
-                    sweeps=_positive(_number(fields, "Number of Sweeps")),
-                    photon_energy=_positive(_number(fields, "Excitation Energy")),
+                    sweeps=positive(_number(fields, "Number of Sweeps")),
+                    photon_energy=positive(_number(fields, "Excitation Energy")),
                     facts=_facts(fields),
                     variables=variables,
                     note=_note(fields),
@@ -205,7 +205,7 @@ def _note(fields: dict[str, str]) -> str:
 def _dwell_time(fields: dict[str, str]) -> float:
     """Seconds at each point in each sweep: all channels of the detector pass over it."""
     total = _number(fields, "Time per Spectrum Channel") / _number(fields, "Number of Sweeps")
-    return _positive(total if total > 0 else _number(fields, "Step Time") * _MILLISECOND)
+    return positive(total if total > 0 else _number(fields, "Step Time") * _MILLISECOND)
 
 
 def _facts(fields: dict[str, str]) -> dict[str, Any]:
@@ -246,10 +246,6 @@ def _is_number(text: str) -> bool:
         return math.isfinite(float(text))
     except ValueError:
         return False
-
-
-def _positive(value: float) -> float:
-    return value if value > 0 else math.nan
 
 
 READER = Reader("scienta", (".txt",), _sniff, read_scienta)

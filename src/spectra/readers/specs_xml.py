@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from spectra.errors import ReaderError
 from spectra.readers.archive import parse_xml
 from spectra.readers.arithmetic import column_name
-from spectra.readers.electrons import Spectrum, make_electron_frames
+from spectra.readers.electrons import Spectrum, make_electron_frames, positive, to_number
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.regions import find_line
 
@@ -78,7 +78,7 @@ def _region(path: Path, region: Element, group: str, several: bool) -> Iterator[
         "energy": energy,
         "axis": "kinetic_energy",
         "dwell_time": _number(settings, "dwell_time"),
-        "photon_energy": _positive(_number(settings, "excitation_energy")),
+        "photon_energy": positive(_number(settings, "excitation_energy")),
         "channels": {"transmission": transmission} if fit else {},
         "facts": _facts(region, settings, group),
     }
@@ -211,11 +211,7 @@ def _text(element: Element, name: str) -> str:
 
 def _number(element: Element, name: str) -> float:
     """A child's number; NaN where there is none."""
-    try:
-        value = float(_text(element, name))
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
+    return to_number(_text(element, name))
 
 
 def _listed(path: Path, element: Element, name: str, where: str) -> FloatArray:
@@ -228,10 +224,6 @@ def _listed(path: Path, element: Element, name: str, where: str) -> FloatArray:
         raise ReaderError(
             path, str(error)[:80], where=f"{where}, {name}", expected="numbers"
         ) from None
-
-
-def _positive(value: float) -> float:
-    return value if value > 0 else math.nan
 
 
 READER = Reader("specs_xml", (".xml",), _sniff, read_specs_xml)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.arithmetic import column_name
-from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames
+from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames, positive, to_number
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.regions import find_line
 from spectra.readers.text import decode
@@ -98,7 +97,7 @@ def _with_comment(above: _Table, row: str) -> _Table:
     if found := _EXTERNAL.match(row):
         return replace(above, external=found[1])
     if found := _PARAMETER.match(row):
-        values = {**above.parameters, found[1]: _float(found[2])}
+        values = {**above.parameters, found[1]: to_number(found[2])}
         return replace(above, parameters=values)
     if counted := {name: int(value) for name, value in _PART.findall(row)}:
         parts = counted if "Cycle" in counted else {**above.parts, **counted}
@@ -222,7 +221,7 @@ def _spectrum(
         rate=_is_rate(fields, labels[at] if at < len(labels) else ""),
         dwell_time=_number(fields, "Dwell Time"),
         sweeps=sweeps,
-        photon_energy=_positive(_number(fields, "Excitation Energy")),
+        photon_energy=positive(_number(fields, "Excitation Energy")),
         channels=channels,
         facts=_facts(fields),
         variables=variables,
@@ -231,7 +230,7 @@ def _spectrum(
 
 def _stated_scans(table: _Table) -> float:
     """Scans that were added up in a table, so far as it says so."""
-    return 1.0 if "Scan" in table.parts else _positive(_number(table.fields, "Number of Scans"))
+    return 1.0 if "Scan" in table.parts else positive(_number(table.fields, "Number of Scans"))
 
 
 def _axis(fields: dict[str, str]) -> str:
@@ -278,20 +277,7 @@ def _time(text: str) -> float | None:
 
 
 def _number(fields: dict[str, str], name: str) -> float:
-    return _float(next(iter(fields.get(name, "").split()), ""))
-
-
-def _float(text: str) -> float:
-    """A number; NaN for what is none."""
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
-
-
-def _positive(value: float) -> float:
-    return value if value > 0 else math.nan
+    return to_number(next(iter(fields.get(name, "").split()), ""))
 
 
 READER = Reader("specs_xy", (".xy",), _sniff, read_specs_xy)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.arithmetic import column_name
-from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames
+from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames, to_number
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.text import decode
 
@@ -179,7 +179,7 @@ def _scales(rows: list[str], axes: list[_Axis]) -> list[FloatArray]:
             continue
         number, point = int(found[1]) - 1, int(found[2])
         if 0 <= number < len(scales) and point < scales[number].size:
-            scales[number][point] = _float(found[3])
+            scales[number][point] = to_number(found[3])
     return scales
 
 
@@ -214,16 +214,8 @@ def _time(facts: dict[str, str]) -> dict[str, tuple[float, str]]:
 
 
 def _number(facts: dict[str, str], name: str) -> float:
-    value = _float(next(iter(facts.get(name, "").split()), ""))
+    value = to_number(next(iter(facts.get(name, "").split()), ""))
     return value if value > 0 else math.nan
-
-
-def _float(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan
 
 
 READER = Reader("thermo", (".avg",), _sniff, read_thermo)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.arithmetic import column_name
-from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames
+from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames, positive
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.lines import Lines
 from spectra.readers.text import decode
@@ -291,8 +291,8 @@ def _spectrum(path: Path, header: _Header, block: _Block, number: int, samples: 
         Region(_region(block), (block.name, f"{_known(block.sample)}/{block.name}")),
         name=f"{block.sample} {block.name}" if samples else block.name,
         rate=any(map(is_rate, labels[signal])),
-        dwell_time=_positive(values[34]),
-        sweeps=_positive(values[35]),
+        dwell_time=positive(values[34]),
+        sweeps=positive(values[35]),
         photon_energy=_photon_energy(values),
         channels=channels,
         facts=_facts(header, block),
@@ -329,7 +329,7 @@ def _region(block: _Block) -> str:
 
 
 def _photon_energy(values: dict[int, Any]) -> float:
-    return _positive(values[14]) if _PHOTOELECTRON.match(values[9] or "") else math.nan
+    return positive(values[14]) if _PHOTOELECTRON.match(values[9] or "") else math.nan
 
 
 def _facts(header: _Header, block: _Block) -> dict[str, Any]:
@@ -340,9 +340,9 @@ def _facts(header: _Header, block: _Block) -> dict[str, Any]:
         "technique": _known(values[9]),
         "sample": _known(block.sample),
         "source": _known(values[12]),
-        "source_power": _positive(values[15]),
+        "source_power": positive(values[15]),
         "analyser_mode": mode,
-        "retard_ratio" if retarding else "pass_energy": _positive(values[22]),
+        "retard_ratio" if retarding else "pass_energy": positive(values[22]),
         "work_function": values[25],
         "target_bias": values[26],
         "signal_mode": _known(values[33]),
@@ -398,10 +398,6 @@ def _one_of(lines: Lines, what: str, known: tuple[str, ...]) -> str:
 def _known(text: str | None) -> str:
     stripped = (text or "").strip()
     return "" if stripped.lower() in _NOTHING else stripped
-
-
-def _positive(value: float | None) -> float:
-    return float(value) if value is not None and value > 0 else math.nan
 
 
 READER = Reader("vamas", (".vms", ".npl"), _sniff, read_vamas)
