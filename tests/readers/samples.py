@@ -8,6 +8,7 @@ import zipfile
 
 import numpy as np
 from absorption_samples import ABSORPTION, inside_gzip
+from electron_samples import ELECTRONS
 from raman_samples import RAMAN
 
 TWO_THETA = 20.0 + 0.02 * np.arange(60)
@@ -246,6 +247,7 @@ SAMPLES = {
     ".cif": pdcif,
     **ABSORPTION,
     **RAMAN,
+    **ELECTRONS,
 }
 
 PACKED = {

@@ -24,7 +24,8 @@ def command(
     signal: Annotated[str, typer.Option(help='Made of columns, e.g. "ln(i0/i1)".')] = "",
     energy: Annotated[str, typer.Option(help="Column of the photon energy.")] = "",
     entry: Annotated[
-        list[str] | None, typer.Option(help="Names or patterns of the spectra of a file.")
+        list[str] | None,
+        typer.Option(help="Names or patterns of spectra or regions."),
     ] = None,
 ) -> int:
     """Read patterns and write them as one NeXus file."""

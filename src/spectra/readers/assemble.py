@@ -17,7 +17,8 @@ from spectra.readers.disk_frames import open_frames
 from spectra.readers.files import find_files
 from spectra.readers.frame import Frame
 from spectra.readers.grid import common_frame, find_place
-from spectra.readers.items import Item, read_items
+from spectra.readers.items import Item, find_reader, read_items
+from spectra.readers.regions import region_names
 from spectra.readers.tables import Selection
 from spectra.readers.variables import with_variables
 from spectra.stack import Axis, InputFile, Noise, Stack, Variable
@@ -64,8 +65,9 @@ def read(
         Angstrom; overrides the files' own.
     anode : str, optional
         Sets the Kα doublet of a laboratory tube, e.g. ``"Cu"``.
-    axis : {"two_theta", "q", "energy", "raman_shift", "wavelength", …}, optional
-        What the positions are, whatever the files say.
+    axis : {"two_theta", "q", "energy", "binding_energy", "raman_shift", "wavelength", …}, optional
+        What the positions are, whatever the files say. Spectra of electrons come over binding
+        energy where the photon energy is known; ``"kinetic_energy"`` asks for the other.
     laser : float, optional
         Wavelength of the laser in nm; makes Raman shifts of wavelengths, and overrides the
         files' own.
@@ -83,7 +85,8 @@ def read(
     entry : str or list of str, optional
         Of files that hold several spectra those of these names, or of names that match these
         patterns, e.g. ``"*NNO+3*"``: labels in Athena's projects, scans such as ``"3.1"`` in
-        SPEC's files, groups or labels in HDF5.
+        SPEC's files, groups or labels in HDF5, regions such as ``"V 2p"`` in files of
+        photoelectron spectra. Of a file with several regions one must be chosen.
     noise : {"counts", "given", "unknown"}, optional
         What the intensities scatter like.
     regrid : bool, optional
@@ -146,6 +149,45 @@ def read(
     if title:
         parts["title"] = title
     return replace(with_variables(stack, variables or {}), **parts)
+
+
+def read_regions(
+    source: str | Path | Sequence[str | Path],
+    *,
+    format: str | None = None,  # noqa: A002 - as in `read`
+    **options: Any,
+) -> dict[str, Stack]:
+    """Read every region of files of photoelectron spectra, a Stack each.
+
+    Parameters
+    ----------
+    source, format
+        As for `read`.
+    **options
+        Further ones of `read`, except `entry`.
+
+    Returns
+    -------
+    dict of str to Stack
+        By the names of the regions in the order of the files.
+
+    Raises
+    ------
+    ReaderError
+        If a file cannot be read, or its format knows no regions.
+    """
+    names: dict[str, None] = {}
+    for path in find_files(source):
+        reader = find_reader(path, format)
+        found = [] if reader.tables else region_names(reader.read(path))
+        if not found:
+            raise ReaderError(
+                path,
+                f"files of the format {reader.name} hold no regions",
+                remedy="read it with read()",
+            )
+        names |= dict.fromkeys(found)
+    return {name: read(source, format=format, entry=name, **options) for name in names}
 
 
 def _own_file(paths: list[Path], selection: Selection) -> Stack | None:

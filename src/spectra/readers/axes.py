@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from spectra.errors import SettingError
-from spectra.readers.frame import Frame
+from spectra.readers.electrons import over_energy
+from spectra.readers.frame import Frame, noise_of
 from spectra.readers.raman_spectra import RAMAN_AXES, over_raman_shift
 
 
@@ -48,14 +49,23 @@ def as_asked(frame: Frame, axis: str | None, laser: float | None) -> Frame:
     frame : Frame
     axis : str or None
         What its positions are, whatever the file says; but wavelengths become Raman shifts by
-        the laser line alone. None leaves it to the file.
+        the laser line alone, and energies of electrons one another by that of the photons. None
+        leaves it to the file.
     laser : float or None
         Wavelength of the laser in nm, by which wavelengths become Raman shifts.
+
+    Raises
+    ------
+    SettingError
+        If the other energy of electrons is asked for and that of the photons is not known.
     """
+    frame = over_energy(frame, axis)
     if axis is None:
         notes = (frame.note, frame.assumed)
         frame = replace(frame, note="; ".join(n for n in notes if n)) if frame.assumed else frame
     elif frame.axis not in RAMAN_AXES or frame.assumed:
-        noise = "unknown" if axis in RAMAN_AXES and frame.errors is None else frame.noise
+        # What was taken for a Raman spectrum may be counts after all.
+        noise = noise_of(frame.y, frame.errors) if frame.assumed else frame.noise
+        noise = "unknown" if axis in RAMAN_AXES and frame.errors is None else noise
         frame = replace(frame, axis=axis, unit=AXES[axis].unit, noise=noise)
     return over_raman_shift(frame, laser)
