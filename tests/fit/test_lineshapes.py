@@ -22,8 +22,11 @@ SHAPES = {
     "pearson7": (0.3, 1.7),
     "voigt": (0.2, 0.15),
     "tch": (0.2, 0.15),
+    "breit_wigner_fano": (0.3, -0.2),
 }
 EVERY = [pytest.param(PROFILES[n], s, id=n) for n, s in SHAPES.items()]
+# The odd part of a Fano line has an area only as a principal value, and no half height.
+EVEN = EVERY[:-1]
 X = np.linspace(28, 32, 401)
 
 
@@ -31,7 +34,7 @@ def test_every_profile_is_tested():
     assert set(SHAPES) == set(PROFILES)
 
 
-@pytest.mark.parametrize(("profile", "shape"), EVERY)
+@pytest.mark.parametrize(("profile", "shape"), EVEN)
 def test_area_is_one(profile: Profile, shape):
     def g(t):
         return float(profile.value(np.array([t]), 0.0, *shape)[0])
@@ -40,7 +43,7 @@ def test_area_is_one(profile: Profile, shape):
     assert area == pytest.approx(1, abs=1e-7)
 
 
-@pytest.mark.parametrize(("profile", "shape"), EVERY)
+@pytest.mark.parametrize(("profile", "shape"), EVEN)
 def test_half_height_at_half_width(profile: Profile, shape):
     width = float(fwhm_of(profile, *shape))
     asymmetry = shape[1] if profile.name == "split_pseudo_voigt" else 0.0
