@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spectra.fit.functions import FunctionTerm
 from spectra.fit.lineshapes import PROFILES, Profile
-from spectra.fit.model import PeakFamily, Term
+from spectra.fit.model import PeakFamily, Points, Sum, Term
 from spectra.fit.own import model_of_terms
 
 if TYPE_CHECKING:
@@ -65,10 +65,16 @@ class BandModel:
         """A genuine `lmfit` model of it, for `fit_stack` and for `lmfit` alike."""
         return model_of_terms(self.names, self._terms, "bands")
 
+    def value(self, x: FloatArray, values: FloatArray) -> FloatArray:
+        """Curves (rows, points) for parameters (rows, parameters)."""
+        whole = Sum(self._terms(np.arange(len(self.names))), len(self.names))
+        return whole.value(values, Points(x[None], x[None]))
+
     def background(self, x: FloatArray) -> FloatArray:
         """The background's polynomials at x (points, degree + 1)."""
         u = (2.0 * x - self.low - self.high) / (self.high - self.low)
-        return chebyshev.chebvander(u, max(self.degree, 0))[:, : self.degree + 1]
+        powers = chebyshev.chebvander(u, max(self.degree, 0))[:, : self.degree + 1]
+        return np.asarray(powers, dtype=float)
 
     def linear_start(self, x: FloatArray, y: FloatArray, theta: FloatArray) -> FloatArray:
         """Best areas and background (rows, bands + terms) of spectra for given shapes.
@@ -91,15 +97,12 @@ class BandModel:
         # Row by row: how many there are must not change a bit.
         return np.asarray(np.matmul(inverse[None], y[:, :, None])[:, :, 0])
 
-    def quantities(
-        self, values: FloatArray, cov: FloatArray
-    ) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    def quantities(self, values: FloatArray) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
         """Centre, width, height and area of the bands, and their gradients.
 
         Parameters
         ----------
         values : array (rows, parameters)
-        cov : array (rows, parameters, parameters)
 
         Returns
         -------

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
 from spectra.fit.bands import BandModel
-from spectra.fit.find import find_peaks
 from spectra.fit.lineshapes import get_profile
-from spectra.fit.uncertainty import point_sigma
 from spectra.method import Method
 from spectra.raman.assign import assign, load_mode_set
+from spectra.raman.find_bands import Search, mean_spectrum, same_as_any
 from spectra.raman.frames import check_window
 from spectra.raman.model import bounded_params, center_and_width_ranges, initial, starts_of
 from spectra.raman.series import Fitted, Series, fitted_points
@@ -99,7 +98,7 @@ class Bands(Method):
     fwhm_max: float = setting(0.0, "widest band looked for; 0: 4 % of the axis", unit="1/cm")
     keep: float = setting(3.0, "smallest area over uncertainty to be present", within="> 0")
     reach: float = setting(1.0, "how far a band may move", unit="fwhm", within="> 0")
-    looks: int = setting(8, "parts of the series in which bands are looked for", within="1 or more")
+    looks: int = setting(4, "parts of the series in which bands are looked for", within="1 or more")
     assignments: tuple[str, ...] = setting((), "sets of reference_patterns/raman to assign by")
     tolerance: float = setting(12.0, "farthest mode that is assigned", unit="1/cm", within="> 0")
 
@@ -187,47 +186,32 @@ class Bands(Method):
     def _find(self, source: Stack, inside: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Positions and widths of bands anywhere along the series, in rising order."""
         x = source.x[inside]
+        search = Search(
+            *(self.profile, self.degree, self.threshold, self.keep, self.reach),
+            self.fwhm_max or None,
+        )
         found: list[tuple[float, float, float]] = []
         usable = False
         for part in np.array_split(np.arange(source.n_frames), min(self.looks, source.n_frames)):
             some = part[np.unique(np.linspace(0, len(part) - 1, _TOGETHER).astype(int))]
-            frames = [source[int(i)].load() for i in some]
-            parts = [Series.of(frame, inside) for frame in frames]
-            good = [s for s in parts if s.rows.size]
-            if not good:
-                continue
-            usable = True
-            y = np.concatenate([s.filled() for s in good]).mean(axis=0)
-            sigma = self._sigma(good, y)
-            peaks = find_peaks(
-                x, y, sigma, threshold=self.threshold, fwhm_max=self.fwhm_max or None
-            )
-            found += zip(
-                *(v.tolist() for v in (peaks.significance, peaks.position, peaks.fwhm)), strict=True
-            )
+            frames = (Series.of(source[int(i)].load(), inside) for i in some)
+            good = [frame for frame in frames if frame.rows.size]
+            if good:
+                usable = True
+                told = search.run(mean_spectrum(good))
+                found += zip(*(v.tolist() for v in told), strict=True)
         if not found:
             what = "band" if usable else "usable frame"
             raise StackError(
                 f"{self.name}: no {what} between {x[0]:g} and {x[-1]:g} 1/cm; give positions, "
                 "or lower the threshold"
             )
-        kept: list[tuple[float, float]] = []
+        centers, widths = np.empty(0), np.empty(0)
         for _, at, width in sorted(found, reverse=True):
-            if all(abs(at - other) > 0.5 * (width + wide) / 2 for other, wide in kept):
-                kept.append((at, width))
-        kept.sort()
-        return np.array([c for c, _ in kept]), np.array([w for _, w in kept])
-
-    def _sigma(self, good: list[Series], mean: FloatArray) -> FloatArray:
-        """Standard uncertainty (points,) of the mean of some frames."""
-        n = len(good)
-        if good[0].errors == "counts":
-            return np.asarray(point_sigma(mean[None], None, "counts")[0] / np.sqrt(n))
-        if good[0].weights is not None:
-            weights = [s.weights[0] for s in good if s.weights is not None]
-            variance = np.mean([1.0 / w**2 for w in weights], axis=0)
-            return np.asarray(np.sqrt(variance / n))
-        return np.asarray(point_sigma(mean[None], None, "unknown")[0])
+            if not same_as_any(at, width, centers, widths):
+                centers, widths = np.append(centers, at), np.append(widths, width)
+        order = np.argsort(centers)
+        return centers[order], widths[order]
 
     def _follow(
         self,

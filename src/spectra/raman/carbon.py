@@ -39,7 +39,7 @@ IntArray = NDArray[np.intp]
 
 # Widths that fits start from, as multiples of the usual ones: models of several bands have
 # several minima.
-_WIDTHS = {2: (1.0,), 4: (1.0, 0.6, 1.5), 5: (1.0, 0.6, 1.5)}
+_WIDTHS = {2: (1.0,), 3: (1.0, 0.6, 1.5), 4: (1.0, 0.6, 1.5), 5: (1.0, 0.6, 1.5)}
 # Uncertainty of a ratio, relative, beyond which it is not determined.
 _VAGUE = 0.5
 
@@ -56,12 +56,13 @@ class CarbonPlan:
 class Carbon(Method):
     """Fit the D and G bands of carbon with their background, and tell I_D/I_G.
 
-    Models of two bands (D, G), four (and D3, D4) and five (and D2) are fitted to every frame. A
-    model is determined if its fit converged, no parameter stands on a bound, every band's area is
+    Models of two bands (D, G), three (and D3), four (and D4) and five (and D2) are fitted to every
+    frame. A model is determined if its fit converged, no parameter stands on a bound, every band's area is
     `keep` times its uncertainty, and the ratio is known to better than a half; of those that are
     the one with the least Bayesian information criterion is told. Where none is, nothing is
     quoted: the frame is LOST, with the reason. A model that fits better but is not determined is
-    mentioned in the message.
+    mentioned in the message, and how far its ratio lies off stands beside the uncertainty
+    (``ratio_area_models``): what the choice of a model is worth.
 
     Uncertainties hold the covariances of all parameters, the background's included; never
     subtract a baseline first. Ratios from different models are not to be compared: I_D/I_G of two
@@ -82,7 +83,7 @@ class Carbon(Method):
     block_size: ClassVar[int] = 256
 
     window: tuple[float, ...] = setting((900.0, 1900.0), "Raman shifts fitted", unit="1/cm")
-    bands: tuple[int, ...] = setting((2, 4, 5), "models to choose from", within="2, 4, 5")
+    bands: tuple[int, ...] = setting((2, 3, 4, 5), "models to choose from", within="2, 3, 4, 5")
     profile_d: str = setting("lorentzian", "line shape of D")
     profile_g: str = setting("lorentzian", "line shape of G, e.g. breit_wigner_fano")
     degree: int = setting(1, "degree of the background", within="-1 to 4")
@@ -92,7 +93,7 @@ class Carbon(Method):
     def __post_init__(self) -> None:
         check_window(self.name, self.window)
         if not self.bands or not set(self.bands) <= set(MODELS):
-            raise SettingError(f"{self.name}: bands = {self.bands!r}; expected some of 2, 4, 5")
+            raise SettingError(f"{self.name}: bands = {self.bands!r}; expected some of 2, 3, 4, 5")
         if not -1 <= self.degree <= 4 or not self.keep > 0:
             raise SettingError(
                 f"{self.name}: degree = {self.degree}, keep = {self.keep}; expected -1 to 4, > 0"
@@ -158,6 +159,13 @@ class Carbon(Method):
         frames = series.rows
         columns["model_bic"][frames] = np.where(np.isfinite(bic), bic, np.nan)
         columns["model_determined"][frames] = good
+        chosen = bic[np.arange(len(bic)), best]
+        for name in ("ratio_height", "ratio_area"):
+            every = np.stack([t.values[name] for t in tried], axis=1)
+            own = every[np.arange(len(bic)), best]
+            better = (bic < chosen[:, None]) & np.isfinite(every)
+            change = np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1)
+            columns[f"{name}_models"][frames] = np.where(good.any(axis=1), change, np.nan)
         for m, one in enumerate(tried):
             rows = np.flatnonzero(good.any(axis=1) & (best == m))
             one.write(columns, frames, rows)
@@ -212,7 +220,7 @@ class _Tried:
 
     @classmethod
     def of(cls, bands: int, model: BandModel, fits: Fitted, keep: float, laser: float) -> _Tried:
-        values, slopes = model.quantities(fits.values, fits.cov)
+        values, slopes = model.quantities(fits.values)
         _, errors = fits.told(model)
         known = np.nan_to_num(fits.cov)
         for name in ("height", "area"):
@@ -286,6 +294,8 @@ def carbon_table(models: tuple[int, ...]) -> Table:
     columns = (
         Column("ratio_height", "", "I_D/I_G of heights", stderr=True),
         Column("ratio_area", "", "I_D/I_G of areas", stderr=True),
+        Column("ratio_height_models", "", "its largest change in models that fit better"),
+        Column("ratio_area_models", "", "its largest change in models that fit better"),
         Column(
             "size_tuinstra_koenig",
             "nm",

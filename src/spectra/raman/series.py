@@ -213,7 +213,7 @@ class Fitted:
 
     def told(self, model: BandModel) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
         """Quantities of the bands and their standard uncertainties (rows, bands)."""
-        values, slopes = model.quantities(self.values, self.cov)
+        values, slopes = model.quantities(self.values)
         lost = np.isnan(np.einsum("rii->ri", self.cov))
         known = np.nan_to_num(self.cov)
         errors = {}
