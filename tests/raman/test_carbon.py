@@ -31,7 +31,7 @@ class TestCarbon(MethodConformance):
 
 
 def test_pulls_of_two_bands_with_their_background_free():
-    results = Carbon(bands=(2,))(counted(two_bands(), 3000, seed=11))
+    results = Carbon(bands=(2,))(counted(two_bands(), 8000, seed=11))
     assert (results.status == Status.OK).all()
     d_area = np.pi / 2 * 120 * 900
     for value, error, true in (
@@ -64,11 +64,11 @@ def test_what_is_not_determined_is_not_quoted():
 
 
 def test_a_better_model_that_is_not_determined_is_mentioned():
-    results = Carbon(bands=(2, 5))(counted(five_bands() / 5, 6))
-    two = results["n_bands"] == 2
-    assert two.any()
-    assert (results["ratio_area_models"][two] > 0).all()
-    assert all("would fit better" in m for m, t in zip(results.messages, two, strict=True) if t)
+    results = Carbon(bands=(2, 5))(counted(five_bands() / 20, 6))
+    said = np.array(["5 bands would fit better" in message for message in results.messages])
+    assert said.any()
+    assert (results["n_bands"] == 2)[said].all()
+    assert (results["ratio_area_models"][said] > 0).all()
 
 
 @pytest.mark.parametrize(("bands", "profile"), [(2, "lorentzian"), (2, "breit_wigner_fano")])
@@ -77,7 +77,7 @@ def test_fits_equal_those_of_lmfit(bands, profile):
     method = Carbon(bands=(bands,), profile_g=profile)
     model = method.model(bands, SHIFT)
     start = initial(model, np.array([1350.0, 1582.0]), np.array([130.0, 60.0]))
-    start[[1, start.size - 4 if profile == "lorentzian" else 5]] = 1e5
+    start[[1, 4]] = 1e5
     start[-2] = 300.0
     params = bounded_params(model, start, {})
     weights = 1 / np.sqrt(np.asarray(stack.signal) + 1)

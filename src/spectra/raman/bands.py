@@ -265,8 +265,9 @@ class Bands(Method):
         with np.errstate(invalid="ignore", divide="ignore"):
             significance = values["area"] / errors["area"]
         weak = ~(significance >= self.keep) | fits.held[:, centers]
-        weak &= fits.converged[:, None]
-        worst = np.where(weak, np.nan_to_num(significance, nan=0.0), np.inf)
+        # Where a fit fails nothing is known of significances: the lowest of the doubtful goes.
+        worth = np.where(fits.converged[:, None], np.nan_to_num(significance), values["height"])
+        worst = np.where(weak, np.nan_to_num(worth), np.inf)
         drop = np.where(weak.any(axis=1), worst.argmin(axis=1), -1)
         done = np.flatnonzero(drop < 0)
         if done.size:

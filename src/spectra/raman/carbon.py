@@ -57,11 +57,11 @@ class Carbon(Method):
     """Fit the D and G bands of carbon with their background, and tell I_D/I_G.
 
     Models of two bands (D, G), three (and D3), four (and D4) and five (and D2) are fitted to every
-    frame. A model is determined if its fit converged, no parameter stands on a bound, every band's area is
-    `keep` times its uncertainty, and the ratio is known to better than a half; of those that are
-    the one with the least Bayesian information criterion is told. Where none is, nothing is
-    quoted: the frame is LOST, with the reason. A model that fits better but is not determined is
-    mentioned in the message, and how far its ratio lies off stands beside the uncertainty
+    frame. A model is determined if its fit converged, no parameter stands on a bound, every band's
+    area is `keep` times its uncertainty, and the ratio is known to better than a half; of those
+    that are the one with the least Bayesian information criterion is told. Where none is, nothing
+    is quoted: the frame is LOST, with the reason. A model that fits better but is not determined
+    is mentioned in the message, and how far its ratio lies off stands beside the uncertainty
     (``ratio_area_models``): what the choice of a model is worth.
 
     Uncertainties hold the covariances of all parameters, the background's included; never
