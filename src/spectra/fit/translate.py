@@ -69,8 +69,9 @@ def translate(model: lmfit.Model, example: Mapping[str, float], x: FloatArray) -
 
     Gaussian, Lorentzian, Voigt, pseudo-Voigt, Pearson VII, Moffat and split Lorentzian peaks,
     polynomials, exponentials, power laws and smooth steps get exact derivatives, and so do sums,
-    differences, products and quotients of such. Any other function is evaluated for many
-    spectra at once by broadcasting, and differentiated numerically.
+    differences, products and quotients of such. A function of `spectra.fit.own` brings its own
+    terms. Any other function is evaluated for many spectra at once by broadcasting, and
+    differentiated numerically.
 
     Parameters
     ----------
@@ -129,6 +130,9 @@ class _Builder:
         variable, options = independent_variable(model), _options(model)
         kind = model.func.__name__ if _is_from_lmfit(model.func) else ""
         names = _arguments(model, self.example)
+        terms = getattr(model.func, "terms", None)
+        if terms is not None:
+            return list(terms(self._columns(list(names), names)))
         if kind in _PROFILES:
             profile, widths = _PROFILES[kind]
             texts = ["center", "amplitude"]
