@@ -72,10 +72,8 @@ def test_width_at_half_maximum_and_its_derivatives(name):
     above = fine[curve >= 0.5 * curve.max()]
     assert float(width) == pytest.approx(above[-1] - above[0], abs=3e-4)
     for i, slope in enumerate(slopes):
-        numeric = five_point(
-            lambda p, i=i: float(profile.width(*moved(shape, i, np.asarray(p)))[0]), shape[i]
-        )
-        assert float(slope) == pytest.approx(float(numeric), abs=2e-5)
+        ends = [float(profile.width(*moved(shape, i, shape[i] + h))[0]) for h in (1e-4, -1e-4)]
+        assert float(slope) == pytest.approx((ends[0] - ends[1]) / 2e-4, abs=2e-5)
 
 
 def test_summit():

@@ -213,14 +213,11 @@ class Sum:
             first = last
         return total, slopes, mixing
 
-    def value_and_derivatives(
-        self, theta: FloatArray, at: Points, precision: DTypeLike = np.float64
-    ) -> tuple[FloatArray, FloatArray]:
+    def value_and_derivatives(self, theta: FloatArray, at: Points) -> tuple[FloatArray, FloatArray]:
         """Curves (rows, points) and derivatives (rows, C, points) in the order of `columns`."""
-        total, slopes, mixing = self.value_and_slopes(theta, at, precision)
+        total, slopes, mixing = self.value_and_slopes(theta, at)
         if mixing is not None:
-            turned = mixing.transpose(0, 2, 1).astype(slopes.dtype, copy=False)
-            slopes = np.matmul(turned, slopes)
+            slopes = np.matmul(mixing.transpose(0, 2, 1), slopes)
         return total, slopes
 
     def value_and_jacobian(self, theta: FloatArray, at: Points) -> tuple[FloatArray, FloatArray]:

@@ -10,7 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.model import Points, Sum
+from spectra.fit.lines import Lines
+from spectra.fit.model import Points
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -91,24 +92,28 @@ class Scattered:
 
     Parameters
     ----------
-    peaks : Sum
+    peaks : sequence of Lines
+        They may share columns.
     scatterings : sequence of Scattering
+        None for the sum of the peaks alone.
     strengths : int array (scatterings,)
         Where their strengths b stand among the parameters.
     """
 
-    peaks: Sum
+    peaks: Sequence[Lines]
     scatterings: Sequence[Scattering]
     strengths: IntArray
     columns: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
-        columns = np.concatenate([self.peaks.columns, self.strengths])
-        object.__setattr__(self, "columns", columns)
+        columns = np.unique(np.concatenate([lines.columns for lines in self.peaks]))
+        object.__setattr__(self, "columns", np.concatenate([columns, self.strengths]))
 
     def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
         """Add peaks and backgrounds to `total`."""
-        curve = self.peaks.value(theta, at)
+        curve = np.zeros_like(total)
+        for lines in self.peaks:
+            lines.add_value(theta, at, curve)
         total += curve
         for scattering, column in zip(self.scatterings, self.strengths, strict=True):
             total += theta[:, column, None] * scattering.apply(at.x[0], curve)
@@ -117,17 +122,21 @@ class Scattered:
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
     ) -> FloatArray | None:
         """Add them to `total` and write the derivatives."""
-        curve, inner = self.peaks.value_and_derivatives(theta, at, slopes.dtype)
+        n = self.columns.size - self.strengths.size
+        curve = np.zeros_like(total)
+        inner = slopes[:, :n]
+        inner[...] = 0.0
+        for lines in self.peaks:
+            own = np.empty((len(slopes), lines.columns.size, slopes.shape[2]), slopes.dtype)
+            lines.add_value_and_slopes(theta, at, curve, own)
+            inner[:, np.searchsorted(self.columns[:n], lines.columns)] += own
         total += curve
-        n = self.peaks.columns.size
-        slopes[:, :n] = inner
-        each = zip(self.scatterings, self.strengths, strict=True)
-        for i, (scattering, column) in enumerate(each):
-            strength = theta[:, column, None].astype(slopes.dtype, copy=False)
-            thrown = scattering.apply(at.x[0], curve)
-            total += strength * thrown
-            slopes[:, n + i] = thrown
-            slopes[:, :n] += strength[:, None] * scattering.apply(at.x[0], inner)
+        thrown = [scattering.apply(at.x[0], inner) for scattering in self.scatterings]
+        for i, scattering in enumerate(self.scatterings):
+            strength = theta[:, self.strengths[i], None].astype(slopes.dtype, copy=False)
+            slopes[:, n + i] = scattering.apply(at.x[0], curve)
+            total += strength * slopes[:, n + i]
+            inner += strength[:, None] * thrown[i]
         return None
 
 
