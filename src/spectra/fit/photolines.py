@@ -10,14 +10,14 @@ import difflib
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, erfc, erfcx, gammaln
 
 from spectra.errors import SettingError
 from spectra.fit.doniach_sunjic import doniach_sunjic
 from spectra.fit.lineshapes import PROFILES, Profile
 from spectra.fit.pseudo_voigt import GAUSS, LN2, pseudo_voigt
-from spectra.fit.summit import half_maximum
+from spectra.fit.summit import half_maximum, summit
 
 FloatArray = NDArray[np.float64]
 Gradient = tuple[FloatArray, ...]
@@ -245,3 +245,17 @@ def get_photoline(name: str) -> Profile:
     near = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise SettingError(f"no line shape {name!r}; {hint}There are {', '.join(known)}")
+
+
+def height_and_gradient(profile: Profile, *shape: ArrayLike) -> tuple[FloatArray, Gradient]:
+    """Height of the maximum for unit area, and its derivatives by the shape parameters.
+
+    The maximum of a skewed line does not lie at its centre.
+    """
+    if profile.name not in _SKEWED:
+        return profile.peak_height_and_gradient(*shape)
+    _, height, gradient = summit(profile.evaluate, *shape)
+    return height, gradient
+
+
+_SKEWED = frozenset({"exponential_tail", "asymmetric_lorentzian", "doniach_sunjic"})

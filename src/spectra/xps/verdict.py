@@ -1,0 +1,53 @@
+"""What a user must be told of a region's fit before quoting it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.xps.model import Model
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# Correlation of two areas, and uncertainty of a fraction, from which on species are not told apart.
+_CORRELATED, _VAGUE = -0.9, 0.1
+
+
+def warnings_of(
+    model: Model, correlation: FloatArray, fraction_stderr: FloatArray, others: IntArray
+) -> list[str]:
+    """One text per frame, empty where all is determined.
+
+    Parameters
+    ----------
+    correlation : array (frames, species, species)
+        Of the areas.
+    fraction_stderr : array (frames, species)
+    others : int array (frames,)
+        Other minima found.
+    """
+    species = model.species
+    pairs = [
+        (i, j)
+        for i in range(len(species))
+        for j in range(i)
+        if species[i].level == species[j].level
+    ]
+    vague = ~(fraction_stderr < _VAGUE)
+    said: list[str] = []
+    for row in range(len(correlation)):
+        texts = [
+            f"{species[j].name} and {species[i].name} are not told apart "
+            f"(correlation {correlation[row, i, j]:.2f})"
+            for i, j in pairs
+            if correlation[row, i, j] < _CORRELATED and vague[row, [i, j]].any()
+        ]
+        unknown = np.flatnonzero(np.isnan(fraction_stderr[row]))
+        if unknown.size:
+            names = ", ".join(species[k].name for k in unknown.tolist())
+            texts.append(f"fractions not determined: {names}")
+        if others[row] > 0:
+            texts.append(f"{others[row]} other starts ended in another minimum")
+        said.append("; ".join(texts))
+    return said
