@@ -89,7 +89,11 @@ class StackFit:
         return self._problem.curves(self)
 
     def propagated(
-        self, names: Sequence[str], shared: Sequence[str] = (), covariance: FloatArray | None = None
+        self,
+        names: Sequence[str],
+        shared: Sequence[str] = (),
+        covariance: FloatArray | None = None,
+        beyond: Sequence[str] = (),
     ) -> tuple[FloatArray, FloatArray]:
         """Values (spectra, n) and full covariances (spectra, n, n) of parameters, ties included.
 
@@ -102,8 +106,12 @@ class StackFit:
             Parameters held fixed here that were found from all spectra together.
         covariance : array (shared, shared), optional
             Theirs; what it adds to the others' is added.
+        beyond : sequence of str
+            Parameters that stay uncertain although a bound holds them, such as the area of a
+            line that is not there: what imitates them is no better known for the bound.
         """
-        full = self._problem.all_variables(self.values, self.covar, shared, covariance)
+        covar = self._problem.beyond_bounds(self, beyond) if beyond else self.covar
+        full = self._problem.all_variables(self.values, covar, shared, covariance, beyond)
         return self._problem.propagate(self.values, full, names)
 
     def slopes(self) -> tuple[tuple[str, ...], FloatArray, FloatArray]:

@@ -246,12 +246,38 @@ class Problem:
         with np.errstate(all="ignore"):
             return objective.evaluate(self.variables_of(values))
 
+    def _held(self, values: FloatArray, beyond: Sequence[str]) -> BoolArray:
+        """Variables (rows, V) that a bound holds, but for those named."""
+        ties = self.ties
+        theta = self.variables_of(values)
+        counted = ties.free & ~np.isin(ties.variables, list(beyond))
+        return np.asarray(((theta <= ties.lower) | (theta >= ties.upper)) & counted)
+
+    def beyond_bounds(self, fits: StackFit, names: Sequence[str]) -> FloatArray:
+        """Covariances of the varied parameters as if no bound held those named."""
+        covar = fits.covar.copy()
+        theta = self.variables_of(fits.values)
+        at_bound = (theta <= self.ties.lower) | (theta >= self.ties.upper)
+        at_bound &= np.isin(self.ties.variables, list(names)) & self.ties.free
+        rows = np.flatnonzero(at_bound.any(axis=1) & np.isfinite(theta).all(axis=1))
+        if not rows.size:
+            return covar
+        hessian = self.evaluate(fits.values).hessian[rows]
+        vary = self.ties.free & ~self._held(fits.values[rows], names)
+        found = covariance(hessian, vary)
+        if self.errors == "residual":
+            found *= fits.redchi[rows, None, None]
+        varied = np.flatnonzero(self.ties.free)
+        covar[rows] = found[:, varied[:, None], varied]
+        return covar
+
     def all_variables(
         self,
         values: FloatArray,
         covar: FloatArray,
         shared: Sequence[str],
         covariance: FloatArray | None,
+        beyond: Sequence[str],
     ) -> FloatArray:
         """Covariances (rows, V, V) of all variables, zero for what is fixed or held.
 
@@ -259,8 +285,8 @@ class Problem:
         slopes −H⁻¹·Hₛ, so that the blocks are those of the inverse of the joint Hessian.
         """
         ties = self.ties
+        held = self._held(values, beyond)
         theta = self.variables_of(values)
-        held = ((theta <= ties.lower) | (theta >= ties.upper)) & ties.free
         full = np.zeros((len(theta), len(ties.free), len(ties.free)))
         free = np.flatnonzero(ties.free)
         both = held[:, :, None] | held[:, None]

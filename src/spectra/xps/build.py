@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.fit.cumulative import WITH_INTEGRAL
-from spectra.fit.lines import Component, Line, Lines, doublet
 from spectra.fit.expressions import parse_expression
+from spectra.fit.lines import Component, Line, Lines, doublet
 from spectra.fit.model import Term
 from spectra.fit.own import model_of_terms
 from spectra.fit.photolines import get_photoline
@@ -280,7 +280,9 @@ def _moved(component: Component, columns: IntArray, *, loss: bool) -> Component:
     def at(what: float | int) -> float | int:
         return int(columns[what]) if isinstance(what, int) else what
 
-    lines = tuple(replace(x, offset=at(x.offset), broadening=at(x.broadening)) for x in component.lines)
+    lines = tuple(
+        replace(x, offset=at(x.offset), broadening=at(x.broadening)) for x in component.lines
+    )
     return replace(
         component,
         center=int(columns[component.center]),

@@ -89,7 +89,7 @@ class Species:
     @property
     def key(self) -> str:
         """What its parameters' names begin with."""
-        return re.sub(r"\W", "_", self.name).strip("_")
+        return re.sub(r"\W", "_", self.name.replace("=", "__")).strip("_")
 
     @property
     def ratio(self) -> float:

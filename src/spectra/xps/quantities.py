@@ -76,9 +76,7 @@ def species_quantities(
     )
 
 
-def _of_one(
-    species: Species, x: FloatArray, own: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _of_one(species: Species, x: FloatArray, own: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Values (frames, 4) of one species and derivatives (frames, 4, 2 + shapes) by its own."""
     profile = get_photoline(species.profile)
     area, center, *shape = own.T
@@ -109,9 +107,7 @@ def _first_share(species: Species) -> float:
     return 1.0 / (1.0 + species.ratio) if species.splitting else 1.0
 
 
-def fractions(
-    model: Model, area: FloatArray, cov: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def fractions(model: Model, area: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Part of each species in its level (frames, species), and the variance.
 
     Species whose area is not determined make those of their level undetermined.
@@ -126,9 +122,7 @@ def fractions(
     return part, _variance(slopes, cov)
 
 
-def mean_valence(
-    model: Model, area: FloatArray, cov: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def mean_valence(model: Model, area: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean valence (frames,) of the species that have one, and its variance; NaN without any."""
     valence = np.array([np.nan if s.valence is None else s.valence for s in model.species])
     counted = np.isfinite(valence)

@@ -24,7 +24,7 @@ from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
 from spectra.xps.statistics import misfit_statistics
 from spectra.xps.table import region_table
-from spectra.xps.verdict import warnings_of
+from spectra.xps.verdict import held_by_bounds, warnings_of
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -91,18 +91,16 @@ class Region(Method):
     name: ClassVar[str] = "xps.Region"
     block_size: ClassVar[int] = 512
 
-    model: Any = setting(
+    model: str | Model | Mapping[str, Any] | tuple[Any, ...] = setting(  # noqa: RUF009
         (), "names of sets in reference_patterns/xps, TOML files or models, one or several"
     )
     window: tuple[float, float] = setting(
         (0.0, 0.0), "binding energies fitted; 0, 0 takes the whole axis", unit="eV"
     )
-    background: str = setting(
-        "shirley", "what the peaks throw", within=", ".join(BACKGROUNDS)
-    )
+    background: str = setting("shirley", "what the peaks throw", within=", ".join(BACKGROUNDS))
     degree: int = setting(0, "degree of the polynomial below, -1 for none", within="-1 to 4")
     shirley_each: bool = setting(False, "whether every species has its own Shirley strength")
-    losses: Any = setting(
+    losses: str | tuple[float, ...] = setting(
         "metals", f"Tougaard's cross section: {', '.join(LOSSES)}, or C, C', D and gap (eV)"
     )
     common: tuple[str, ...] = setting(
@@ -191,7 +189,8 @@ class Region(Method):
         tries = seeded_starts(fixed, part.starts, self.starts, self.seed)
         fits, others = best_of(fixed, plan.x, part, tries)
         names = tuple(built.params)
-        values, cov = fits.propagated(names, tuple(plan.shared), plan.covariance)
+        # A bound on a position or an area is no measurement: what it holds stays uncertain.
+        values, cov = fits.propagated(names, tuple(plan.shared), plan.covariance, names)
         cov = cov * part.scale(fits)[:, None, None]
         found = species_quantities(self.species_model, plan.x, names, values, cov)
         told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
@@ -217,14 +216,19 @@ class Region(Method):
         said = warnings_of(
             self.species_model, correlation, columns["fraction_stderr"][rows], others
         )
+        said = [
+            "; ".join(filter(None, (text, held)))
+            for text, held in zip(said, held_by_bounds(built, names, values), strict=True)
+        ]
         for row, text in zip(rows.tolist(), said, strict=True):
             messages[row] = "; ".join(filter(None, (messages[row], text)))
 
     def _built(self, x: FloatArray) -> Built:
         low, high = float(x[0]), float(x[-1])
-        background = Background(
-            *(self.background, self.shirley_each, self.degree, self.losses, low, high)
-        )
+        c, curvature, d, gap = (float(v) for v in self.losses)
+        losses = (c, curvature, d, gap)
+        scattering, each = self.background, self.shirley_each
+        background = Background(scattering, each, self.degree, losses, low, high)
         return build(self.species_model, background)
 
     def _points(self, source: Stack) -> slice:
@@ -251,8 +255,7 @@ class Region(Method):
             names += [n for n in meant if n not in names]
         if unknown := [n for n in names if n not in free]:
             raise SettingError(
-                f"{self.name}: common = {', '.join(unknown)}; free parameters are "
-                f"{', '.join(free)}"
+                f"{self.name}: common = {', '.join(unknown)}; free parameters are {', '.join(free)}"
             )
         return tuple(names)
 

@@ -17,9 +17,10 @@ from spectra.xps.frames import Frames
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-# Another minimum is one that is this much worse, and this far off in any area.
-_WORSE, _OFF = 1e-3, 0.5
-_PLAUSIBLE = 25.0
+# What a start must gain in χ² to be preferred to the first.
+_WORSE = 1e-3
+# Another minimum is one that is this far off, in uncertainties of an area, and not much worse.
+_OFF, _PLAUSIBLE = 0.5, 25.0
 
 
 def seeded_starts(
@@ -41,7 +42,7 @@ def seeded_starts(
             if name.endswith("_area") and name in first:
                 start[name] = first[name] * 9.0 ** (draw - 0.5)
             elif np.isfinite([p.min, p.max]).all():
-                start[name] = np.float64(p.min + (p.max - p.min) * (0.1 + 0.8 * draw))
+                start[name] = np.asarray(p.min + (p.max - p.min) * (0.1 + 0.8 * draw))
         out.append(start)
     return out
 
@@ -81,7 +82,7 @@ def best_of(
         error = np.where(chosen.stderr[:, areas] > 0, chosen.stderr[:, areas], np.inf)
         off = np.abs(fit.values[:, areas] - chosen.values[:, areas]) / error
         far = (np.nan_to_num(off) > _OFF).any(axis=1)
-        others += far & (worse > _WORSE) & (worse < _PLAUSIBLE)
+        others += far & (worse < _PLAUSIBLE)
     return chosen, others
 
 

@@ -72,9 +72,7 @@ def _good(fits: StackFit) -> NDArray[np.bool_]:
     return np.isin(fits.status, (Status.OK, Status.AT_BOUND))
 
 
-def _reduced(
-    fits: StackFit, names: Sequence[str], part: Frames
-) -> tuple[FloatArray, FloatArray]:
+def _reduced(fits: StackFit, names: Sequence[str], part: Frames) -> tuple[FloatArray, FloatArray]:
     """Σ over frames of S and of the gradient by what is shared."""
     variables, gradient, hessian = fits.slopes()
     index = [variables.index(n) for n in names]
@@ -91,8 +89,9 @@ def _reduced(
         cross.transpose(0, 2, 1), np.matmul(inverse, cross)
     )
     own_gradient = gradient[:, own][:, :, None]
-    pushed = gradient[:, index] - np.matmul(
-        cross.transpose(0, 2, 1), np.matmul(inverse, own_gradient)
-    )[:, :, 0]
+    pushed = (
+        gradient[:, index]
+        - np.matmul(cross.transpose(0, 2, 1), np.matmul(inverse, own_gradient))[:, :, 0]
+    )
     left = np.where(good[:, None, None], left, 0.0) * weight[:, None, None]
     return left.sum(axis=0), (np.where(good[:, None], pushed, 0.0) * weight[:, None]).sum(axis=0)

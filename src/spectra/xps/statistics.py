@@ -23,7 +23,7 @@ def misfit_statistics(fits: StackFit, frames: Frames) -> dict[str, FloatArray]:
     curve = fits.best_fit()
     use = np.isfinite(frames.y)
     residual = np.where(use, frames.y - curve, 0.0)
-    if frames.errors == "counts":
+    if frames.weights is None:
         scaled = residual / np.sqrt(np.maximum(curve, 0.25))
     else:
         scaled = residual * np.nan_to_num(frames.weights)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.xps.build import Built
 from spectra.xps.model import Model
 
 FloatArray = NDArray[np.float64]
@@ -51,3 +54,21 @@ def warnings_of(
             texts.append(f"{others[row]} other starts ended in another minimum")
         said.append("; ".join(texts))
     return said
+
+
+def held_by_bounds(built: Built, names: Sequence[str], values: FloatArray) -> list[str]:
+    """One text per frame that names the free parameters which stand on a bound.
+
+    Parameters
+    ----------
+    names : sequence of str
+    values : array (frames, n)
+    """
+    said: list[list[str]] = [[] for _ in values]
+    for i, name in enumerate(names):
+        p = built.params[name]
+        if p.expr or not p.vary:
+            continue
+        for row in np.flatnonzero((values[:, i] <= p.min) | (values[:, i] >= p.max)).tolist():
+            said[row].append(f"{name} at its bound {values[row, i]:g}")
+    return [", ".join(texts) for texts in said]
