@@ -235,7 +235,7 @@ class Region(Method):
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
         inside = np.flatnonzero((source.x >= low) & (source.x <= high))
         name = source.axis.name
-        if name not in ("binding_energy", "energy", "two_theta"):
+        if name not in ("binding_energy", "energy"):
             raise StackError(
                 f"{self.name}: the axis is {name}; expected binding_energy in eV "
                 "(convert kinetic energies by xps.Calibrate)"
