@@ -151,13 +151,15 @@ class Calibrate(Correction):
             errors: Any = "residual" if weights is None else "given"
             fits = fit_stack(model, params, x, y, weights=weights, errors=errors)
         stderr = float(fits.uncertainty("center")[0])
-        if fits.status[0] not in (Status.OK, Status.AT_BOUND) or not np.isfinite(stderr):
+        found = float(np.asarray(fits["center"])[0])
+        lost = fits.status[0] not in (Status.OK, Status.AT_BOUND) or not x[0] < found < x[-1]
+        if lost or not np.isfinite(stderr):
             raise StackError(
                 f"{self.name}: no Fermi edge from {x[0]:g} to {x[-1]:g} eV; check target and search"
             )
         if counts or weights is not None:
             stderr *= float(np.sqrt(misfit_scale(fits.chi2, fits.dof, absolute=True)[0]))
-        return float(np.asarray(fits["center"])[0]), stderr
+        return found, stderr
 
 
 def _key(model: Any, species: str) -> str:

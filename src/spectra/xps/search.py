@@ -78,7 +78,8 @@ def best_of(
     chosen = _choose(fits, best)
     areas = [i for i, n in enumerate(chosen.names) if n.endswith("_area")]
     others = np.zeros(len(best), np.intp)
-    for fit, worse in zip(fits, cost - cost.min(axis=0), strict=True):
+    least = np.where(np.isfinite(cost.min(axis=0)), cost.min(axis=0), 0.0)
+    for fit, worse in zip(fits, cost - least, strict=True):
         error = np.where(chosen.stderr[:, areas] > 0, chosen.stderr[:, areas], np.inf)
         off = np.abs(fit.values[:, areas] - chosen.values[:, areas]) / error
         far = (np.nan_to_num(off) > _OFF).any(axis=1)
