@@ -87,3 +87,15 @@ def test_fermi_edge(data):
     half = float(stack.x[np.argmax(y > 0.5 * (2.6 + 13.8))])
     assert found == pytest.approx(half, abs=0.15)
     assert 0 < stderr < 0.05
+
+
+def test_a_width_that_leans_on_its_bound_is_at_bound_and_not_lost(data):
+    stack, _ = measured(data, "0-150W_NiWC1s_C1s.txt")
+    species = tuple(
+        Species(name=n, level="C 1s", position=p, spread=2.0, width=1.6, widths=(0.3, 6))
+        for n, p in (("a", 282.3), ("b", 286.3))
+    )
+    results = Region(model=Model(name="lines", species=species), degree=1)(stack)
+    assert results.status[0] == Status.AT_BOUND
+    assert "b_fwhm at its bound 0.3" in results.messages[0]
+    assert results["fwhm"][0, 1] == 0.3
