@@ -20,6 +20,7 @@ _LAZY = {
     "Results": ("spectra.results", "Results"),
     "Status": ("spectra.status", "Status"),
     "read": ("spectra.readers", "read"),
+    "read_regions": ("spectra.readers", "read_regions"),
     "open": ("spectra.nexus", "open_file"),
     "write": ("spectra.nexus", "write_file"),
     "run": ("spectra.engine", "run"),
@@ -31,6 +32,7 @@ _PACKAGES = frozenset(
 __all__ = [  # noqa: RUF022 - in the order in which a user meets them
     "__version__",
     "read",
+    "read_regions",
     "open",
     "write",
     "run",

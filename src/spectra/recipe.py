@@ -40,6 +40,7 @@ class StackSettings(_Strict):
     wavelength: float | None = None
     anode: str | None = None
     axis: str | None = None
+    laser: float | None = None
     signal: str = ""
     channels: dict[str, str] = Field(default_factory=dict)
     energy: str = ""

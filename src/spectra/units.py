@@ -1,6 +1,7 @@
 """Conversions between 2θ, q, d, wavelength and energy.
 
-Angles are degrees, lengths angstrom, energies eV. Values outside the domain give NaN.
+Angles are degrees, lengths angstrom, energies eV; wavelengths of lasers nm and Raman shifts 1/cm.
+Values outside the domain give NaN.
 """
 
 from __future__ import annotations
@@ -68,3 +69,19 @@ def q_from_two_theta(two_theta: ArrayLike, wavelength: ArrayLike) -> FloatArray:
 def two_theta_from_q(q: ArrayLike, wavelength: ArrayLike) -> FloatArray:
     """Angle 2θ = 2 arcsin(qλ/4π) (deg); NaN where there is none."""
     return two_theta_from_d(d_from_q(q), wavelength)
+
+
+def raman_shift_from_wavelength(wavelength: ArrayLike, laser: ArrayLike) -> FloatArray:
+    """Raman shift Δν = 10⁷(1/λ₀ - 1/λ) (1/cm) of light of wavelength λ (nm) and a laser λ₀ (nm).
+
+    Both wavelengths are in vacuum; with both in air, shifts come out too large by the refractive
+    index of air, 3e-4 of them.
+
+    Examples
+    --------
+    >>> round(float(raman_shift_from_wavelength(547.15, 532.0)), 2)
+    520.47
+    """
+    scattered = np.asarray(wavelength, dtype=float)
+    safe = np.where(scattered > 0, scattered, np.nan)
+    return np.asarray(1e7 / np.asarray(laser, dtype=float) - 1e7 / safe)

@@ -8,6 +8,8 @@ import zipfile
 
 import numpy as np
 from absorption_samples import ABSORPTION, inside_gzip
+from electron_samples import ELECTRONS
+from raman_samples import RAMAN
 
 TWO_THETA = 20.0 + 0.02 * np.arange(60)
 COUNTS = (100 + 50 * np.exp(-((TWO_THETA - 20.6) ** 2) / 0.01)).round()
@@ -230,7 +232,8 @@ def inside_zip(data: bytes, change) -> bytes:
     return zipped({**members, name: change(members[name])})
 
 
-# By suffix; Bruker's version 4 is a .raw like its version 1.01, and told by its content.
+# By suffix; Bruker's version 4 is a .raw like its version 1.01, and texts of
+# Raman spectrometers are all .txt; they are told by their contents.
 SAMPLES = {
     ".xrdml": xrdml,
     ".ras": ras,
@@ -243,6 +246,8 @@ SAMPLES = {
     ".csv": gsas2_csv,
     ".cif": pdcif,
     **ABSORPTION,
+    **RAMAN,
+    **ELECTRONS,
 }
 
 PACKED = {

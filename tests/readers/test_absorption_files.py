@@ -146,10 +146,17 @@ def test_columns_without_labels(tmp_path):
     check(spectra.read(named, energy="mono"))
 
 
-@pytest.mark.parametrize("label", ["Binding Energy (eV)", "kinetic_energy", "Energy loss"])
-def test_energies_of_electrons_are_others(tmp_path, label):
+@pytest.mark.parametrize(
+    ("label", "reader"),
+    [
+        ("Binding Energy (eV)", "electron_columns"),
+        ("kinetic_energy", "electron_columns"),
+        ("Energy loss", "text"),
+    ],
+)
+def test_energies_of_electrons_are_others(tmp_path, label, reader):
     path = write(tmp_path, "a.dat", f"# {label}\ti0\n{rows(ENERGY, I0)}")
-    assert find_reader(path, None).name == "text"
+    assert find_reader(path, None).name == reader
 
 
 def test_long_headers(tmp_path):

@@ -137,6 +137,7 @@ def test_damaged_files_give_frames_or_reader_errors_only(tmp_path, suffix):
     rng = np.random.default_rng(11)
     whole = SAMPLES[suffix]()
     path = tmp_path / f"damaged{suffix}"
+    path.write_bytes(whole)
     reader = next(r for r in list_readers() if r.sniff(whole[:8192], path))
     for number in range(400):
         if suffix in PACKED and number % 2:

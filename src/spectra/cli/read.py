@@ -14,15 +14,18 @@ def command(
     wavelength: Annotated[float | None, typer.Option(help="Wavelength (angstrom).")] = None,
     anode: Annotated[str | None, typer.Option(help="Anode of a laboratory tube, e.g. Cu.")] = None,
     format: Annotated[str | None, typer.Option(help="Name of the reader.")] = None,  # noqa: A002
+    axis: Annotated[str | None, typer.Option(help="What positions are, e.g. raman_shift.")] = None,
+    laser: Annotated[float | None, typer.Option(help="Laser line (nm) of Raman spectra.")] = None,
     poni: Annotated[str | None, typer.Option(help="pyFAI calibration, for images.")] = None,
     regrid: Annotated[
         bool | None,
-        typer.Option(help="Interpolate frames on another axis (by default spectra over energy)."),
+        typer.Option(help="Interpolate frames on another axis (by default all but patterns)."),
     ] = None,
     signal: Annotated[str, typer.Option(help='Made of columns, e.g. "ln(i0/i1)".')] = "",
     energy: Annotated[str, typer.Option(help="Column of the photon energy.")] = "",
     entry: Annotated[
-        list[str] | None, typer.Option(help="Names or patterns of the spectra of a file.")
+        list[str] | None,
+        typer.Option(help="Names or patterns of spectra or regions."),
     ] = None,
 ) -> int:
     """Read patterns and write them as one NeXus file."""
@@ -38,6 +41,8 @@ def command(
             format=format,
             wavelength=wavelength,
             anode=anode,
+            axis=axis,
+            laser=laser,
             poni=poni,
             regrid=regrid,
             signal=signal,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spectra.readers.assemble import read
+from spectra.readers.assemble import read, read_regions
 from spectra.readers.frame import Frame, Reader, list_readers
 
-__all__ = ["Frame", "Reader", "list_readers", "read"]
+__all__ = ["Frame", "Reader", "list_readers", "read", "read_regions"]

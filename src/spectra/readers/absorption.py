@@ -21,7 +21,7 @@ from spectra.units import energy_from_wavelength
 FloatArray = NDArray[np.float64]
 
 _ENERGY = re.compile(
-    r"(?:[a-z\d]+_)*(?:energ(?:y|ies|ia|ie)?|ene|hv|hnu)(?:_?k?ev)?(?:_[a-z\d]+)*|(?:e|en|x)_?k?ev|k?ev"
+    r"(?:[a-z\d]+_)*(?:energ(?:y|ies|ia|ie)?|ene|hv|hnu)(?:_?k?ev)?(?:_[a-z\d]+)*|(?:e|en|x|pe)_?k?ev|k?ev"
 )
 _OTHER_ENERGY = re.compile(r"binding|kinetic|loss|transfer|pass_")
 _BARE_ENERGY = ("e", "en")
@@ -37,6 +37,7 @@ _NORM: _Names = (
     *("norm", "normalized", "normalised", "normtrans", "normfluor", "norm_mu", "mu_norm", "nmu"),
     *("normalized_mu", "normalized_mu_e", "normalized_absorption", "normalized_xmu"),
 )
+_NORM_BEGINS = "abnorm"
 _I0: _Names = ("i0", "io", "i_0", "izero", "monitor", "mon", "i0_detector", "incoming_beam")
 _TRANSMITTED: _Names = ("itrans", "i1", "it", "i_1", "i_trans", "itr", "transmission")
 _FLUORESCENCE: _Names = ("ifluor", "if", "iff", "i_f", "ifl", "ifluo", "fluor", "fluorescence")
@@ -80,7 +81,13 @@ def is_energy(name: str) -> bool:
 def is_absorption(name: str) -> bool:
     """Whether a column of this name tells of absorption, whatever else stands beside it."""
     known = (*_MU, *_MU_FLUORESCENCE, *_NORM, *_I0, *_TRANSMITTED, *_FLUORESCENCE)
-    return name in (*known, *_BEHIND, *_REFERENCE, *_ELECTRONS, *_PHOTONS)
+    return name.startswith(_NORM_BEGINS) or name in (
+        *known,
+        *_BEHIND,
+        *_REFERENCE,
+        *_ELECTRONS,
+        *_PHOTONS,
+    )
 
 
 def choose_signal(names: Sequence[str]) -> Choice | None:
@@ -126,7 +133,8 @@ def quantity_of(signal: str) -> str:
     """
     name = signal.strip().lower()
     counted = name in (*_I0, *_TRANSMITTED, *_FLUORESCENCE, *_BEHIND, *_COUNTS)
-    return "norm" if name in _NORM else "intensity" if counted else "mu"
+    norm = name in _NORM or name.startswith(_NORM_BEGINS)
+    return "norm" if norm else "intensity" if counted else "mu"
 
 
 def find_energy(

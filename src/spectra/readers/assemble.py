@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import DataWarning, ReaderError, SettingError
+from spectra.readers.axes import AXES, as_asked, check_axis
 from spectra.readers.disk_frames import open_frames
 from spectra.readers.files import find_files
 from spectra.readers.frame import Frame
 from spectra.readers.grid import common_frame, find_place
-from spectra.readers.items import Item, read_items
+from spectra.readers.items import Item, find_reader, read_items
+from spectra.readers.regions import region_names
 from spectra.readers.tables import Selection
 from spectra.readers.variables import with_variables
 from spectra.stack import Axis, InputFile, Noise, Stack, Variable
@@ -24,8 +26,7 @@ from spectra.status import Status
 
 FloatArray = NDArray[np.float64]
 
-_UNITS = {"two_theta": "deg", "q": "1/angstrom", "energy": "eV"}
-_LABELS = {"two_theta": "2θ"}
+_LASERS = (200.0, 2000.0)
 
 
 def read(
@@ -35,6 +36,7 @@ def read(
     wavelength: float | None = None,
     anode: str | None = None,
     axis: str | None = None,
+    laser: float | None = None,
     signal: str = "",
     channels: Mapping[str, str] | None = None,
     energy: str = "",
@@ -63,8 +65,12 @@ def read(
         Angstrom; overrides the files' own.
     anode : str, optional
         Sets the Kα doublet of a laboratory tube, e.g. ``"Cu"``.
-    axis : {"two_theta", "q"}, optional
-        What the positions are.
+    axis : {"two_theta", "q", "energy", "binding_energy", "raman_shift", "wavelength", …}, optional
+        What the positions are, whatever the files say. Spectra of electrons come over binding
+        energy where the photon energy is known; ``"kinetic_energy"`` asks for the other.
+    laser : float, optional
+        Wavelength of the laser in nm; makes Raman shifts of wavelengths, and overrides the
+        files' own.
     signal : str, optional
         For files of columns: what to make of them, e.g. ``"ln(i0/i1)"`` or
         ``"sum(roi_*)/i0"``; by default what the names of the columns suggest. Columns are
@@ -79,13 +85,14 @@ def read(
     entry : str or list of str, optional
         Of files that hold several spectra those of these names, or of names that match these
         patterns, e.g. ``"*NNO+3*"``: labels in Athena's projects, scans such as ``"3.1"`` in
-        SPEC's files, groups or labels in HDF5.
+        SPEC's files, groups or labels in HDF5, regions such as ``"V 2p"`` in files of
+        photoelectron spectra. Of a file with several regions one must be chosen.
     noise : {"counts", "given", "unknown"}, optional
         What the intensities scatter like.
     regrid : bool, optional
         Bring frames on another axis to the common one by interpolation (`find_place`);
         without it they are marked bad_input. By default spectra over energy are, of which no
-        two have quite the same axis, and patterns are not.
+        two have quite the same axis, and so are Raman spectra; patterns are not.
     poni, mask, n_points, unit
         For detector images: pyFAI calibration, mask image, points and unit of the pattern.
     variables : mapping, optional
@@ -110,6 +117,10 @@ def read(
     ReaderError
         If nothing can be read; it names the file, the place and the remedy.
     """
+    if axis is not None:
+        check_axis(axis)
+    if laser is not None and not _LASERS[0] <= laser <= _LASERS[1]:
+        raise SettingError(f"laser = {laser!r}; expected a wavelength in nm, 200 to 2000")
     paths = find_files(source)
     entries = (entry,) if isinstance(entry, str) else tuple(entry)
     wanted = Selection(signal, channels or {}, energy, quantity, tuple(filter(None, entries)))
@@ -119,7 +130,7 @@ def read(
     if stack is None:
         integrator = _integrator(poni, mask, n_points, unit)
         items, inputs = read_items(paths, format, wanted, integrator, progress)
-        stack = _assemble(items, inputs, regrid, axis)
+        stack = _assemble([_asked(item, axis, laser) for item in items], inputs, regrid)
     facts = dict(metadata or {})
     if anode is not None:
         from spectra.reference import radiation
@@ -138,6 +149,45 @@ def read(
     if title:
         parts["title"] = title
     return replace(with_variables(stack, variables or {}), **parts)
+
+
+def read_regions(
+    source: str | Path | Sequence[str | Path],
+    *,
+    format: str | None = None,  # noqa: A002 - as in `read`
+    **options: Any,
+) -> dict[str, Stack]:
+    """Read every region of files of photoelectron spectra, a Stack each.
+
+    Parameters
+    ----------
+    source, format
+        As for `read`.
+    **options
+        Further ones of `read`, except `entry`.
+
+    Returns
+    -------
+    dict of str to Stack
+        By the names of the regions in the order of the files.
+
+    Raises
+    ------
+    ReaderError
+        If a file cannot be read, or its format knows no regions.
+    """
+    names: dict[str, None] = {}
+    for path in find_files(source):
+        reader = find_reader(path, format)
+        found = [] if reader.tables else region_names(reader.read(path))
+        if not found:
+            raise ReaderError(
+                path,
+                f"files of the format {reader.name} hold no regions",
+                remedy="read it with read()",
+            )
+        names |= dict.fromkeys(found)
+    return {name: read(source, format=format, entry=name, **options) for name in names}
 
 
 def _own_file(paths: list[Path], selection: Selection) -> Stack | None:
@@ -168,9 +218,14 @@ def _integrator(poni: str | Path | None, mask: str | Path, n_points: int, unit: 
     return Integrator(poni, n_points=n_points, unit=unit, mask=mask)
 
 
-def _assemble(
-    items: list[Item], inputs: tuple[InputFile, ...], regrid: bool | None, axis: str | None
-) -> Stack:
+def _asked(item: Item, axis: str | None, laser: float | None) -> Item:
+    if item.frame is None:
+        return item
+    frame = as_asked(item.frame, axis, laser)
+    return replace(item, frame=frame, message=frame.note)
+
+
+def _assemble(items: list[Item], inputs: tuple[InputFile, ...], regrid: bool | None) -> Stack:
     frames = [item.frame for item in items if item.frame is not None]
     common = common_frame(frames)
     n, m = len(items), len(common.x)
@@ -206,11 +261,9 @@ def _assemble(
     given = np.isfinite(e).any()
     noises = {f.noise for f in frames}
     noise: Noise = noises.pop() if len(noises) == 1 else ("given" if given else "unknown")
-    name = axis or common.axis
-    if name not in _UNITS:
-        raise SettingError(f"axis = {name!r}; expected one of {', '.join(_UNITS)}")
+    check_axis(common.axis)
     return Stack(
-        axis=Axis(common.x, name, _UNITS[name], _LABELS.get(name, name)),
+        axis=Axis(common.x, common.axis, *AXES[common.axis]),
         signal=y,
         errors=e if given else None,
         noise=noise,

@@ -24,6 +24,7 @@ from spectra.readers.absorption_hdf5 import (
 )
 from spectra.readers.arithmetic import calculate, columns_in
 from spectra.readers.files import fingerprint, head_of
+from spectra.readers.nexus_electrons import READER as ELECTRONS
 from spectra.readers.ordering import Ordering, order_points
 from spectra.readers.tables import MIN_POINTS, Selection, choose_energy, evaluate
 from spectra.stack import ArraySource, Axis, Stack, Variable
@@ -175,6 +176,8 @@ def open_frames(paths: list[Path], name: str | None, selection: Selection) -> St
     if not is_hdf5(head := head_of(path)) or not holds_stacks(path):
         return None
     if not selection and not READER.sniff(head, path):
+        return None
+    if name is None and ELECTRONS.sniff(head, path):
         return None
     recorded = read_recorded(path)
     if not any(r.stacks for r in recorded):

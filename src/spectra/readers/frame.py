@@ -22,6 +22,25 @@ FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
+class Region:
+    """What is measured in a frame of a file that may hold several such, as in C 1s and O 1s.
+
+    Parameters
+    ----------
+    name : str
+        Frames of one name belong together: a sequence.
+    places : tuple of str
+        What else it may be called, such as the identifier of its block.
+    detail : bool
+        Whether it is but a part of another region's frames, taken only if asked for.
+    """
+
+    name: str
+    places: tuple[str, ...] = ()
+    detail: bool = False
+
+
+@dataclass(frozen=True)
 class Frame:
     """One pattern as a file holds it.
 
@@ -36,7 +55,8 @@ class Frame:
     metadata : mapping
         What holds for the measurement, e.g. ``{"wavelength": 0.413263}``.
     axis, unit : str
-        ``two_theta``/``deg``, ``q``/``1/angstrom`` or ``energy``/``eV``.
+        ``two_theta``/``deg``, ``q``/``1/angstrom``, ``energy``/``eV``, ``binding_energy``/``eV``,
+        ``kinetic_energy``/``eV``, ``raman_shift``/``1/cm`` or ``wavelength``/``nm``.
     quantity : str
         What `y` is: ``intensity``, ``mu`` or ``norm``.
     channels : mapping of name to array (points,)
@@ -45,6 +65,10 @@ class Frame:
         To tell frames of one file apart.
     note : str
         What must be known about the frame although it is usable.
+    assumed : str
+        What had to be assumed of the positions; void where the user says what they are.
+    region : Region, optional
+        Of files that may hold several.
     """
 
     x: FloatArray
@@ -59,6 +83,8 @@ class Frame:
     channels: Mapping[str, FloatArray] = field(default_factory=dict)
     name: str = ""
     note: str = ""
+    assumed: str = ""
+    region: Region | None = None
 
 
 @dataclass(frozen=True)
@@ -94,9 +120,26 @@ _OWN = (
     "spectra.readers.panalytical",
     "spectra.readers.rigaku",
     "spectra.readers.rigaku_zip",
+    "spectra.readers.vamas",
+    "spectra.readers.phi",
+    "spectra.readers.specs_xml",
+    "spectra.readers.specs_xy",
+    "spectra.readers.scienta",
+    "spectra.readers.thermo",
+    "spectra.readers.casaxps",
+    "spectra.readers.electron_columns",
+    "spectra.readers.nexus_electrons",
     "spectra.readers.absorption_hdf5",
     "spectra.readers.nexus_foreign",
     "spectra.readers.npz",
+    "spectra.readers.wdf",
+    "spectra.readers.spc",
+    "spectra.readers.jcamp",
+    "spectra.readers.rod",
+    "spectra.readers.jasco",
+    "spectra.readers.witec",
+    "spectra.readers.labspec",
+    "spectra.readers.wire_text",
     "spectra.readers.athena",
     "spectra.readers.xdi",
     "spectra.readers.gsas",

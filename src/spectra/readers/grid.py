@@ -16,9 +16,9 @@ IntArray = NDArray[np.intp]
 
 # Share of a step by which points may miss those of the axis and still count as on them.
 _SAME, _NEAR = 1e-3, 1e-2
-# Points of the polynomial through which a value is interpolated: edges are curved, and counts
-# are better left alone.
-_POINTS = {"energy": 4}
+# Points of the polynomial through which a value is interpolated: edges and bands are curved, and
+# counts are better left alone.
+_POINTS = {"energy": 4, "raman_shift": 4, "wavelength": 4}
 _FEWEST = 2
 
 
@@ -73,12 +73,13 @@ def find_place(frame: Frame, common: Frame, regrid: bool | None) -> Place | str:
     ----------
     frame, common : Frame
     regrid : bool or None
-        Whether to interpolate where the axes differ; None does so over energy alone.
+        Whether to interpolate where the axes differ; None does so over energy and for Raman
+        spectra, of whose axes no two are quite the same.
 
     Returns
     -------
     Place or str
-        Or why it has none. Points are interpolated linearly, over energy through the four
+        Or why it has none. Points are interpolated linearly, for spectra through the four
         points around each by Lagrange's polynomial; nothing is extrapolated.
     """
     x, grid = frame.x, common.x
@@ -93,7 +94,7 @@ def find_place(frame: Frame, common: Frame, regrid: bool | None) -> Place | str:
     on_grid = np.abs(grid[nearest] - x) <= _NEAR * step
     if on_grid.all() and len(np.unique(nearest)) == len(x):
         return _moved(len(grid), nearest, f"measured from {x[0]:g} to {x[-1]:g} only")
-    if regrid is False or (regrid is None and frame.axis != "energy"):
+    if regrid is False or (regrid is None and frame.axis not in _POINTS):
         return (
             f"its axis ({len(x)} points, {x[0]:g} to {x[-1]:g}) does not fit that of the "
             f"sequence ({len(grid)} points, {grid[0]:g} to {grid[-1]:g}); "

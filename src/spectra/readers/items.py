@@ -11,6 +11,7 @@ from typing import Any
 from spectra.errors import DataWarning, ReaderError, SettingError
 from spectra.readers.files import fingerprint, head_of
 from spectra.readers.frame import Frame, Reader, list_readers
+from spectra.readers.regions import take_regions
 from spectra.readers.tables import Selection, make_frame, wanted
 from spectra.stack import InputFile
 
@@ -111,13 +112,16 @@ def _of_file(path: Path, name: str | None, selection: Selection, integrator: Any
         reader = find_reader(path, _OF_COLUMNS[reader.name])
     if reader.tables is not None:
         return _of_tables(path, reader, selection)
+    frames = [] if selection.of_columns else reader.read(path)
+    if any(frame.region for frame in frames):
+        return _named(path, take_regions(path, frames, selection.entries))
     if selection:
         raise ReaderError(
             path,
             f"files of the format {reader.name} keep no columns to choose from",
             remedy="leave signal=, channels=, energy=, quantity= and entry= out",
         )
-    return _named(path, reader.read(path))
+    return _named(path, frames)
 
 
 def _named(path: Path, frames: list[Frame]) -> list[Item]:

@@ -41,6 +41,8 @@ _INVERSE = re.compile(
     rf"(?<![a-zåµμ]){_LENGTH}[\s^*{{(]*(?:-|−|⁻)\s*(?:1|¹)|(?:1\s*/|/|inverse|reciprocal|per)\s*{_LENGTH}"
 )
 _RADIAN = re.compile(r"(?<![a-z])(m(?:illi)?)?rad(?:ians?)?(?![a-z])")
+_PER_CENTIMETRE = re.compile(r"(?:1\s*/|/|inverse|reciprocal|per)\s*cm|cm[\s^*{(]*[-−⁻]\s*[1¹]")
+_NANOMETRE = re.compile(r"\s*(?:nm(?![a-z\d\s^]*[-−⁻/])|nano\s*met(?:er|re)s?(?![a-z]))")
 _DEGREE = re.compile(r"(?<![a-z])deg(?:rees?)?(?![a-z])|°|º")
 
 # A label stands at the start of its line, behind comment marks and words such as "x:".
@@ -60,11 +62,29 @@ _OTHER = re.compile(
     r"|d(?:[\s_-]?spacing)?\s*[(\[]\s*(?:å|a|ang\w*|nm)\s*[)\]]|d\*2_|(?:log\w*|arcsinh)\(1?\+?q"
     r"|chi_(?:deg|rad)|azimuth\w*(?:\s+angle)?\s*[(\[]|q(?:x|y|xgi|ygi|zgi|ip|oop)_"
 )
+_SHIFT = re.compile(
+    r"(?:raman[\s_-]*)?(?:shift|wave[\s_-]*numbers?|frequency)(?![a-z])|raman(?![a-z])"
+)
+_LIGHT = re.compile(r"wave\s*_?length\s*[(\[/,]\s*nm(?![a-z])")
 _COLUMNS = re.compile(r"""['"]?[\s,;]*(?:$|(?:i|y|int\w*|counts?|signal)(?![a-z]))""")
 # "2theta start = 10", "radius (mm): 217.5", but not "q: 1/nm".
 _SETTING = re.compile(r"[^:=]*[:=]\s*(?!1\s*/)[-+.\d]")
 # pyFAI 2026.9 writes the template of a label instead of the label.
 _UNFORMATTED = "{str(dim1_unit)"
+
+
+def scale_of_light(unit: str) -> Scale | None:
+    """How positions of scattered light become an axis; None for other units.
+
+    Parameters
+    ----------
+    unit : str
+        Of Raman shifts, e.g. ``"1/cm"``, ``"rel. 1/cm"``; or of wavelengths, ``"nm"``.
+    """
+    low = unit.lower()
+    if _PER_CENTIMETRE.search(low):
+        return Scale("raman_shift", "1/cm")
+    return Scale("wavelength", "nm") if _NANOMETRE.match(low) else None
 
 
 def scale_of_unit(unit: str) -> Scale | None:
@@ -105,7 +125,7 @@ def scale_of_label(path: Path, label: str, where: str = "") -> Scale | None:
     Raises
     ------
     ReaderError
-        For positions that are neither 2θ nor q, such as a distance on the detector.
+        For positions of another kind, such as a distance on the detector.
     """
     low = label.lower()
     low = low[_LEAD.match(low).end() :]  # type: ignore[union-attr]
@@ -127,6 +147,11 @@ def scale_of_label(path: Path, label: str, where: str = "") -> Scale | None:
         behind = low[found.end() + (rest.end() if rest else 0) :]
         radians = _RADIAN.match(behind)
         return _from_radians(radians) if radians else Scale()
+    if found := _SHIFT.match(low):
+        behind = low[found.end() :]
+        return scale_of_light(behind) if _PER_CENTIMETRE.search(behind[:24]) else None
+    if _LIGHT.match(low):
+        return Scale("wavelength", "nm")
     if found := _Q.match(low):
         return _q_scale(path, label, low[found.end() :], where)
     return None

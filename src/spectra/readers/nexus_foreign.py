@@ -1,4 +1,4 @@
-"""NeXus files of others: NXdata, NXmonopd, NXazint1d."""
+"""NeXus files of others: NXdata, NXmonopd, NXazint1d, NXraman."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from spectra.errors import ReaderError
 from spectra.nexus import check_links, open_hdf5
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
-from spectra.readers.labels import Scale, scale_of_label, scale_of_unit
+from spectra.readers.labels import Scale, scale_of_label, scale_of_light, scale_of_unit
+from spectra.readers.raman_spectra import RAMAN_AXES
 from spectra.readers.text import ascending
 
 FloatArray = NDArray[np.float64]
 
 _MAX_VALUES = 2_000_000_000
-_AXES = ("two_theta", "polar_angle", "tth", "2th", "ttheta", "radial_axis", "q", "d")
+_AXES = ("two_theta", "polar_angle", "tth", "2th", "ttheta", "radial_axis", "q", "d", "raman_shift")
+_RAMAN_NAMES = ("raman", "shift", "wavenumber", "wavelength")
 _SIGNALS = ("I", "data", "intensity", "counts", "signal")
 
 
@@ -58,9 +60,9 @@ def read_nexus(path: Path) -> list[Frame]:
         x = np.asarray(group[axis_name][()], dtype=float)
         errors = _errors(group, signal_name, y.shape)
         unit = _text(group[axis_name].attrs.get("units", ""))
-        metadata = _metadata(file)
+        scale = _scale(path, axis_name, unit)
+        metadata = _lasers(file) if scale.axis in RAMAN_AXES else _metadata(file)
         variables = _variables(group, len(y))
-    scale = _scale(path, axis_name, unit)
     x, order = ascending(path, x * scale.factor)
     frames = []
     for i in range(len(y)):
@@ -72,7 +74,10 @@ def read_nexus(path: Path) -> list[Frame]:
                 x,
                 y[i, order],
                 own,
-                noise_of(y[i], own),
+                # Whole numbers of a CCD are no counts of photons.
+                noise_of(y[i], own)
+                if own is not None or scale.axis not in RAMAN_AXES
+                else "unknown",
                 {k: (float(v[i]), u) for k, (v, u) in variables.items()},
                 metadata,
                 axis=scale.axis,
@@ -127,11 +132,13 @@ def _axis_name(group: Any, signal: Any) -> str | None:
 def _scale(path: Path, name: str, unit: str) -> Scale:
     # An axis whose unit says nothing is known by its name, or not at all.
     scale = scale_of_unit(unit) or (None if unit else scale_of_label(path, name))
+    if scale is None and any(part in name.lower() for part in _RAMAN_NAMES):
+        scale = scale_of_light(unit)
     if scale is None:
         raise ReaderError(
             path,
             f"axis {name!r} in {unit!r}",
-            expected="2θ in degrees or q",
+            expected="2θ in degrees, q, a Raman shift or wavelength",
             remedy="set its units",
         )
     return scale
@@ -165,6 +172,25 @@ def _metadata(file: Any) -> dict[str, float | str]:
             value *= {"m": 1e10, "nm": 10.0}.get(unit, 1.0)
             if 0.01 < value < 100:
                 metadata.setdefault("wavelength", value)
+
+    file.visititems(visit)
+    return metadata
+
+
+def _lasers(file: Any) -> dict[str, float | str]:
+    """Laser line (nm) of an incident beam or source, as NXraman keeps it (NXbeam, NXsource)."""
+    metadata: dict[str, float | str] = {}
+
+    def visit(name: str, node: Any) -> None:
+        *parents, last = name.lower().split("/")
+        of_light = any("beam" in p or "source" in p or "laser" in p for p in parents[-1:])
+        named = last in ("incident_wavelength", "laser_wavelength")
+        if (named or (last == "wavelength" and of_light)) and getattr(node, "size", 0) == 1:
+            value = float(np.asarray(node[()]).ravel()[0])
+            unit = _text(node.attrs.get("units", "")).lower()
+            value *= {"m": 1e9, "um": 1e3, "angstrom": 0.1}.get(unit, 1.0)
+            if 200 <= value <= 2000:
+                metadata.setdefault("laser_wavelength", value)
 
     file.visititems(visit)
     return metadata

@@ -10,22 +10,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
+from spectra.readers.cif_items import Items, column, fact, read_blocks
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of, scaled_errors, tube
 from spectra.readers.labels import Scale
-from spectra.readers.text import MIN_POINTS, ascending, decode
+from spectra.readers.text import MIN_POINTS, ascending
 from spectra.readers.times import iso_seconds
 
-if TYPE_CHECKING:
-    import gemmi
-
 FloatArray = NDArray[np.float64]
-Items = dict[str, list[str]]
 
 # Counts before what was made of them; corrected positions before those that were set.
 _COUNTS = "pd_meas_counts_total"
@@ -53,8 +49,6 @@ _OTHERS = {
     "pd_proc_d_spacing": "d-spacings",
     "pd_meas_position": "distances on the detector",
 }
-_NUMBER = re.compile(r"([-+]?)(\d*)(?:\.(\d*))?(?:[eE]([-+]?\d{1,4}))?(?:\((\d{1,15})\))?")
-_NULL = (".", "?")
 
 
 def _sniff(head: bytes, path: Path) -> bool:
@@ -65,15 +59,7 @@ def _sniff(head: bytes, path: Path) -> bool:
 
 def read_pdcif(path: Path) -> list[Frame]:
     """Read every block with measured intensities."""
-    import gemmi
-
-    try:
-        document = gemmi.cif.read_string(decode(path))
-    except (ValueError, RuntimeError, OverflowError) as error:
-        raise ReaderError(
-            path, f"not a readable CIF ({error})"[:200], remedy="mend it, or copy it again"
-        ) from None
-    blocks = [(str(block.name), _items(block)) for block in document]
+    blocks = read_blocks(path)
     frames = [
         _read_block(path, name, items, [i for _, i in blocks])
         for name, items in blocks
@@ -91,29 +77,10 @@ def read_pdcif(path: Path) -> list[Frame]:
     return frames
 
 
-def _items(block: gemmi.cif.Block) -> Items:
-    """Values by name, in the old spelling of names (no dot, lower case)."""
-    items: Items = {}
-    for item in block:
-        if isinstance(item.pair, tuple):
-            tag, value = item.pair
-            items[_plain(tag)] = [value]
-        elif item.loop is not None:
-            tags, values = item.loop.tags, item.loop.values
-            # A loop without values says nothing.
-            for i, tag in enumerate(tags if values else ()):
-                items[_plain(tag)] = values[i :: len(tags)]
-    return items
-
-
-def _plain(tag: str) -> str:
-    return tag.lower().lstrip("_").replace(".", "_")
-
-
 def _read_block(path: Path, name: str, items: Items, all_items: list[Items]) -> Frame:
     where = f"data_{name[:40]}"
     tag = next(t for t in _INTENSITIES if t in items)
-    y, errors = _column(path, items, tag, where)
+    y, errors = column(path, items, tag, where)
     x, scale = _positions(path, items, len(y), where)
     known = np.isfinite(x)
     x, y, errors = x[known], y[known], errors[known]
@@ -145,7 +112,7 @@ def _read_block(path: Path, name: str, items: Items, all_items: list[Items]) -> 
 def _positions(path: Path, items: Items, n: int, where: str) -> tuple[FloatArray, Scale]:
     for tag, scale in _POSITIONS.items():
         if tag in items and len(items[tag]) == n:
-            return _column(path, items, tag, where)[0], scale
+            return column(path, items, tag, where)[0], scale
     for tag in _RANGES:
         if f"{tag}_min" in items and f"{tag}_max" in items:
             return _range(path, items, tag, n, where), Scale()
@@ -166,12 +133,12 @@ def _positions(path: Path, items: Items, n: int, where: str) -> tuple[FloatArray
 
 def _range(path: Path, items: Items, tag: str, n: int, where: str) -> FloatArray:
     """Positions of a range; its step tells whether points are missing."""
-    first, last = (_fact(path, items, f"{tag}_{end}", where) for end in ("min", "max"))
+    first, last = (fact(path, items, f"{tag}_{end}", where) for end in ("min", "max"))
     if first is None or last is None or not last > first:
         raise ReaderError(
             path, f"a range from {first} to {last}", where=where, expected="a rising one"
         )
-    step = _fact(path, items, f"{tag}_inc", where)
+    step = fact(path, items, f"{tag}_inc", where)
     if step is not None and not abs((last - first) - step * (n - 1)) <= 0.5 * abs(step):
         raise ReaderError(
             path,
@@ -184,7 +151,7 @@ def _range(path: Path, items: Items, tag: str, n: int, where: str) -> FloatArray
 
 
 def _from_weights(path: Path, items: Items, known: NDArray[np.bool_], where: str) -> FloatArray:
-    weights = _column(path, items, "pd_proc_ls_weight", where, len(known))[0][known]
+    weights = column(path, items, "pd_proc_ls_weight", where, len(known))[0][known]
     used = weights > 0
     return np.where(used, 1.0 / np.sqrt(np.where(used, weights, 1.0)), np.nan)
 
@@ -200,7 +167,7 @@ def _rates(
     """Counts per second where points were not all counted for the same time."""
     if len(items["pd_meas_step_count_time"]) != len(known):
         return y, errors
-    seconds = _column(path, items, "pd_meas_step_count_time", where)[0][known]
+    seconds = column(path, items, "pd_meas_step_count_time", where)[0][known]
     if not (seconds > 0).all():
         raise ReaderError(
             path, "a counting time that is not positive", where=where, expected="seconds"
@@ -213,7 +180,7 @@ def _rates(
 
 def _variables(path: Path, items: Items, where: str) -> dict[str, tuple[float, str]]:
     found: dict[str, tuple[float, str]] = {}
-    kelvin = _fact(path, items, "diffrn_ambient_temperature", where)
+    kelvin = fact(path, items, "diffrn_ambient_temperature", where)
     if kelvin is not None:
         found["temperature"] = (kelvin, "K")
     started = items.get("pd_meas_datetime_initiated", [""])[0]
@@ -234,57 +201,15 @@ def _wavelength(
             return {}
         (items,) = others.values()
         mine = next(t for t in tags if t in items)
-    values = _column(path, items, mine, where)[0]
+    values = column(path, items, mine, where)[0]
     weights = np.ones(len(values))
     if len(items.get("diffrn_radiation_wavelength_wt", ())) == len(values):
-        weights = _column(path, items, "diffrn_radiation_wavelength_wt", where)[0]
+        weights = column(path, items, "diffrn_radiation_wavelength_wt", where)[0]
     if len(values) == 1:
         return tube(float(values[0]), 0.0, 0.0, "")
     strongest = np.argsort(-np.nan_to_num(weights), kind="stable")[:2]
     (alpha1, alpha2), (w1, w2) = values[strongest], weights[strongest]
     return tube(float(alpha1), float(alpha2), float(w2 / w1) if w1 > 0 else 0.0, "")
-
-
-def _fact(path: Path, items: Items, tag: str, where: str) -> float | None:
-    if tag not in items:
-        return None
-    value = float(_column(path, items, tag, where)[0][0])
-    return value if np.isfinite(value) else None
-
-
-def _column(
-    path: Path, items: Items, tag: str, where: str, n: int | None = None
-) -> tuple[FloatArray, FloatArray]:
-    """Values and their uncertainties; NaN where there is none."""
-    cells = items[tag]
-    if n is not None and len(cells) != n:
-        raise ReaderError(path, f"{len(cells)} of _{tag} for {n} points", where=where)
-    numbers = np.full((len(cells), 2), np.nan)
-    for i, cell in enumerate(cells):
-        if cell in _NULL:
-            continue
-        parsed = _number(cell)
-        if parsed is None:
-            raise ReaderError(
-                path,
-                f"{cell[:40]!r}",
-                where=f"{where}, _{tag}, value {i + 1}",
-                expected="a number, as 12.3 or 12.3(4)",
-            )
-        numbers[i] = parsed
-    return numbers[:, 0], numbers[:, 1]
-
-
-def _number(cell: str) -> tuple[float, float] | None:
-    """A number and its uncertainty in units of its last digit."""
-    found = _NUMBER.fullmatch(cell.strip("'\""))
-    if found is None or not (found[2] or found[3]):
-        return None
-    decimals, power = found[3] or "", int(found[4] or 0)
-    value = float(f"{found[1]}{found[2] or 0}.{decimals or 0}e{power}")
-    if found[5] is None:
-        return value, float("nan")
-    return value, float(f"{found[5]}e{power - len(decimals)}")
 
 
 # Not .cif: the structures that lie beside patterns in a folder are none of its kinds of pattern.

@@ -91,6 +91,11 @@ class Selection:
     def __bool__(self) -> bool:
         return self != Selection()
 
+    @property
+    def of_columns(self) -> bool:
+        """Whether something is wanted that only files of columns have."""
+        return self != Selection(entries=self.entries)
+
     def choice(self, names: list[str]) -> Choice | None:
         """What is made of columns of these names; None if that cannot be told."""
         found = choose_signal(names)

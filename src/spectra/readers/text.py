@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
 from spectra.readers.labels import Scale, scale_of_label
+from spectra.readers.raman_spectra import RAMAN_AXES
 
 FloatArray = NDArray[np.float64]
 
@@ -27,6 +29,12 @@ _TEMPERATURE = re.compile(
     re.IGNORECASE,
 )
 MIN_POINTS = 3
+# Positions without a label are no 2θ beyond 180, and no Raman shifts beyond that of hydrogen.
+_LARGEST_ANGLE, _LARGEST_SHIFT = 180.0, 5000.0
+_ASSUMED = (
+    "the file does not say what its positions are; Raman shifts in 1/cm are assumed, "
+    "read(..., axis=) says what they are"
+)
 
 
 def decode(path: Path) -> str:
@@ -106,7 +114,13 @@ def read_text(path: Path) -> list[Frame]:
     header = text if first == 0 else "\n".join(above)
     table, numbers = parse_columns(path, rows, first)
     variables, metadata = header_facts(header)
-    return [frame_of(path, table, numbers, _scale(path, above), variables, metadata)]
+    scale = _scale(path, above)
+    frame = frame_of(
+        path, table, numbers, scale or _scale_of_values(table[:, 0]), variables, metadata
+    )
+    if scale is None and frame.axis != Scale().axis:
+        return [replace(frame, assumed=_ASSUMED)]
+    return [frame]
 
 
 def frame_of(
@@ -142,7 +156,8 @@ def frame_of(
         x,
         y,
         errors,
-        noise_of(y, errors),
+        # Whole numbers of a CCD are no counts of photons.
+        noise_of(y, errors) if errors is not None or scale.axis not in RAMAN_AXES else "unknown",
         variables,
         metadata,
         axis=scale.axis,
@@ -151,7 +166,7 @@ def frame_of(
     )
 
 
-def _scale(path: Path, lines: list[str]) -> Scale:
+def _scale(path: Path, lines: list[str]) -> Scale | None:
     """Scale of the positions from the header line nearest to the table that has a label."""
     for number in range(len(lines), 0, -1):
         # Long lines are no labels but data or settings in one line.
@@ -159,7 +174,13 @@ def _scale(path: Path, lines: list[str]) -> Scale:
         scale = scale_of_label(path, line, f"line {number}")
         if scale is not None:
             return scale
-    return Scale("q", "1/angstrom") if path.suffix.lower() in (".qye", ".qxye") else Scale()
+    return Scale("q", "1/angstrom") if path.suffix.lower() in (".qye", ".qxye") else None
+
+
+def _scale_of_values(x: FloatArray) -> Scale:
+    """What positions are by themselves, where no label tells."""
+    beyond = len(x) > 0 and _LARGEST_ANGLE < float(np.abs(x).max()) <= _LARGEST_SHIFT
+    return Scale("raman_shift", "1/cm") if beyond else Scale()
 
 
 def first_row(path: Path, rows: list[str]) -> int:

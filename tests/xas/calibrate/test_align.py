@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from corrections import CorrectionConformance
 from scipy.interpolate import CubicSpline
 from scipy.optimize import curve_fit
 from simulated_edges import E0, absorption, scan_energies, scans
 
+from corrections import CorrectionConformance
 from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
 from spectra.fit.interpolate import find_weights, interpolate_errors, interpolate_rows, shift_rows

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from corrections import CorrectionConformance
 from simulated_edges import absorption, scan_energies, scans
 
+from corrections import CorrectionConformance
 from spectra import Stack, Status
 from spectra.errors import SettingError
 from spectra.xas import DeadTime

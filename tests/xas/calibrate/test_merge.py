@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from corrections import CorrectionConformance
 from simulated_edges import absorption, scans
 
+from corrections import CorrectionConformance
 from spectra import Stack, Status
 from spectra.errors import SettingError
 from spectra.stack import Variable

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xraydb
-from corrections import CorrectionConformance
 from simulated_edges import absorption, scan_energies, scans
 
+from corrections import CorrectionConformance
 from spectra import Stack, Status
 from spectra.errors import SettingError
 from spectra.xas import Normalize, OverAbsorption, normalized

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from corrections import CorrectionConformance
 from simulated_edges import E0, absorption, scans
 
+from corrections import CorrectionConformance
 from spectra import Stack
 from spectra.errors import SettingError, StackError
 from spectra.xas import Rebin

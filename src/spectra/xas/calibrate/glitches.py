@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
+from spectra.fit.spikes import POINTS, SpikeFinder
 from spectra.settings import setting
 from spectra.stack import Stack, Variable
 from spectra.xas.calibrate.frames import (
@@ -23,15 +23,9 @@ from spectra.xas.calibrate.frames import (
     with_errors,
     with_signal,
 )
-from spectra.xas.calibrate.localfit import Patterns, spike_patterns
-from spectra.xas.calibrate.neighbours import expected_by_neighbours
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
-
-_POINTS = 11
-_ROUNDS = 5
-_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,61 +83,16 @@ class Deglitch(Correction):
     def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
         full = load_spectra(stack, self.name)
         spectra, errors = signal_of(full, self.channel), errors_of(full, self.channel)
-        if full.n_points < _POINTS:
-            raise StackError(f"{self.name}: {full.n_points} points; expected {_POINTS} or more")
-        good = usable(full)
-        expected = expected_by_neighbours(spectra, good, self.neighbours)
-        patterns = [spike_patterns(full.x, w + 1, _POINTS) for w in range(self.width)]
-        mended, spread = spectra - expected, np.zeros(spectra.shape)
-        step = max(1, _AT_ONCE // full.n_points)
-        for start in range(0, full.n_frames, step):
-            rows = np.arange(start, min(start + step, full.n_frames))
-            rows = rows[good[rows]]
-            mended[rows], spread[rows] = self._mended(mended[rows], patterns)
+        if full.n_points < POINTS:
+            raise StackError(f"{self.name}: {full.n_points} points; expected {POINTS} or more")
+        finder = SpikeFinder(self.threshold, self.contrast, self.width)
+        mended, spread = finder.take_out(full.x, spectra, usable(full), self.neighbours)
         odd = spread > 0
-        new = np.where(odd, np.nan if self.replace == "nan" else mended + expected, spectra)
+        new = np.where(odd, np.nan if self.replace == "nan" else mended, spectra)
         corrected = with_signal(full, self.channel, new)
         if errors is not None and odd.any():
             corrected = with_errors(corrected, np.where(odd, np.hypot(errors, spread), errors))
         return self._told(corrected, spectra, new, odd)
-
-    def _mended(
-        self, spectra: FloatArray, patterns: list[Patterns]
-    ) -> tuple[FloatArray, FloatArray]:
-        """Spectra without odd points, and the uncertainty that each replaced point gains."""
-        spectra, spread = spectra.copy(), np.zeros(spectra.shape)
-        active = np.arange(len(spectra))
-        for _ in range(_ROUNDS):
-            changed = np.zeros(len(spectra), bool)
-            for pattern in patterns:
-                part, wider = spectra[active], spread[active]
-                found = self._take_out(part, wider, pattern)
-                spectra[active], spread[active] = part, wider
-                changed[active[found]] = True
-            active = np.flatnonzero(changed)
-            if active.size == 0:
-                break
-        return spectra, spread
-
-    def _take_out(self, spectra: FloatArray, spread: FloatArray, pattern: Patterns) -> BoolArray:
-        """Take the clearest spikes of one width out, in place; tell the frames that had some."""
-        judged = pattern.judge(spectra)
-        out = judged.stands_out(self.threshold, self.contrast)
-        if not out.any():
-            return np.zeros(len(spectra), bool)
-        clear = np.where(out, judged.strength, 0.0)
-        # Of spikes that share points only the clearest is taken, the others are its echo.
-        frames, places = np.nonzero(
-            out & (clear == maximum_filter1d(clear, 2 * _POINTS + 1, axis=1))
-        )
-        height, unit = pattern.coefficients(judged.forms[frames, places], places)
-        noise = np.maximum(judged.noise, judged.typical)[frames, places]
-        for i in range(height.shape[1]):
-            spectra[frames, places + i] -= height[:, i]
-            spread[frames, places + i] = unit[:, i] * noise
-        changed = np.zeros(len(spectra), bool)
-        changed[frames] = True
-        return changed
 
     def _told(
         self, stack: Stack, before: FloatArray, after: FloatArray, odd: BoolArray

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter, uniform_filter1d
 
-from spectra.xas.calibrate.frames import median_of_finite
+from spectra.fit.medians import median_of_finite
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

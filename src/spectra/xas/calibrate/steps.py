@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
+from spectra.fit.neighbours import expected_by_neighbours
+from spectra.fit.patterns import Patterns, step_patterns
 from spectra.settings import setting
 from spectra.stack import Stack, Variable
 from spectra.xas.calibrate.frames import (
@@ -22,8 +24,6 @@ from spectra.xas.calibrate.frames import (
     with_errors,
     with_signal,
 )
-from spectra.xas.calibrate.localfit import Patterns, step_patterns
-from spectra.xas.calibrate.neighbours import expected_by_neighbours
 
 FloatArray = NDArray[np.float64]
 # Frame, point before the step, height and its standard uncertainty.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 from scipy.stats import chi2
 
-from spectra.xas.calibrate.frames import median_of_finite
+from spectra.fit.medians import median_of_finite
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

@@ -11,7 +11,9 @@ BoolArray = NDArray[np.bool_]
 _AT_ONCE = 1 << 22
 
 
-def expected_by_neighbours(spectra: FloatArray, good: BoolArray, reach: int) -> FloatArray:
+def expected_by_neighbours(
+    spectra: FloatArray, good: BoolArray, reach: int, fewest: int = 2
+) -> FloatArray:
     """Median of the nearest good frames of each, brought to its scale and offset.
 
     Parameters
@@ -21,6 +23,9 @@ def expected_by_neighbours(spectra: FloatArray, good: BoolArray, reach: int) -> 
         Frames that may be neighbours.
     reach : int
         Neighbours on either side; at the ends as many, from one side. Zero expects nothing.
+    fewest : int
+        Neighbours that are needed to tell: of a single one nobody knows which of the two is odd,
+        unless oddness has a direction.
 
     Returns
     -------
@@ -30,7 +35,7 @@ def expected_by_neighbours(spectra: FloatArray, good: BoolArray, reach: int) -> 
     rows = np.flatnonzero(good)
     out = np.zeros(spectra.shape)
     count = min(2 * reach, rows.size - 1)
-    if count < 2:
+    if count < fewest:
         return out
     step = max(1, _AT_ONCE // (count * spectra.shape[1]))
     for start in range(0, len(rows), step):

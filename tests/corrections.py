@@ -24,6 +24,7 @@ class CorrectionConformance:
     spoilt: ClassVar[tuple[int, ...]] = (3, 11)
     one_frame_each: ClassVar[bool] = True
     """Whether each frame that goes in comes out."""
+    refusal: ClassVar[str] = r"needs spectra over energy in eV; the axis is two_theta"
 
     def make_correction(self):
         raise NotImplementedError
@@ -95,9 +96,7 @@ class CorrectionConformance:
     def test_other_axes_and_empty_stacks_are_refused(self):
         correction = self.make_correction()
         other = Stack.from_arrays(np.arange(50.0), np.ones((2, 50)))
-        with pytest.raises(
-            ValueError, match=r"needs spectra over energy in eV; the axis is two_theta"
-        ):
+        with pytest.raises(ValueError, match=self.refusal):
             correction(other)
         with pytest.raises(ValueError, match="no frames"):
             correction(self.make_source()[:0])

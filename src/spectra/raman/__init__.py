@@ -1,0 +1,35 @@
+"""Raman spectra: take cosmic rays out, calibrate, subtract baselines, normalise."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spectra.raman.baseline import Baseline as Baseline
+    from spectra.raman.calibrate import Calibrate as Calibrate
+    from spectra.raman.despike import Despike as Despike
+    from spectra.raman.response import Response as Response
+    from spectra.raman.scale import Scale as Scale
+
+_LAZY = {
+    "Baseline": "spectra.raman.baseline",
+    "Calibrate": "spectra.raman.calibrate",
+    "Despike": "spectra.raman.despike",
+    "Response": "spectra.raman.response",
+    "Scale": "spectra.raman.scale",
+}
+
+__all__ = ["Baseline", "Calibrate", "Despike", "Response", "Scale"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'spectra.raman' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
