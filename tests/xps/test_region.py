@@ -162,6 +162,23 @@ def test_species_that_overlap_are_told():
     assert all("at its bound" in m for m in rest)
 
 
+def test_freed_positions_that_entangle_species_are_told_in_every_frame():
+    # V4+ and V3+ are 0.55 eV apart: with both positions free linear uncertainties fall short.
+    ties = {k: v for k, v in MODEL.parameters.items() if not k.endswith("_center")}
+    freed = Region(model=replace(MODEL, parameters=ties))(simulated(40, seed=5))
+    correlation = freed["area_correlation"][:, 2, 1]
+    assert np.median(correlation) < -0.95
+    assert all(
+        "V4+ and V3+ are" in m
+        for m, c in zip(freed.messages, correlation, strict=True)
+        if c < -0.95
+    )
+    assert sum("V4+ and V3+ are" in m or "at its bound" in m for m in freed.messages) == 40
+    assert any("may be too small" in m for m in freed.messages)
+    tied = Region(model=SETS)(simulated(40, seed=5))
+    assert not any("told apart" in m for m in tied.messages)
+
+
 def test_common_positions_are_those_of_all_frames_together():
     # Many short series: the shared positions' error is the same within each, and must be
     # right between them.

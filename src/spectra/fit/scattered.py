@@ -44,11 +44,9 @@ class ShirleySums:
 class TougaardLosses:
     """Convolution of the peaks with T/((C + C′T²)² + D·T²), T the energy lost (eV), above a gap.
 
-    S. Tougaard, Surf. Interface Anal. 11 (1988) 453, doi:10.1002/sia.740110902 (two parameters:
-    C = 1643 eV², C′ = 1, D = 0, strength B = 2866 eV² for most metals) and 25 (1997) 137,
-    doi:10.1002/(SICI)1096-9918(199703)25:3<137::AID-SIA230>3.0.CO;2-L (three parameters: C′ = −1,
-    polymers C = 551 eV², D = 436 eV², B = 434 eV²…); four with C′ free: R. Hesse and R. Denecke,
-    Surf. Interface Anal. 43 (2011) 1514, doi:10.1002/sia.3746. The strength is fitted.
+    With C′ = 1, D = 0 two parameters remain: S. Tougaard, Surf. Sci. 216 (1989) 343. Three: with
+    D, S. Hajati et al., Surf. Sci. 600 (2006) 3015. Four with C′ free: R. Hesse et al., Surf.
+    Interface Anal. 43 (2011) 1514. The strength B is fitted.
 
     Parameters
     ----------

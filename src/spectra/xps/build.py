@@ -30,17 +30,12 @@ if TYPE_CHECKING:
 
 IntArray = NDArray[np.intp]
 
-LOSSES: Mapping[str, tuple[float, float, float, float]] = {
-    "metals": (1643.0, 1.0, 0.0, 0.0),
-    "polymer": (551.0, -1.0, 436.0, 0.0),
-    "silica": (542.0, -1.0, 275.0, 0.0),
-    "silicon": (325.0, -1.0, 96.0, 0.0),
-    "germanium": (260.0, -1.0, 62.0, 0.0),
-    "aluminium": (230.0, -1.0, 4.5, 0.0),
-}
-"""C (eV²), C′, D (eV²) and gap (eV) of the universal cross sections, by kind of material.
+LOSSES: Mapping[str, tuple[float, float, float, float]] = {"metals": (1643.0, 1.0, 0.0, 0.0)}
+"""C (eV²), C′, D (eV²) and gap (eV) of cross sections, by kind of material.
 
-S. Tougaard, Surf. Interface Anal. 11 (1988) 453 (metals) and 25 (1997) 137, Table 1.
+C of noble and transition metals: S. Tougaard, Surf. Sci. 216 (1989) 343, as used for its
+two-parameter cross section by RxpsG (`XPSTougaard.r`). For other materials give four numbers
+from a source of your own.
 """
 BACKGROUNDS = ("none", "shirley", "tougaard", "shirley_tougaard")
 

@@ -17,6 +17,7 @@ from spectra.results import Results, Table
 from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.build import BACKGROUNDS, LOSSES, Background, Built, build
+from spectra.xps.curves import plain_background
 from spectra.xps.frames import Frames, filled
 from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
@@ -169,6 +170,10 @@ class Region(Method):
             "background": self.background,
             "species": [s.name for s in self.species_model.species],
             "errors": part.errors,
+            "region": {
+                "model": self.species_model.to_plain(),
+                "background": plain_background(self._background(plan.x)),
+            },
         }
         return Results(
             *(table, columns, status, tuple(messages), block.names, block.variables, attrs)
@@ -223,13 +228,14 @@ class Region(Method):
         for row, text in zip(rows.tolist(), said, strict=True):
             messages[row] = "; ".join(filter(None, (messages[row], text)))
 
-    def _built(self, x: FloatArray) -> Built:
-        low, high = float(x[0]), float(x[-1])
+    def _background(self, x: FloatArray) -> Background:
         c, curvature, d, gap = (float(v) for v in self.losses)
+        ends = float(x[0]), float(x[-1])
         losses = (c, curvature, d, gap)
-        scattering, each = self.background, self.shirley_each
-        background = Background(scattering, each, self.degree, losses, low, high)
-        return build(self.species_model, background)
+        return Background(self.background, self.shirley_each, self.degree, losses, *ends)
+
+    def _built(self, x: FloatArray) -> Built:
+        return build(self.species_model, self._background(x))
 
     def _points(self, source: Stack) -> slice:
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
