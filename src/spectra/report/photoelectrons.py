@@ -54,9 +54,8 @@ def region_section(step: str, results: Results, stack: Stack | None) -> Section:
         )
     )
     shown = [a.label for a in _shown(results)]
-    columns = ["sample", *shown, *_species(results)]
-    if _has_valence(results):
-        columns.append(f"mean valence by {results.attrs['model']}")
+    valence = [f"mean valence by {results.attrs['model']}"] * _has_valence(results)
+    columns = ["sample", *shown, *valence, *_species(results)]
     return Section(
         key=f"x-{slug(step)}",
         heading="Species" if step.lower() == "region" else f"Species ({step})",
@@ -217,7 +216,7 @@ def _rows(results: Results) -> Iterator[tuple[str, ...]]:
         pairs = zip(results["fraction"][i], results["fraction_stderr"][i], strict=True)
         cells = [_written(v, e) for v, e in pairs]
         if _has_valence(results):
-            cells.append(_written(results["valence"][i], results["valence_stderr"][i]))
+            cells.insert(0, _written(results["valence"][i], results["valence_stderr"][i]))
         label = Status(int(results.status[i])).label
         remark = ": ".join(filter(None, ("" if label == "ok" else label, results.messages[i])))
         yield (names[i], *(f"{a.values[i]:.4g}" for a in beside), *cells, remark)
