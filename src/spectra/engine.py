@@ -22,7 +22,7 @@ from spectra.provenance import describe_run, digest_plain, digest_table, run_ide
 from spectra.results import Record, Results
 from spectra.store import Store, remove_remains
 
-_TECHNIQUES = ("xrd", "xas", "raman")
+_TECHNIQUES = ("xrd", "xas", "xps", "raman")
 
 
 def run(

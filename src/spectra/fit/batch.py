@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -87,6 +87,41 @@ class StackFit:
     def best_fit(self) -> FloatArray:
         """Fitted curves (spectra, points); NaN where nothing could be fitted."""
         return self._problem.curves(self)
+
+    def propagated(
+        self,
+        names: Sequence[str],
+        shared: Sequence[str] = (),
+        covariance: FloatArray | None = None,
+        beyond: Sequence[str] = (),
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values (spectra, n) and full covariances (spectra, n, n) of parameters, ties included.
+
+        What is fixed or held by a bound has no variance; what is not determined has NaN.
+
+        Parameters
+        ----------
+        names : sequence of str
+        shared : sequence of str
+            Parameters held fixed here that were found from all spectra together.
+        covariance : array (shared, shared), optional
+            Theirs; what it adds to the others' is added.
+        beyond : sequence of str
+            Parameters that stay uncertain although a bound holds them, such as the area of a
+            line that is not there: what imitates them is no better known for the bound.
+        """
+        covar = self._problem.beyond_bounds(self, beyond) if beyond else self.covar
+        full = self._problem.all_variables(self.values, covar, shared, covariance, beyond)
+        return self._problem.propagate(self.values, full, names)
+
+    def slopes(self) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
+        """Variables, gradient (spectra, V) and Hessian (spectra, V, V) of the fits, as found.
+
+        Of all parameters without an expression, fixed ones too, in the solver's convention:
+        −½·∂cost and half the expected second derivatives.
+        """
+        found = self._problem.evaluate(self.values)
+        return self._problem.ties.variables, found.gradient, found.hessian
 
     def to_dataframe(self) -> pd.DataFrame:
         """One row per spectrum: each parameter, its uncertainty, status, χ², iterations."""

@@ -194,7 +194,9 @@ class _Single:
                 gtol=1e-15,
                 max_nfev=_RESCUE_EVALUATIONS,
             )
-        return np.asarray(whole(found.x)[0])
+        # A trust region never quite reaches the bound that it leans on.
+        ends = (self.lower[free], found.x, self.upper[free])
+        return np.asarray(whole(np.choose(found.active_mask.astype(int) + 1, ends))[0])
 
     def _linearise(self, theta: FloatArray) -> _Here:
         with np.errstate(all="ignore"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from spectra.fit.losses import SQUARES, Counts, Loss, Robust
 from spectra.fit.model import Points
 from spectra.fit.objective import SpectraObjective
 from spectra.fit.polish import needs_polish, polish
-from spectra.fit.solver import Solution, minimize
+from spectra.fit.solver import Evaluation, Solution, minimize
 from spectra.fit.ties import TiedObjective, Ties
 from spectra.fit.translate import Translation, translate
 from spectra.fit.uncertainty import point_sigma
@@ -234,6 +234,95 @@ class Problem:
         failed = bad | ~np.isfinite(solution.chi2)
         values[failed], stderr[failed] = np.nan, np.nan
         return values, stderr
+
+    def variables_of(self, values: FloatArray) -> FloatArray:
+        """What is no expression (rows, V) of all parameters (rows, Q)."""
+        names = self.ties.names
+        return values[:, [names.index(name) for name in self.ties.variables]]
+
+    def evaluate(self, values: FloatArray) -> Evaluation:
+        """Cost, gradient and Hessian by all variables, of all spectra."""
+        objective, _ = self.objective(slice(0, len(values)), self.loss)
+        with np.errstate(all="ignore"):
+            return objective.evaluate(self.variables_of(values))
+
+    def _held(self, values: FloatArray, beyond: Sequence[str]) -> BoolArray:
+        """Variables (rows, V) that a bound holds, but for those named."""
+        ties = self.ties
+        theta = self.variables_of(values)
+        counted = ties.free & ~np.isin(ties.variables, list(beyond))
+        return np.asarray(((theta <= ties.lower) | (theta >= ties.upper)) & counted)
+
+    def beyond_bounds(self, fits: StackFit, names: Sequence[str]) -> FloatArray:
+        """Covariances of the varied parameters as if no bound held those named."""
+        covar = fits.covar.copy()
+        theta = self.variables_of(fits.values)
+        at_bound = (theta <= self.ties.lower) | (theta >= self.ties.upper)
+        at_bound &= np.isin(self.ties.variables, list(names)) & self.ties.free
+        rows = np.flatnonzero(at_bound.any(axis=1) & np.isfinite(theta).all(axis=1))
+        if not rows.size:
+            return covar
+        hessian = self.evaluate(fits.values).hessian[rows]
+        vary = self.ties.free & ~self._held(fits.values[rows], names)
+        found = covariance(hessian, vary)
+        if self.errors == "residual":
+            found *= fits.redchi[rows, None, None]
+        varied = np.flatnonzero(self.ties.free)
+        covar[rows] = found[:, varied[:, None], varied]
+        return covar
+
+    def all_variables(
+        self,
+        values: FloatArray,
+        covar: FloatArray,
+        shared: Sequence[str],
+        covariance: FloatArray | None,
+        beyond: Sequence[str],
+    ) -> FloatArray:
+        """Covariances (rows, V, V) of all variables, zero for what is fixed or held.
+
+        By what the shared ones' uncertainty adds: the rest of a fit follows them with the
+        slopes −H⁻¹·Hₛ, so that the blocks are those of the inverse of the joint Hessian.
+        """
+        ties = self.ties
+        held = self._held(values, beyond)
+        theta = self.variables_of(values)
+        full = np.zeros((len(theta), len(ties.free), len(ties.free)))
+        free = np.flatnonzero(ties.free)
+        both = held[:, :, None] | held[:, None]
+        full[:, free[:, None], free] = covar
+        full = np.where(both, 0.0, full)
+        if covariance is None or not shared:
+            return full
+        index = [ties.variables.index(name) for name in shared]
+        hessian = self.evaluate(values).hessian
+        follow = -np.matmul(np.nan_to_num(full), hessian[:, :, index])
+        follow[:, index] = np.eye(len(index))
+        added = np.matmul(np.matmul(follow, covariance), follow.transpose(0, 2, 1))
+        return np.asarray(full + added)
+
+    def propagate(
+        self, values: FloatArray, cov: FloatArray, names: Sequence[str]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Values (rows, n) of some parameters and their covariances (rows, n, n).
+
+        Parameters
+        ----------
+        values : array (rows, Q)
+        cov : array (rows, V, V)
+            Of all variables; NaN where not determined.
+        """
+        found = self.ties.values(self.variables_of(values), names)
+        out = np.stack([np.broadcast_to(found[n].value, len(values)) for n in names], axis=1)
+        slopes = np.zeros((len(values), len(names), len(self.ties.variables)))
+        for i, name in enumerate(names):
+            for variable, slope in found[name].slopes.items():
+                slopes[:, i, variable] = slope
+        lost = np.isnan(np.einsum("rii->ri", cov))
+        spread = np.matmul(slopes, np.nan_to_num(cov))
+        square = np.matmul(spread, slopes.transpose(0, 2, 1))
+        unknown = ((slopes != 0) & lost[:, None]).any(axis=2)
+        return out, np.where(unknown[:, :, None] | unknown[:, None], np.nan, square)
 
     def parts(self) -> list[slice]:
         """Spectra that are worked on together."""

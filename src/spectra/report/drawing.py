@@ -147,7 +147,8 @@ def _traces(mark: Mark) -> list[dict[str, Any]]:
     if mark.kind == "line":
         line = {"color": mark.colour, "width": 1.3, "dash": mark.dash}
         return [{**trace, "mode": "lines", "line": line}]
-    marker: dict[str, Any] = {"color": list(mark.colours) or mark.colour, "size": 6}
+    size = 6 if len(mark.x) < _MANY else 3
+    marker: dict[str, Any] = {"color": list(mark.colours) or mark.colour, "size": size}
     if mark.hollow is not None and mark.hollow.any():
         marker["symbol"] = ["circle-open" if h else "circle" for h in mark.hollow.tolist()]
     trace |= {"mode": "markers+text" if mark.labelled else "markers", "marker": marker}

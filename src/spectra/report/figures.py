@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra.errors import SettingError, StoreError
-from spectra.report.absorption import absorption_sections
 from spectra.report.drawing import journal_figure
 from spectra.report.edgestory import edge_story
 from spectra.report.labels import axis_label, slug
 from spectra.report.patternfigures import refined_figures
 from spectra.report.plotdata import BLUE, CYAN, GREY, RED
+from spectra.report.sections import technique_sections
 from spectra.report.select import (
     Abscissa,
     abscissae,
@@ -157,7 +157,7 @@ def _figures(record: Record) -> Iterator[tuple[str, Figure]]:
         for name, i in example_frames(peaks):
             yield f"fit_{name}", fit_figure(record, peaks, i, name)
     yield from refined_figures(record, simulated)
-    for section in absorption_sections(record):
+    for section in technique_sections(record):
         for drawing in section.drawings:
             yield slug(drawing.key), journal_figure(drawing, "simulated data" * simulated)
     if (story := edge_story(record)) is not None:

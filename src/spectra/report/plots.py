@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.report.absorption import absorption_sections
 from spectra.report.drawing import plotly_plots
 from spectra.report.labels import axis_label, frame_ticks, slug
 from spectra.report.mapplot import pattern_plot
 from spectra.report.patternplot import refined_plots
 from spectra.report.plotdata import BLUE, FAINT, GREY, MOST_POINTS, RED, numbers, plain_text
 from spectra.report.section import Section
+from spectra.report.sections import technique_sections
 from spectra.report.select import (
     FitExample,
     abscissae,
@@ -91,7 +91,7 @@ def make_plots(record: Record) -> Plots:
     plots.peaks = _peaks(plots, record)
     plots.fits = fit_plots(record)
     plots.refined = refined_plots(record)
-    for section in absorption_sections(record):
+    for section in technique_sections(record):
         drawings = [{"plots": plotly_plots(d), "note": d.note} for d in section.drawings]
         told = {**vars(section), "drawings": drawings, "link": _link(section)}
         plots.sections.append(told)

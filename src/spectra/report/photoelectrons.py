@@ -1,0 +1,228 @@
+"""What a report shows of photoemission: fits with their species, fractions, valences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.notation import with_uncertainty
+from spectra.report.drawing import Drawing, Mark, Panel
+from spectra.report.labels import slug, without_common_words
+from spectra.report.plotdata import GREY, MOST_POINTS, RED, SERIES
+from spectra.report.section import Section
+from spectra.report.select import Abscissa, abscissae, same_frames, thin
+from spectra.results import Record, Results
+from spectra.stack import Stack
+from spectra.status import Status
+from spectra.xps.curves import Curves, evaluate
+
+FloatArray = NDArray[np.float64]
+
+_MOST_FITS = 5
+_MOST_ROWS = 300
+# Distances between stacked curves, in parts of the highest, and of stacked residuals.
+_APART, _RESIDUALS_APART = 1.08, 8.0
+_BLACK = "#000000"
+
+
+def photoelectron_sections(record: Record) -> Iterator[Section]:
+    """Sections of the steps that separated a region into species."""
+    for step, results in record.steps.items():
+        if results.table.name == "region":
+            yield region_section(step, results, same_frames(record, results))
+
+
+def region_section(step: str, results: Results, stack: Stack | None) -> Section:
+    """Stacked fits and residuals, fractions and valences along the sequence, a row a frame."""
+    drawings = []
+    if stack is not None and (panels := _fits(results, stack)):
+        note = (
+            "Each spectrum is scaled to its highest point and set above the one before; filled: "
+            "species on the fitted background (dashed). Residuals are in standard uncertainties"
+        )
+        if results.attrs["errors"] == "residual":
+            note += ", which are estimated from them"
+        drawings.append(Drawing(f"fits-{slug(step)}", panels, f"{note}."))
+    along = tuple(_along(results, abscissae(results)[0]))
+    drawings.append(
+        Drawing(
+            f"fractions-{slug(step)}",
+            along,
+            "Bars: one standard uncertainty. Open: flagged or told.",
+        )
+    )
+    shown = [a.label for a in _shown(results)]
+    valence = [f"mean valence by {results.attrs['model']}"] * _has_valence(results)
+    columns = ["sample", *shown, *valence, *_species(results)]
+    return Section(
+        key=f"x-{slug(step)}",
+        heading="Species" if step.lower() == "region" else f"Species ({step})",
+        sentences=tuple(_sentences(results)),
+        drawings=tuple(drawings),
+        columns=(*columns, "remark"),
+        rows=tuple(_rows(results)),
+        note="Fractions count within a level. Flagged and told frames come first; the CSV table "
+        "holds all columns.",
+    )
+
+
+def _sentences(results: Results) -> Iterator[str]:
+    attrs = results.attrs
+    plain = attrs["region"]["background"]
+    below = "" if plain["degree"] < 0 else f" on a polynomial of degree {plain['degree']}"
+    flagged = int((results.status != Status.OK).sum())
+    yield (
+        f"{int(np.isfinite(results['fraction']).all(axis=1).sum())} of {len(results)} spectra are "
+        f"separated from {plain['low']:.4g} to {plain['high']:.4g} eV; "
+        f"{flagged or 'none'} {'is' if flagged < 2 else 'are'} flagged. The background "
+        f"({plain['scattering'].replace('_', '–')}{below}) is part of the fit, and of its "
+        "uncertainties."
+    )
+    source = attrs["source"] or "not stated"
+    yield f"Binding energies: {attrs['model']} ({source})."
+    if _has_valence(results):
+        yield f"Valences hold for the assignment of {attrs['model']}; others assign otherwise."
+    entangled = sum("told apart" in m for m in results.messages)
+    if entangled:
+        yield (
+            f"In {entangled} spectra species are not, or hardly, told apart: their fractions are "
+            "strongly correlated, and only their sum may be quoted."
+        )
+
+
+def _fits(results: Results, stack: Stack) -> tuple[Panel, ...]:
+    """Some frames over the sequence with their species, and their residuals."""
+    good = np.flatnonzero(np.isfinite(results["parameter"]).all(axis=1))
+    if good.size == 0:
+        return ()
+    chosen = good[thin(good.size, _MOST_FITS)]
+    curves = evaluate(stack.x, results[chosen])
+    part = stack[chosen].load()
+    y = np.asarray(part.signal, dtype=float)[:, curves.points]
+    difference = (y - curves.total) / _sigma(part, curves, y)
+    ends = float(curves.x[-1]), float(curves.x[0])
+    label = "binding energy (eV)"
+    names = without_common_words([results.names[i] for i in chosen.tolist()])
+    title = ", ".join(names) if len(", ".join(names)) < 60 else f"{len(names)} of {len(results)}"
+    fits = tuple(_stacked(curves, y, _species(results)))
+    left = tuple(
+        Mark("line", curves.x, row + _RESIDUALS_APART * i, colour=colour)
+        for i, row in enumerate(difference)
+        for colour in (GREY,)
+    ) + tuple(
+        Mark("line", curves.x[[0, -1]], np.full(2, _RESIDUALS_APART * i), colour=RED, dash="dot")
+        for i in range(len(difference))
+    )
+    return (
+        Panel(label, "intensity, scaled and stacked", fits, title, ends),
+        Panel(label, "residual (σ), stacked", left, "Residuals", ends),
+    )
+
+
+def _sigma(part: Stack, curves: Curves, y: FloatArray) -> FloatArray:
+    """Standard uncertainties of the points (frames, points)."""
+    if part.noise == "given" and part.errors is not None:
+        sigma: FloatArray = np.asarray(part.errors, dtype=float)
+        return sigma[:, curves.points]
+    rough: FloatArray = np.sqrt(
+        np.maximum(curves.total, 1e-3 * np.nanmax(y, axis=1, keepdims=True))
+    )
+    if part.noise == "counts":
+        return rough
+    scatter = np.nanstd((y - curves.total) / rough, axis=1, keepdims=True)
+    return np.asarray(rough * np.where(scatter > 0, scatter, 1.0))
+
+
+def _stacked(curves: Curves, y: FloatArray, species: list[str]) -> Iterator[Mark]:
+    """Data, fit, background and filled species of each frame, one above the other."""
+    for i in range(len(y)):
+        low = float(np.nanmin(y[i]))
+        span = float(np.nanmax(y[i])) - low or 1.0
+
+        def scaled(
+            curve: FloatArray, i: int = i, low: float = low, span: float = span
+        ) -> FloatArray:
+            return np.asarray((curve - low) / span + _APART * i)
+
+        below = curves.background[i]
+        for k, name in enumerate(species):
+            high = scaled(below + curves.species[i, k])
+            colour = SERIES[k % len(SERIES)]
+            yield Mark("band", curves.x, scaled(below), high, name=name * (i == 0), colour=colour)
+            yield Mark("line", curves.x, high, colour=colour)
+        yield Mark("line", curves.x, scaled(below), colour=GREY, dash="dash")
+        yield Mark("points", curves.x, scaled(y[i]), colour=GREY)
+        yield Mark("line", curves.x, scaled(curves.total[i]), colour=_BLACK)
+
+
+def _along(results: Results, against: Abscissa) -> Iterator[Panel]:
+    """Fractions of each level, and valences, over what was varied."""
+    use = thin(len(results), MOST_POINTS)
+    doubted = (results.status[use] != Status.OK) | np.array(
+        [bool(results.messages[i]) for i in use.tolist()]
+    )
+    texts = tuple(results.names[i] for i in use.tolist())
+    levels = [str(v) for v in results.table.coords["species"]["level"].tolist()]
+    species = _species(results)
+    for level in dict.fromkeys(levels):
+        marks = tuple(
+            Mark(
+                "points",
+                against.values[use],
+                results["fraction"][use, k],
+                y_stderr=results["fraction_stderr"][use, k],
+                name=name,
+                colour=SERIES[k % len(SERIES)],
+                hollow=doubted,
+                texts=texts,
+            )
+            for k, name in enumerate(species)
+            if levels[k] == level
+        )
+        yield Panel(against.label, f"fraction of {level}", marks, level)
+    if _has_valence(results):
+        mark = Mark(
+            "points",
+            against.values[use],
+            results["valence"][use],
+            y_stderr=results["valence_stderr"][use],
+            hollow=doubted,
+            texts=texts,
+        )
+        yield Panel(against.label, "mean valence", (mark,), f"by {results.attrs['model']}")
+
+
+def _species(results: Results) -> list[str]:
+    return [str(v) for v in results.table.coords["species"]["label"].tolist()]
+
+
+def _has_valence(results: Results) -> bool:
+    return bool(np.isfinite(results["valence"]).any())
+
+
+def _shown(results: Results) -> list[Abscissa]:
+    return abscissae(results)[:-1][:2]
+
+
+def _rows(results: Results) -> Iterator[tuple[str, ...]]:
+    """One row for each spectrum, those that are flagged or told of first."""
+    names, beside = without_common_words(results.names), _shown(results)
+    rank = np.where(
+        results.status != Status.OK, 0, np.where([not m for m in results.messages], 2, 1)
+    )
+    for i in np.argsort(rank, kind="stable")[:_MOST_ROWS].tolist():
+        pairs = zip(results["fraction"][i], results["fraction_stderr"][i], strict=True)
+        cells = [_written(v, e) for v, e in pairs]
+        if _has_valence(results):
+            cells.insert(0, _written(results["valence"][i], results["valence_stderr"][i]))
+        label = Status(int(results.status[i])).label
+        remark = ": ".join(filter(None, ("" if label == "ok" else label, results.messages[i])))
+        yield (names[i], *(f"{a.values[i]:.4g}" for a in beside), *cells, remark)
+
+
+def _written(value: float, error: float) -> str:
+    if not np.isfinite(value):
+        return "–"
+    return with_uncertainty(float(value), float(error)) if np.isfinite(error) else "not determined"

@@ -1,0 +1,204 @@
+"""`xps.Calibrate`: the binding energies of a stack, by a line or the Fermi edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.constants import Boltzmann, elementary_charge
+
+from spectra.correction import Correction
+from spectra.errors import SettingError, StackError
+from spectra.fit.batch import fit_stack
+from spectra.fit.fermi import fermi_edge
+from spectra.fit.uncertainty import misfit_scale
+from spectra.settings import setting
+from spectra.stack import Axis, Stack
+from spectra.status import Status
+from spectra.xps.model import Model, Species, load_model
+from spectra.xps.region import Region
+
+FloatArray = NDArray[np.float64]
+
+# eV/K
+_KELVIN = Boltzmann / elementary_charge
+_FEWEST = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate(Correction):
+    """Shift binding energies so that a line or the Fermi edge lies where it should.
+
+    The reference is fitted in the mean of all good frames, or in a stack of its own (`measure`
+    gives the shift, `shift` takes it): a region of the sample and its C 1s are two stacks. One
+    constant is added to the axis; it and its standard uncertainty, from the reference's fit, are
+    recorded in ``metadata["corrections"]`` and ``energy_shift_stderr``: it is common to all
+    positions and cancels in their differences.
+
+    Adventitious carbon at 284.8 eV is a convention whose own scatter is 0.1 to 0.3 eV (G.
+    Greczynski and L. Hultman, Prog. Mater. Sci. 107 (2020) 100591,
+    doi:10.1016/j.pmatsci.2019.100591); state it as `target_stderr`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> energy = np.linspace(280, 292, 121)
+    >>> counts = np.round(100 + 900 * np.exp(-(((energy - 285.3) / 0.7) ** 2)))
+    >>> stack = Stack.from_arrays(energy, counts, noise="counts", axis_name="binding_energy")
+    >>> moved = Calibrate()(stack)
+    >>> round(moved.metadata["corrections"][-1]["shift"], 2)
+    -0.5
+    """
+
+    name: ClassVar[str] = "xps.Calibrate"
+
+    reference: str = setting("line", "what is looked for", within="line, fermi_edge, none")
+    target: float = setting(284.8, "binding energy that it is brought to", unit="eV")
+    target_stderr: float = setting(0.0, "standard uncertainty of that energy", unit="eV")
+    search: tuple[float, float] = setting(
+        (-4.0, 6.0), "where it is looked for, around that energy", unit="eV"
+    )
+    model: str | Model | Mapping[str, Any] = setting(  # noqa: RUF009
+        "", "set or model of the reference's region; empty takes a single line"
+    )
+    species: str = setting("", "which of its species is the reference; empty takes the first")
+    temperature: float = setting(300.0, "of the sample, for the Fermi edge", unit="K")
+    shift: float = setting(0.0, "added to binding energies, with reference none", unit="eV")
+
+    def __post_init__(self) -> None:
+        if self.reference not in ("line", "fermi_edge", "none"):
+            raise SettingError(
+                f"{self.name}: reference = {self.reference!r}; expected line, fermi_edge or none"
+            )
+        if len(self.search) != 2 or not self.search[0] < self.search[1]:
+            raise SettingError(
+                f"{self.name}: search = {self.search!r}; expected two rising energies in eV"
+            )
+        if not self.temperature > 0 or self.target_stderr < 0:
+            raise SettingError(
+                f"{self.name}: temperature = {self.temperature} K, target_stderr = "
+                f"{self.target_stderr} eV; expected above 0, and 0 or more"
+            )
+
+    def correct(self, stack: Stack) -> tuple[Stack, Mapping[str, Any]]:
+        full = _on_binding_energies(stack.load(), self.name)
+        changed: dict[str, Any] = {"shift": self.shift, "stderr": self.target_stderr}
+        if self.reference != "none":
+            found, stderr = self.measure(full)
+            changed = {
+                "found": found,
+                "target": self.target,
+                "shift": self.target - found,
+                "stderr": float(np.hypot(stderr, self.target_stderr)),
+            }
+        axis = replace(full.axis, values=full.x + changed["shift"])
+        moved = replace(full, axis=axis)
+        return moved.with_metadata(energy_shift_stderr=changed["stderr"]), changed
+
+    def measure(self, stack: Stack) -> tuple[float, float]:
+        """Where the reference lies (eV) in the mean of all good frames, and its uncertainty."""
+        full = _on_binding_energies(stack.load(), self.name)
+        low, high = (self.target + s for s in self.search)
+        inside = (full.x >= low) & (full.x <= high)
+        if np.count_nonzero(inside) < _FEWEST:
+            raise StackError(
+                f"{self.name}: {np.count_nonzero(inside)} points from {low:g} to {high:g} eV; the "
+                f"axis runs from {full.x[0]:g} to {full.x[-1]:g}: check target and search"
+            )
+        whole = _summed(full.crop(low, high), self.name)
+        if self.reference == "fermi_edge":
+            return self._edge(whole)
+        return self._line(whole)
+
+    def _line(self, whole: Stack) -> tuple[float, float]:
+        model = self.model
+        if not model:
+            top = float(whole.x[np.nanargmax(np.asarray(whole.signal)[0])])
+            reach = 0.5 * (self.search[1] - self.search[0])
+            line = Species(name="line", level="reference", position=top, spread=min(1.0, reach))
+            free = {"line_mixing": {"vary": True, "min": 0.0, "max": 1.0}}
+            model = Model(name="a line", species=(line,), parameters=free)
+        results = Region(model=model)(whole)
+        labels = results.table.coords["species"]["label"].tolist()
+        which = self.species or labels[0]
+        if which not in labels:
+            raise SettingError(
+                f"{self.name}: species = {which!r}; the model has {', '.join(labels)}"
+            )
+        k = labels.index(which)
+        found, stderr = (float(results[n][0, k]) for n in ("position", "position_stderr"))
+        lost = f"{_key(model, which)}_center at its bound" in results.messages[0]
+        if lost or not np.isfinite(stderr):
+            raise StackError(
+                f"{self.name}: {which} is not determined ({results.messages[0] or 'no fit'}, "
+                f"status {Status(int(results.status[0])).label}); check target, search and model"
+            )
+        return found, stderr
+
+    def _edge(self, whole: Stack) -> tuple[float, float]:
+        """Middle of the Fermi edge: a Fermi function convolved with a Gaussian, on a line."""
+        x, y = whole.x, np.asarray(whole.signal, dtype=float)
+        thermal = _KELVIN * self.temperature
+        model, params = fermi_edge(x, y[0], thermal)
+        counts = whole.noise == "counts"
+        weights = None if whole.errors is None else 1.0 / np.asarray(whole.errors)
+        if counts:
+            fits = fit_stack(model, params, x, y, errors="counts")
+        else:
+            errors: Any = "residual" if weights is None else "given"
+            fits = fit_stack(model, params, x, y, weights=weights, errors=errors)
+        stderr = float(fits.uncertainty("center")[0])
+        found = float(np.asarray(fits["center"])[0])
+        lost = fits.status[0] not in (Status.OK, Status.AT_BOUND) or not x[0] < found < x[-1]
+        if lost or not np.isfinite(stderr):
+            raise StackError(
+                f"{self.name}: no Fermi edge from {x[0]:g} to {x[-1]:g} eV; check target and search"
+            )
+        if counts or weights is not None:
+            stderr *= float(np.sqrt(misfit_scale(fits.chi2, fits.dof, absolute=True)[0]))
+        return found, stderr
+
+
+def _key(model: Any, species: str) -> str:
+    """What the parameters of a species begin with."""
+    return next(s.key for s in load_model(model).species if s.name == species)
+
+
+def _on_binding_energies(stack: Stack, name: str) -> Stack:
+    """The stack on binding energies: kinetic ones need the photon energy."""
+    if stack.axis.name != "kinetic_energy":
+        return stack
+    photon = stack.metadata.get("photon_energy")
+    if photon is None:
+        raise StackError(
+            f"{name}: the axis is kinetic_energy and the stack's metadata have no photon_energy "
+            "(eV); add it by with_metadata(photon_energy=1486.6)"
+        )
+    function = float(stack.metadata.get("work_function", 0.0) or 0.0)
+    values = float(photon) - function - stack.x[::-1]
+    return replace(
+        stack,
+        axis=Axis(values, "binding_energy", "eV", "binding energy"),
+        signal=np.ascontiguousarray(np.asarray(stack.signal)[:, ::-1]),
+        errors=None if stack.errors is None else np.asarray(stack.errors)[:, ::-1].copy(),
+        channels={k: np.asarray(v)[:, ::-1].copy() for k, v in stack.channels.items()},
+    )
+
+
+def _summed(stack: Stack, name: str) -> Stack:
+    """All good frames in one: counts are added, others averaged."""
+    y = np.asarray(stack.signal, dtype=float)
+    good = (stack.status == Status.OK) & np.isfinite(y).any(axis=1)
+    if not good.any():
+        raise StackError(f"{name}: none of the {len(y)} frames can be used")
+    y = y[good]
+    if stack.noise == "counts":
+        return replace(stack[:1].load(), signal=y.sum(axis=0, keepdims=True))
+    if stack.noise == "given" and stack.errors is not None:
+        variance = (np.asarray(stack.errors, dtype=float)[good] ** 2).sum(axis=0, keepdims=True)
+        errors = np.sqrt(variance) / len(y)
+        return replace(stack[:1].load(), signal=y.mean(axis=0, keepdims=True), errors=errors)
+    return replace(stack[:1].load(), signal=y.mean(axis=0, keepdims=True))

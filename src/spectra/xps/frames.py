@@ -1,0 +1,100 @@
+"""The frames of a block as they are fitted: with weights, and where each starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.uncertainty import misfit_scale, point_sigma
+from spectra.xps.build import Built
+
+if TYPE_CHECKING:
+    from spectra.fit.batch import Errors, StackFit
+    from spectra.xps.start import Starts
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Good frames of a block.
+
+    Attributes
+    ----------
+    y : array (good frames, points)
+    weights : array (good frames, points) or None
+        1/σ; None for counts, whose likelihood needs none.
+    errors : {"counts", "given", "residual"}
+        Where uncertainties come from.
+    starts : mapping of str to array (good frames,)
+    status, messages
+        Of all frames of the block.
+    """
+
+    y: FloatArray
+    weights: FloatArray | None
+    errors: Errors
+    starts: Mapping[str, FloatArray]
+    status: NDArray[np.int8]
+    messages: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        y: FloatArray,
+        sigma: FloatArray | None,
+        noise: str,
+        starts: Starts,
+        status: NDArray[np.int8],
+        messages: tuple[str, ...],
+    ) -> Frames:
+        """Frames (good, points) with what their stack says of the noise.
+
+        Rates of unknown counting time scatter as the root of the rate does: their weights are
+        relative, and the uncertainties come from the residuals.
+        """
+        errors: Errors = "residual"
+        weights: FloatArray | None = None
+        if noise == "counts":
+            errors = "counts"
+        elif noise == "given":
+            errors, weights = "given", 1.0 / point_sigma(y, sigma, "given")
+        elif len(y):
+            rough = point_sigma(y, None, "counts") ** 2
+            top = np.nanmax(y, axis=1, keepdims=True, initial=0.0)
+            weights = 1.0 / np.sqrt(np.maximum(rough, 1e-3 * np.maximum(top, 1e-300)))
+        begin = starts.of(filled(y)) if len(y) else {}
+        return cls(y, weights, errors, begin, status, messages)
+
+    def fixed(self, built: Built, shared: Mapping[str, float]) -> Built:
+        """The model with what all frames share held fixed."""
+        params = built.params.copy()
+        for name, value in shared.items():
+            params[name].set(value=value, vary=False)
+        return replace(built, params=params)
+
+    def scale(self, fits: StackFit) -> FloatArray:
+        """What misfit multiplies covariances by (good frames,)."""
+        if self.errors == "residual":
+            return np.ones(len(self.y))
+        return misfit_scale(fits.chi2, fits.dof, absolute=True)
+
+
+def filled(y: FloatArray) -> FloatArray:
+    """Spectra with what was not measured taken from the neighbours, for starts."""
+    bad = ~np.isfinite(y)
+    if not bad.any():
+        return y
+    out = y.copy()
+    index = np.arange(y.shape[1])
+    for row in np.flatnonzero(bad.any(axis=1)).tolist():
+        good = ~bad[row]
+        if good.any():
+            out[row, bad[row]] = np.interp(index[bad[row]], index[good], y[row, good])
+        else:
+            out[row] = 1.0
+    return out

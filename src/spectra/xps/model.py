@@ -1,0 +1,232 @@
+"""What a region is fitted with: species, their lines, and what ties them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from spectra.errors import SettingError
+from spectra.reference import reference_folder
+
+_ORBITALS = {"s": 0.0, "p": 1.0 / 2.0, "d": 2.0 / 3.0, "f": 3.0 / 4.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Species:
+    """One chemical species in one core level: a singlet, a doublet or a multiplet.
+
+    Parameters
+    ----------
+    name : str
+        E.g. ``V5+``; its parameters are called ``V5_center``, ``V5_area``, ``V5_fwhm``….
+    level : str
+        E.g. ``V 2p``: fractions are counted within one level. Of p, d and f levels with a
+        splitting the areas of the two lines have the ratio of their 2j + 1.
+    position : float
+        Binding energy (eV) of the line of highest j.
+    spread : float
+        How far (eV) the position may lie from it, such as the scatter among sources; 0 fixes it.
+    width : float
+        Start of the profile's first width (eV).
+    widths : (float, float)
+        Its bounds.
+    profile : str
+        One of `spectra.fit.photolines` or `spectra.fit.lineshapes`.
+    shape : mapping of str to float
+        Values of the other shape parameters, held fixed unless `Model.parameters` frees them.
+    splitting : float
+        Of a doublet (eV); 0 for a single line. Held fixed, as `broadening`, unless freed.
+    broadening : float
+        Width of the line of lower j over that of the other.
+    multiplet : sequence of (float, float)
+        Offsets (eV) and weights of the lines of a multiplet, in place of a doublet.
+    valence : float, optional
+        Takes part in the mean valence of its level.
+    source : str
+        Where position and widths come from.
+    """
+
+    name: str
+    level: str
+    position: float
+    spread: float = 0.3
+    width: float = 1.3
+    widths: tuple[float, float] = (0.4, 4.0)
+    profile: str = "gl_sum"
+    shape: Mapping[str, float] = field(default_factory=dict)
+    splitting: float = 0.0
+    broadening: float = 1.0
+    multiplet: tuple[tuple[float, float], ...] = ()
+    valence: float | None = None
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))
+        pairs = tuple((float(a), float(b)) for a, b in self.multiplet)
+        object.__setattr__(self, "multiplet", pairs)
+        object.__setattr__(self, "shape", dict(self.shape))
+        low, high = self.widths
+        if not 0 < low <= self.width <= high or self.spread < 0:
+            raise SettingError(
+                f"species {self.name!r}: width {self.width} eV must lie within widths "
+                f"{low} to {high}, above 0, and spread {self.spread} eV not below 0"
+            )
+        if self.splitting and self.multiplet:
+            raise SettingError(
+                f"species {self.name!r} is a doublet or a multiplet, not both: "
+                "give splitting or multiplet"
+            )
+        if self.splitting and self.ratio == 0.0:
+            raise SettingError(
+                f"species {self.name!r}: no doublet in the level {self.level!r}; "
+                "expected one such as 'V 2p', or no splitting"
+            )
+
+    @property
+    def key(self) -> str:
+        """What its parameters' names begin with."""
+        return re.sub(r"\W", "_", self.name.replace("=", "__")).strip("_")
+
+    @property
+    def ratio(self) -> float:
+        """Area of the line of lower j over that of the other: l/(l + 1)."""
+        found = re.search(r"\d([spdf])", self.level)
+        return _ORBITALS[found.group(1)] if found else 0.0
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.level, self.position))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """Species of one or several levels that share a window.
+
+    Parameters
+    ----------
+    name : str
+        Named beside every valence derived from it.
+    species : sequence of Species
+    parameters : mapping of str to mapping
+        Of further or of the species' parameters: ``value``, ``min``, ``max``, ``vary``, ``expr``
+        as in `lmfit`, e.g. ``{"V4_fwhm": {"expr": "V5_fwhm"}}``.
+    source : str
+    """
+
+    name: str
+    species: tuple[Species, ...]
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "species", tuple(self.species))
+        given = {k: dict(v) for k, v in self.parameters.items()}
+        object.__setattr__(self, "parameters", given)
+        keys = [s.key for s in self.species]
+        twice = sorted({k for k in keys if keys.count(k) > 1})
+        if twice or not keys:
+            raise SettingError(
+                f"model {self.name!r}: {'two species share ' + ', '.join(twice) if twice else ''}"
+                f"{'' if keys else 'no species'}; each needs a name of its own"
+            )
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.species))
+
+    def __add__(self, other: Model) -> Model:
+        """Species of both in one window, on one background."""
+        return Model(
+            name=f"{self.name} + {other.name}",
+            species=self.species + other.species,
+            parameters={**self.parameters, **other.parameters},
+            source="; ".join(filter(None, (self.source, other.source))),
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Plain data, from which `load_model` makes the same again."""
+        return {
+            "name": self.name,
+            "source": self.source,
+            "species": [_plain_species(s) for s in self.species],
+            "parameters": {k: dict(v) for k, v in self.parameters.items()},
+        }
+
+
+def _plain_species(species: Species) -> dict[str, Any]:
+    data = {f.name: getattr(species, f.name) for f in fields(species)}
+    data["widths"] = list(data["widths"])
+    data["multiplet"] = [list(pair) for pair in data["multiplet"]]
+    data["shape"] = dict(data["shape"])
+    return {k: v for k, v in data.items() if v is not None}
+
+
+def list_models() -> tuple[str, ...]:
+    """Names of the sets in `reference_patterns/xps`."""
+    return tuple(sorted(p.stem for p in (reference_folder() / "xps").glob("*.toml")))
+
+
+def load_model(spec: str | Model | Mapping[str, Any] | Sequence[Any]) -> Model:
+    """Load a model.
+
+    Parameters
+    ----------
+    spec : str, Model, mapping, or sequence of them
+        Name of a set in `reference_patterns/xps`, path of a TOML file, plain data; several are
+        joined.
+
+    Raises
+    ------
+    SettingError
+        For an unknown name or setting, naming those there are.
+
+    Examples
+    --------
+    >>> [s.name for s in load_model("V2p_silversmit").species]
+    ['V5+', 'V4+', 'V3+', 'V2+']
+    """
+    if isinstance(spec, Model):
+        return spec
+    if isinstance(spec, Mapping):
+        return _from_plain(dict(spec), "model")
+    if isinstance(spec, str):
+        if spec in list_models():
+            path = reference_folder() / "xps" / f"{spec}.toml"
+        elif Path(spec).suffix == ".toml" and Path(spec).is_file():
+            path = Path(spec)
+        else:
+            raise SettingError(
+                f"no set {spec!r} of binding energies; there are {', '.join(list_models())}, "
+                "or give the path of a TOML file"
+            )
+        try:
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingError(f"{path}: not a TOML file ({error})") from None
+        return _from_plain({"name": path.stem} | data, str(path))
+    parts = [load_model(part) for part in spec]
+    if not parts:
+        raise SettingError("xps.Region: no model; give the name of a set, or a Model")
+    whole = parts[0]
+    for part in parts[1:]:
+        whole = whole + part
+    return whole
+
+
+def _from_plain(data: dict[str, Any], where: str) -> Model:
+    """A model from a TOML file's content; ``defaults`` are the species' common settings."""
+    common = data.pop("defaults", {})
+    known, own = {f.name for f in fields(Species)}, {f.name for f in fields(Model)}
+    rows = [common | row for row in data.pop("species", ())]
+    wrong = sorted({k for row in rows for k in row} - known | data.keys() - own)
+    if wrong:
+        raise SettingError(
+            f"{where}: unknown settings {', '.join(wrong)}; a species has "
+            f"{', '.join(sorted(known))}"
+        )
+    for row in rows:
+        if missing := {"name", "level", "position"} - row.keys():
+            raise SettingError(f"{where}: a species lacks {', '.join(sorted(missing))}")
+    return Model(**{"name": where, **data}, species=tuple(Species(**row) for row in rows))

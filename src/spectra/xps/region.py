@@ -1,0 +1,306 @@
+"""`Region`: a window of core levels separated into species, background and all in one fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import SettingError, StackError
+from spectra.fit.quality import judge_frames
+from spectra.method import Method
+from spectra.results import Results, Table
+from spectra.settings import setting
+from spectra.status import Status
+from spectra.xps.build import BACKGROUNDS, LOSSES, Background, Built, build
+from spectra.xps.curves import plain_background
+from spectra.xps.frames import Frames, filled
+from spectra.xps.model import Model, load_model
+from spectra.xps.quantities import fractions, mean_valence, species_quantities
+from spectra.xps.search import best_of, seeded_starts
+from spectra.xps.start import Starts, plan_starts
+from spectra.xps.statistics import misfit_statistics
+from spectra.xps.table import region_table
+from spectra.xps.verdict import held_by_bounds, warnings_of
+
+if TYPE_CHECKING:
+    from spectra.stack import Stack
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# Frames that a typical one is the mean of.
+_TYPICAL = 16
+_FEWEST = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all blocks share.
+
+    Attributes
+    ----------
+    x : array (points,)
+        Binding energies of the window.
+    points : slice
+        Where they stand on the stack's axis.
+    starts : Starts
+    shared : mapping of str to float
+        Values of the parameters that all frames have in common.
+    covariance : array (shared, shared)
+    """
+
+    x: FloatArray
+    points: slice
+    starts: Starts
+    shared: Mapping[str, float]
+    covariance: FloatArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Region(Method):
+    """Separate a window of core levels into species, their background fitted with them.
+
+    The model is Σ Aⱼ·[sⱼ(E) + k·∫sⱼ] on a polynomial: the Shirley background is made of the
+    fitted peaks (active), and so are Tougaard's losses, so that their uncertainty is part of
+    that of the areas. Counts are fitted by their Poisson likelihood; never give spectra that a
+    background was subtracted from. Uncertainties hold the covariances of all parameters; where
+    χ² is improbable they are widened by it. Species that cannot be told apart have large
+    uncertainties and a message. Which binding energies mean which species differs from source
+    to source: the set's name stands in the results' attributes beside the mean valence.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xps import Model, Species
+    >>> model = Model(name="two", species=(
+    ...     Species(name="a", level="C 1s", position=284.8),
+    ...     Species(name="b", level="C 1s", position=288.8)))
+    >>> energy = np.linspace(280, 294, 141)
+    >>> def line(at): return np.exp(-(((energy - at) / 0.7) ** 2))
+    >>> counts = 100 + 900 * line(284.8) + 300 * line(288.8)
+    >>> stack = Stack.from_arrays(energy, counts, noise="counts", axis_name="binding_energy")
+    >>> Region(model=model)(stack)["fraction"].round(2).tolist()
+    [[0.75, 0.25]]
+    """
+
+    name: ClassVar[str] = "xps.Region"
+    block_size: ClassVar[int] = 512
+
+    model: str | Model | Mapping[str, Any] | tuple[Any, ...] = setting(  # noqa: RUF009
+        (), "names of sets in reference_patterns/xps, TOML files or models, one or several"
+    )
+    window: tuple[float, float] = setting(
+        (0.0, 0.0), "binding energies fitted; 0, 0 takes the whole axis", unit="eV"
+    )
+    background: str = setting("shirley", "what the peaks throw", within=", ".join(BACKGROUNDS))
+    degree: int = setting(0, "degree of the polynomial below, -1 for none", within="-1 to 4")
+    shirley_each: bool = setting(False, "whether every species has its own Shirley strength")
+    losses: str | tuple[float, ...] = setting(
+        "metals", f"Tougaard's cross section: {', '.join(LOSSES)}, or C, C', D and gap (eV)"
+    )
+    common: tuple[str, ...] = setting(
+        (), "parameters that all frames share; 'positions' means all species' positions"
+    )
+    starts: int = setting(1, "starts of each fit, to look for other minima", within="1 or more")
+    seed: int = setting(0, "of the starts after the first")
+
+    def __post_init__(self) -> None:
+        if isinstance(self.model, list | tuple):
+            object.__setattr__(self, "model", tuple(self.model))
+        object.__setattr__(self, "losses", _losses(self.losses))
+        if self.background not in BACKGROUNDS:
+            raise SettingError(
+                f"{self.name}: background = {self.background!r}; expected {', '.join(BACKGROUNDS)}"
+            )
+        if not -1 <= self.degree <= 4 or self.starts < 1:
+            raise SettingError(
+                f"{self.name}: degree = {self.degree}, starts = {self.starts}; expected -1 to 4 "
+                "and 1 or more"
+            )
+        if isinstance(self.model, Mapping):
+            object.__setattr__(self, "model", load_model(self.model))
+        if isinstance(self.model, tuple):
+            parts = tuple(load_model(m) if isinstance(m, Mapping) else m for m in self.model)
+            object.__setattr__(self, "model", parts)
+
+    @cached_property
+    def species_model(self) -> Model:
+        """The model of all species in the window."""
+        return load_model(self.model)
+
+    def prepare(self, source: Stack) -> Plan:
+        """Cut the window, and settle what all frames share."""
+        points = self._points(source)
+        x = np.asarray(source.x[points], dtype=float)
+        built = self._built(x)
+        typical = _typical(source, points)
+        plan = Plan(x, points, plan_starts(built, x, typical), {}, np.zeros((0, 0)))
+        names = self._common(built)
+        if not names:
+            return plan
+        from spectra.xps.shared import settle
+
+        parts = (self._parts(block.load(), plan) for _, block in source.blocks(self.block_size))
+        shared, covariance = settle(built, x, names, parts)
+        return replace(plan, shared=shared, covariance=covariance)
+
+    def table(self, plan: Plan) -> Table:
+        """Declare one column of species each, and their parameters."""
+        return region_table(self.species_model, tuple(self._built(plan.x).params))
+
+    def fit(self, block: Stack, plan: Plan) -> Results:
+        """Fit every frame of a block."""
+        part = self._parts(block, plan)
+        built = self._built(plan.x)
+        table = self.table(plan)
+        columns = table.empty(len(block))
+        status, messages = part.status.copy(), list(part.messages)
+        rows = np.flatnonzero(status == Status.OK)
+        if rows.size:
+            self._fill(built, part, rows, plan, columns, status, messages)
+        attrs = {
+            "model": self.species_model.name,
+            "source": self.species_model.source,
+            "background": self.background,
+            "species": [s.name for s in self.species_model.species],
+            "errors": part.errors,
+            "region": {
+                "model": self.species_model.to_plain(),
+                "background": plain_background(self._background(plan.x)),
+            },
+        }
+        return Results(
+            *(table, columns, status, tuple(messages), block.names, block.variables, attrs)
+        )
+
+    def _fill(
+        self,
+        built: Built,
+        part: Frames,
+        rows: IntArray,
+        plan: Plan,
+        columns: dict[str, NDArray[Any]],
+        status: NDArray[np.int8],
+        messages: list[str],
+    ) -> None:
+        """Fit the good frames and write their columns, status and messages."""
+        fixed = part.fixed(built, plan.shared)
+        tries = seeded_starts(fixed, part.starts, self.starts, self.seed)
+        fits, others = best_of(fixed, plan.x, part, tries)
+        names = tuple(built.params)
+        # A bound on a position or an area is no measurement: what it holds stays uncertain.
+        values, cov = fits.propagated(names, tuple(plan.shared), plan.covariance, names)
+        cov = cov * part.scale(fits)[:, None, None]
+        found = species_quantities(self.species_model, plan.x, names, values, cov)
+        told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
+        area, area_cov = found.values["area"], found.area_covariance
+        put: dict[str, tuple[FloatArray, FloatArray]] = {
+            n: (v, found.variance[n]) for n, v in found.values.items()
+        }
+        put["fraction"] = fractions(self.species_model, area, area_cov)
+        put["valence"] = mean_valence(self.species_model, area, area_cov)
+        put["parameter"] = values, np.einsum("rii->ri", cov)
+        for name, (value, variance) in put.items():
+            mask = told.reshape(-1, *[1] * (value.ndim - 1))
+            columns[name][rows] = np.where(mask, value, np.nan)
+            columns[f"{name}_stderr"][rows] = np.where(mask, np.sqrt(variance), np.nan)
+        sigma = np.sqrt(np.einsum("rii->ri", area_cov))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correlation = area_cov / sigma[:, :, None] / sigma[:, None, :]
+        columns["area_correlation"][rows] = np.where(told[:, None, None], correlation, np.nan)
+        for name, value in misfit_statistics(fits, part).items():
+            columns[name][rows] = np.where(told, value, np.nan)
+        columns["other_minima"][rows] = np.where(told, others, -1)
+        status[rows] = fits.status
+        said = warnings_of(
+            self.species_model, correlation, columns["fraction_stderr"][rows], others
+        )
+        said = [
+            "; ".join(filter(None, (text, held)))
+            for text, held in zip(said, held_by_bounds(built, names, values), strict=True)
+        ]
+        for row, text in zip(rows.tolist(), said, strict=True):
+            messages[row] = "; ".join(filter(None, (messages[row], text)))
+
+    def _background(self, x: FloatArray) -> Background:
+        c, curvature, d, gap = (float(v) for v in self.losses)
+        ends = float(x[0]), float(x[-1])
+        losses = (c, curvature, d, gap)
+        return Background(self.background, self.shirley_each, self.degree, losses, *ends)
+
+    def _built(self, x: FloatArray) -> Built:
+        return build(self.species_model, self._background(x))
+
+    def _points(self, source: Stack) -> slice:
+        low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
+        inside = np.flatnonzero((source.x >= low) & (source.x <= high))
+        name = source.axis.name
+        if name not in ("binding_energy", "energy"):
+            raise StackError(
+                f"{self.name}: the axis is {name}; expected binding_energy in eV "
+                "(convert kinetic energies by xps.Calibrate)"
+            )
+        if inside.size < _FEWEST:
+            raise StackError(
+                f"{self.name}: {inside.size} points between {low:g} and {high:g} eV; the axis "
+                f"runs from {source.x[0]:g} to {source.x[-1]:g}"
+            )
+        return slice(int(inside[0]), int(inside[-1]) + 1)
+
+    def _common(self, built: Built) -> tuple[str, ...]:
+        free = [n for n, p in built.params.items() if p.vary and not p.expr]
+        names: list[str] = []
+        for name in self.common:
+            meant = [n for n in free if n.endswith("_center")] if name == "positions" else [name]
+            names += [n for n in meant if n not in names]
+        if unknown := [n for n in names if n not in free]:
+            raise SettingError(
+                f"{self.name}: common = {', '.join(unknown)}; free parameters are {', '.join(free)}"
+            )
+        return tuple(names)
+
+    def _parts(self, block: Stack, plan: Plan) -> Frames:
+        y = np.asarray(block.signal, dtype=float)[:, plan.points]
+        errors = None if block.errors is None else np.asarray(block.errors)[:, plan.points]
+        judged, said = judge_frames(y)
+        status = np.where(block.status == Status.OK, judged, block.status).astype(np.int8)
+        messages = [a or b for a, b in zip(block.messages, said, strict=True)]
+        infinite = np.isinf(y).any(axis=1) & (status == Status.OK)
+        status[infinite] = Status.BAD_INPUT
+        good = np.flatnonzero(status == Status.OK)
+        sigma = None if errors is None else errors[good]
+        return Frames.of(y[good], sigma, block.noise, plan.starts, status, tuple(messages))
+
+
+def _losses(given: Any) -> tuple[float, ...]:
+    """C, C′, D and gap of a name, or as they are given."""
+    if isinstance(given, str):
+        if given not in LOSSES:
+            raise SettingError(
+                f"xps.Region: losses = {given!r}; expected {', '.join(LOSSES)}, or four numbers"
+            )
+        return LOSSES[given]
+    numbers = tuple(float(v) for v in given)
+    if len(numbers) != 4:
+        raise SettingError(f"xps.Region: losses = {given!r}; expected C, C', D and gap")
+    return numbers
+
+
+def _typical(source: Stack, points: slice) -> FloatArray:
+    """Mean (points,) of some good frames all over the sequence."""
+    some = np.unique(np.linspace(0, len(source) - 1, _TYPICAL).astype(int))
+    y = np.concatenate(
+        [np.asarray(source.signal[i : i + 1], dtype=float)[:, points] for i in some.tolist()]
+    )
+    y = y[judge_frames(y)[0] == Status.OK]
+    y = y[np.isfinite(y).any(axis=1)]
+    if not len(y):
+        return np.ones(points.stop - points.start)
+    y = filled(y)
+    return np.asarray(y.mean(axis=0))

@@ -1,0 +1,114 @@
+"""Where the fits of a region start: areas and backgrounds by linear least squares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.model import Points
+from spectra.fit.translate import translate
+from spectra.xps.build import Built
+
+FloatArray = NDArray[np.float64]
+
+# Common shifts of all positions that are tried, in parts of the least spread.
+_SHIFTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+# Least start of an area, in parts of the mean one.
+_LEAST = 0.05
+
+
+@dataclass(frozen=True)
+class Starts:
+    """What turns frames into starts; the same for all of them.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Variables that are linear in the model: areas, strengths, coefficients.
+    solve : array (shifts, names, points)
+        Least squares as a matrix, for each of the shifts.
+    curves : array (shifts, points, names)
+        What the variables are multiplied by.
+    weight : array (points,)
+    centers : mapping of str to array (shifts,)
+    areas : int array
+        Which of `names` are areas.
+    """
+
+    names: tuple[str, ...]
+    solve: FloatArray
+    curves: FloatArray
+    weight: FloatArray
+    centers: Mapping[str, FloatArray]
+    areas: NDArray[np.intp]
+
+    def of(self, y: FloatArray) -> dict[str, FloatArray]:
+        """Starts of some variables for each frame (frames, points) without NaN."""
+        # Frame by frame: no bit of a sum may hang on how many frames there are.
+        found = np.matmul(self.solve[None], y[:, None, :, None])[..., 0]
+        curves = np.matmul(self.curves[None], found[..., None])[..., 0]
+        left = ((y[:, None] - curves) ** 2 * self.weight).sum(axis=2)
+        best = left.argmin(axis=1)
+        values = found[np.arange(len(y)), best]
+        area = values[:, self.areas]
+        mean = np.maximum(area, 0.0).mean(axis=1, keepdims=True)
+        values[:, self.areas] = np.maximum(area, _LEAST * mean + 1e-6)
+        starts = {name: values[:, i] for i, name in enumerate(self.names)}
+        return starts | {name: shifted[best] for name, shifted in self.centers.items()}
+
+
+def plan_starts(built: Built, x: FloatArray, typical: FloatArray) -> Starts:
+    """Prepare the starts from a typical frame (points,)."""
+    params = built.params
+    example = {n: float(params[n].value) for n in built.names}
+    model = translate(built.model, example, x).model
+    at = Points(x[None], x[None])
+    variables = [n for n in built.names if not params[n].expr and params[n].vary]
+    areas = [n for n in variables if n.endswith("_area")]
+    strengths = [n for n in variables if n == "tougaard" or n.endswith("shirley")]
+    powers = [n for n in variables if n.startswith("background_c")]
+    names = (*areas, *strengths, *powers)
+    place = [built.names.index(n) for n in names]
+    spread = min([_spread(built, n) for n in variables if n.endswith("_center")], default=0.0)
+    weight = 1.0 / np.maximum(typical, max(1e-3 * float(typical.max()), 1e-12))
+    centers: dict[str, FloatArray] = {
+        n: np.array([example[n] + s * spread for s in _SHIFTS])
+        for n in variables
+        if n.endswith("_center")
+    }
+    solve, curves = [], []
+    for i in range(len(_SHIFTS)):
+        theta = _theta(built, {n: float(v[i]) for n, v in centers.items()})
+        # A strength multiplies areas: with those of a first round it is linear as well.
+        for _ in range(2):
+            design = model.value_and_jacobian(theta[None], at)[1][0, place].T
+            inverse = np.linalg.pinv(design * np.sqrt(weight)[:, None], rcond=1e-10)
+            matrix = inverse * np.sqrt(weight)
+            first = np.maximum(matrix @ typical, 0.0)
+            for name, value in zip(areas, first, strict=False):
+                theta[built.names.index(name)] = max(float(value), 1e-9)
+        solve.append(matrix)
+        curves.append(design)
+    return Starts(
+        *(names, np.array(solve), np.array(curves), weight, centers),
+        np.arange(len(areas), dtype=np.intp),
+    )
+
+
+def _theta(built: Built, centers: Mapping[str, float]) -> FloatArray:
+    """Parameters of the terms, with unit areas, for given positions."""
+    params = built.params.copy()
+    for name, value in centers.items():
+        params[name].set(value=value)
+    params.update_constraints()
+    return np.array([float(params[n].value) for n in built.names])
+
+
+def _spread(built: Built, name: str) -> float:
+    """How far a position may go to either side."""
+    p = built.params[name]
+    ends = (p.value - p.min, p.max - p.value)
+    return min(1.0, *(0.999 * float(e) for e in ends))

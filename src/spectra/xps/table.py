@@ -1,0 +1,36 @@
+"""The table that `xps.Region` fills."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spectra.results import Column, Table
+from spectra.xps.model import Model
+
+
+def region_table(model: Model, parameters: tuple[str, ...]) -> Table:
+    """Declare the columns: one entry per species, and per parameter of the fit."""
+    per, each = ("species",), ("parameter",)
+    columns = (
+        Column("area", "eV", "area of all lines of a species, in counts eV", per, stderr=True),
+        Column("position", "eV", "binding energy of its first line", per, stderr=True),
+        Column("fwhm", "eV", "full width at half maximum of that line", per, stderr=True),
+        Column("height", "", "height of that line above the background", per, stderr=True),
+        Column("fraction", "", "part of its level's area", per, stderr=True),
+        Column("area_correlation", "", "correlations of the areas", ("species", "other_species")),
+        Column("valence", "", "mean valence of the species that have one", stderr=True),
+        Column("parameter", "", "all parameters of the fit, tied ones included", each, stderr=True),
+        Column("reduced_chi2", "", "sum of squared residuals per degree of freedom"),
+        Column("residual_sd", "", "standard deviation of the residuals in their uncertainties"),
+        Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
+        Column("bic", "", "Bayesian information criterion"),
+        Column("other_minima", "", "starts that ended in another plausible minimum").as_int(),
+    )
+    labels = np.array([s.name for s in model.species])
+    levels = np.array([s.level for s in model.species])
+    coords = {
+        "species": {"label": labels, "level": levels},
+        "other_species": {"label": labels},
+        "parameter": {"label": np.array(parameters)},
+    }
+    return Table("region", columns, coords, default="fraction")

@@ -1,0 +1,87 @@
+"""What a user must be told of a region's fit before quoting it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.xps.build import Built
+from spectra.xps.model import Model
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+# Correlation of two areas, and uncertainty of a fraction, from which on species are not told apart.
+_CORRELATED, _VAGUE = -0.9, 0.1
+# Correlation from which on linear uncertainties were found up to 1.7 times too small in simulations
+# (docs/xps.md), however small they are.
+_ENTANGLED = -0.95
+
+
+def warnings_of(
+    model: Model, correlation: FloatArray, fraction_stderr: FloatArray, others: IntArray
+) -> list[str]:
+    """One text per frame, empty where all is determined.
+
+    Parameters
+    ----------
+    correlation : array (frames, species, species)
+        Of the areas.
+    fraction_stderr : array (frames, species)
+    others : int array (frames,)
+        Other minima found.
+    """
+    species = model.species
+    pairs = [
+        (i, j)
+        for i in range(len(species))
+        for j in range(i)
+        if species[i].level == species[j].level
+    ]
+    vague = ~(fraction_stderr < _VAGUE)
+    said: list[str] = []
+    for row in range(len(correlation)):
+        texts = []
+        for i, j in pairs:
+            found = float(correlation[row, i, j])
+            unsure = bool(vague[row, [i, j]].any())
+            if found < _ENTANGLED or (found < _CORRELATED and unsure):
+                texts.append(_entangled(species[j].name, species[i].name, found, unsure))
+        unknown = np.flatnonzero(np.isnan(fraction_stderr[row]))
+        if unknown.size:
+            names = ", ".join(species[k].name for k in unknown.tolist())
+            texts.append(f"fractions not determined: {names}")
+        if others[row] > 0:
+            texts.append(f"{others[row]} other starts ended in another minimum")
+        said.append("; ".join(texts))
+    return said
+
+
+def _entangled(first: str, second: str, correlation: float, vague: bool) -> str:
+    pair = f"{first} and {second} are"
+    if vague:
+        return f"{pair} not told apart (correlation {correlation:.2f})"
+    return (
+        f"{pair} hardly told apart (correlation {correlation:.2f}): their uncertainties may be too "
+        "small; tie positions or widths"
+    )
+
+
+def held_by_bounds(built: Built, names: Sequence[str], values: FloatArray) -> list[str]:
+    """One text per frame that names the free parameters which stand on a bound.
+
+    Parameters
+    ----------
+    names : sequence of str
+    values : array (frames, n)
+    """
+    said: list[list[str]] = [[] for _ in values]
+    for i, name in enumerate(names):
+        p = built.params[name]
+        if p.expr or not p.vary:
+            continue
+        for row in np.flatnonzero((values[:, i] <= p.min) | (values[:, i] >= p.max)).tolist():
+            said[row].append(f"{name} at its bound {values[row, i]:g}")
+    return [", ".join(texts) for texts in said]
