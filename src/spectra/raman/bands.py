@@ -77,6 +77,8 @@ class Bands(Method):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from spectra import Stack
     >>> x = np.arange(600.0, 1200.0)
     >>> y = 50 + 900 / (1 + ((x - 994) / 6) ** 2) + 400 / (1 + ((x - 701) / 15) ** 2)
     >>> stack = Stack.from_arrays(

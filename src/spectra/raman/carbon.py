@@ -71,6 +71,8 @@ class Carbon(Method):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from spectra import Stack
     >>> x = np.arange(900.0, 1900.0, 2.0)
     >>> y = 200 + 900 / (1 + ((x - 1350) / 60) ** 2) + 1000 / (1 + ((x - 1585) / 35) ** 2)
     >>> stack = Stack.from_arrays(

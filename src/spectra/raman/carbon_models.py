@@ -46,8 +46,7 @@ MODELS = {
 # R. P. Vidano, D. B. Fischbach, L. J. Willis and T. M. Loehr, Solid State Commun. 39 (1981) 341:
 # the D band moves by about 50 1/cm per eV of the laser; 1350 holds for 514.5 nm.
 DISPERSION, _REFERENCE_LASER = 50.0, 514.5
-# L. G. Cancado et al., Appl. Phys. Lett. 88 (2006) 163106, eq. 3: (2.4 ± 0.2 per cent of the scale
-# are the authors' and not part of a spectrum's uncertainty).
+# L. G. Cancado et al., Appl. Phys. Lett. 88 (2006) 163106; λ and L_a in nm.
 _CANCADO = 2.4e-10
 # F. Tuinstra and J. L. Koenig, J. Chem. Phys. 53 (1970) 1126, in the form of D. S. Knight and
 # W. B. White, J. Mater. Res. 4 (1989) 385: 4.4 nm for lasers near 514.5 nm.
@@ -70,7 +69,7 @@ def expected_d(laser: float) -> float:
     Examples
     --------
     >>> round(expected_d(633.0))
-    1328
+    1327
     """
     if not laser > 0:
         return LINES["D"].center
