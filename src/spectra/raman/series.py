@@ -13,6 +13,7 @@ from spectra.errors import StackError
 from spectra.fit.bands import BandModel
 from spectra.fit.batch import Errors, StackFit, fit_stack
 from spectra.fit.quality import judge_frames
+from spectra.fit.residuals import abbe_criterion, information_criterion
 from spectra.fit.uncertainty import misfit_scale, point_sigma, propagate
 from spectra.raman.frames import within
 from spectra.status import Status
@@ -186,15 +187,15 @@ class Fitted:
         scaled = np.where(use, (series.y - curve) * np.nan_to_num(weights), 0.0)
         count = use.sum(axis=1)
         square = (scaled**2).sum(axis=1)
-        abbe = _abbe(scaled, use)
+        abbe = abbe_criterion(scaled, use)
         if series.errors != "residual":
             cov = cov * misfit_scale(fits.chi2, fits.dof, absolute=True)[:, None, None]
         cov = cov * _widening(abbe, count)[:, None, None]
-        size = np.log(np.maximum(count, 1))
-        unknown = count * np.log(np.maximum(square, 1e-300) / np.maximum(count, 1))
-        cost = unknown if series.errors == "residual" else fits.chi2
+        known = series.errors != "residual"
         reduced = np.where(fits.dof > 0, square / np.maximum(fits.dof, 1), np.nan)
-        bic = cost + len(fits.var_names) * size
+        bic = information_criterion(
+            fits.chi2 if known else square, count, len(fits.var_names), scale_known=known
+        )
         return cls(values, cov, held, fits.status, reduced, abbe, bic)
 
     @property
@@ -223,15 +224,6 @@ class Fitted:
             # What a bound holds has a value, but no uncertainty.
             errors[name] = np.where(unknown | (variance <= 0), np.nan, np.sqrt(variance))
         return values, errors
-
-
-def _abbe(scaled: FloatArray, use: BoolArray) -> FloatArray:
-    """½Σ(rᵢ₊₁ − rᵢ)²/Σrᵢ², as R. Hesse et al., Surf. Interface Anal. 39 (2007) 381 have it."""
-    both = use[:, 1:] & use[:, :-1]
-    steps = np.where(both, scaled[:, 1:] - scaled[:, :-1], 0.0)
-    pairs = np.maximum(both.sum(axis=1), 1) / np.maximum(use.sum(axis=1), 1)
-    total = np.maximum((scaled**2).sum(axis=1), 1e-300)
-    return np.asarray(0.5 * (steps**2).sum(axis=1) / total / pairs)
 
 
 def _widening(abbe: FloatArray, count: IntArray) -> FloatArray:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.batch import StackFit
+from spectra.fit.residuals import abbe_criterion, information_criterion
 from spectra.xps.frames import Frames
 
 FloatArray = NDArray[np.float64]
@@ -14,11 +15,7 @@ FloatArray = NDArray[np.float64]
 def misfit_statistics(fits: StackFit, frames: Frames) -> dict[str, FloatArray]:
     """Reduced χ², standard deviation and Abbe criterion of the residuals, and the BIC.
 
-    The residuals are in their standard uncertainties. Abbe's criterion is ½Σ(rᵢ₊₁ − rᵢ)²/Σrᵢ²
-    (J. Singh et al., Surf. Interface Anal. 53 (2021), and R. Hesse et al., Surf. Interface Anal.
-    39 (2007) 381, doi:10.1002/sia.2527): 1 for noise, towards 0 for what the model leaves behind.
-    The BIC is χ² + p·ln n (G. Schwarz, Ann. Stat. 6 (1978) 461), with residuals of unknown scale
-    n·ln(χ²/n) + p·ln n; the lesser of two models' is the better supported.
+    The residuals are in their standard uncertainties; see `spectra.fit.residuals`.
     """
     curve = fits.best_fit()
     use = np.isfinite(frames.y)
@@ -32,16 +29,10 @@ def misfit_statistics(fits: StackFit, frames: Frames) -> dict[str, FloatArray]:
     reduced = np.where(fits.dof > 0, square / np.maximum(fits.dof, 1), np.nan)
     if frames.errors == "residual":
         scaled = scaled / np.sqrt(np.maximum(reduced, 1e-300))[:, None]
-    both = use[:, 1:] & use[:, :-1]
-    steps = np.where(both, scaled[:, 1:] - scaled[:, :-1], 0.0)
-    # The number of neighbours is one less than that of points, or fewer.
-    pairs = np.maximum(both.sum(axis=1), 1) / np.maximum(n, 1)
-    total = np.maximum((scaled**2).sum(axis=1), 1e-300)
-    spent = len(fits.var_names) * np.log(np.maximum(n, 1))
-    unknown = n * np.log(np.maximum(square, 1e-300) / np.maximum(n, 1))
+    known = frames.errors != "residual"
     return {
         "reduced_chi2": reduced,
         "residual_sd": np.sqrt((scaled**2).sum(axis=1) / np.maximum(n, 1)),
-        "abbe": 0.5 * (steps**2).sum(axis=1) / total / pairs,
-        "bic": (unknown if frames.errors == "residual" else square) + spent,
+        "abbe": abbe_criterion(scaled, use),
+        "bic": information_criterion(square, n, len(fits.var_names), scale_known=known),
     }

@@ -1,0 +1,62 @@
+"""What residuals say of a model: structure that it leaves behind, and what its parameters buy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+
+_TINY = 1e-300
+
+
+def abbe_criterion(residual: FloatArray, use: BoolArray) -> FloatArray:
+    """½Σ(rᵢ₊₁ − rᵢ)²/Σrᵢ²: 1 for noise, towards 0 for what a model leaves behind.
+
+    R. Hesse et al., Surf. Interface Anal. 39 (2007) 381, doi:10.1002/sia.2527.
+
+    Parameters
+    ----------
+    residual : array (rows, points)
+        Over standard uncertainties, zero where there is no point.
+    use : bool array (rows, points)
+
+    Returns
+    -------
+    array (rows,)
+    """
+    both = use[:, 1:] & use[:, :-1]
+    steps = np.where(both, residual[:, 1:] - residual[:, :-1], 0.0)
+    # The number of neighbours is one less than that of points, or fewer.
+    pairs = np.maximum(both.sum(axis=1), 1) / np.maximum(use.sum(axis=1), 1)
+    total = np.maximum((residual**2).sum(axis=1), _TINY)
+    return np.asarray(0.5 * (steps**2).sum(axis=1) / total / pairs)
+
+
+def information_criterion(
+    chi2: FloatArray, count: IntArray, parameters: int, *, scale_known: bool
+) -> FloatArray:
+    """Bayesian information criterion: the lesser of two models' is the better supported.
+
+    χ² + p·ln n, or n·ln(χ²/n) + p·ln n with residuals of unknown scale (G. Schwarz, Ann. Stat. 6
+    (1978) 461).
+
+    Parameters
+    ----------
+    chi2 : array (rows,)
+    count : int array (rows,)
+        Points n.
+    parameters : int
+        p.
+    scale_known : bool
+        Whether the residuals are over standard uncertainties that are known.
+
+    Returns
+    -------
+    array (rows,)
+    """
+    n = np.maximum(count, 1)
+    cost = chi2 if scale_known else count * np.log(np.maximum(chi2, _TINY) / n)
+    return np.asarray(cost + parameters * np.log(n))
