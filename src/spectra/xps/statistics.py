@@ -14,9 +14,8 @@ FloatArray = NDArray[np.float64]
 def misfit_statistics(fits: StackFit, frames: Frames) -> dict[str, FloatArray]:
     """Reduced χ², standard deviation and Abbe criterion of the residuals, and the BIC.
 
-    The residuals are in their standard uncertainties. Abbe's criterion is ½Σ(rᵢ₊₁ − rᵢ)²/Σrᵢ²
-    (J. Singh et al., Surf. Interface Anal. 53 (2021), and R. Hesse et al., Surf. Interface Anal.
-    39 (2007) 381, doi:10.1002/sia.2527): 1 for noise, towards 0 for what the model leaves behind.
+    The residuals are in their standard uncertainties. Abbe's criterion, which issue 7 asks for, is
+    ½Σ(rᵢ₊₁ − rᵢ)²/Σrᵢ²: 1 for noise, towards 0 for what the model leaves behind.
     The BIC is χ² + p·ln n (G. Schwarz, Ann. Stat. 6 (1978) 461), with residuals of unknown scale
     n·ln(χ²/n) + p·ln n; the lesser of two models' is the better supported.
     """
