@@ -22,8 +22,11 @@ SHAPES = {
     "pearson7": (0.3, 1.7),
     "voigt": (0.2, 0.15),
     "tch": (0.2, 0.15),
+    "breit_wigner_fano": (0.3, -0.2),
 }
 EVERY = [pytest.param(PROFILES[n], s, id=n) for n, s in SHAPES.items()]
+# The odd part of a Fano line has an area only as a principal value, and no half height.
+EVEN = EVERY[:-1]
 X = np.linspace(28, 32, 401)
 
 
@@ -31,7 +34,7 @@ def test_every_profile_is_tested():
     assert set(SHAPES) == set(PROFILES)
 
 
-@pytest.mark.parametrize(("profile", "shape"), EVERY)
+@pytest.mark.parametrize(("profile", "shape"), EVEN)
 def test_area_is_one(profile: Profile, shape):
     def g(t):
         return float(profile.value(np.array([t]), 0.0, *shape)[0])
@@ -40,7 +43,7 @@ def test_area_is_one(profile: Profile, shape):
     assert area == pytest.approx(1, abs=1e-7)
 
 
-@pytest.mark.parametrize(("profile", "shape"), EVERY)
+@pytest.mark.parametrize(("profile", "shape"), EVEN)
 def test_half_height_at_half_width(profile: Profile, shape):
     width = float(fwhm_of(profile, *shape))
     asymmetry = shape[1] if profile.name == "split_pseudo_voigt" else 0.0
@@ -142,9 +145,11 @@ def test_finite_and_positive_everywhere(name, offset, width, mixing):
     shape["tch"] = shape["voigt"]
     shape["split_pseudo_voigt"] = (width, 0.9 * mixing, mixing)
     shape["pseudo_voigt"] = (width, mixing)
+    shape["breit_wigner_fano"] = (width, 0.9 * mixing)
     x = offset + np.linspace(-50, 50, 77) * width
     value, gradient = PROFILES[name].value_and_gradient(x, offset, *shape.get(name, (width,)))
-    assert (value >= 0).all()
+    # Less its constant a Fano line is negative on one side.
+    assert (value >= 0).all() or name == "breit_wigner_fano"
     assert all(np.isfinite(g).all() for g in gradient)
 
 

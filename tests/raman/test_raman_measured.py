@@ -9,7 +9,7 @@ import pytest
 
 import spectra
 from spectra.errors import DataWarning
-from spectra.raman import Baseline, Calibrate, Despike, Scale
+from spectra.raman import Bands, Baseline, Calibrate, Despike, Scale
 
 pytestmark = pytest.mark.realdata
 
@@ -48,3 +48,12 @@ def test_sharp_lines_are_no_cosmic_rays(data):
         stack = spectra.read(data / "raman" / name, axis="raman_shift").crop(100.0)
         changed = Despike()(stack).metadata["corrections"][0]["changed"]
         assert [c for c in changed if 500 < c["raman_shift"] < 540] == []
+
+
+def test_bands_of_all_glasses_are_found_and_fitted(glasses):
+    results = Bands(window=(800.0, 1280.0), degree=1, profile="gaussian", fwhm_max=250.0)(glasses)
+    assert (results.status == 0).all()
+    # The stretching of Si-O lies between 850 and 1050 in every silicate glass.
+    strongest = np.nanargmax(results["area"], axis=1)
+    center = results["center"][np.arange(len(glasses)), strongest]
+    assert ((center > 850) & (center < 1050)).all()

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, wofz
 
 from spectra.errors import SettingError
+from spectra.fit.fano import breit_wigner_fano
 from spectra.fit.pseudo_voigt import (
     GAUSS,
     LN2,
@@ -269,6 +270,10 @@ PROFILES: Mapping[str, Profile] = {
         ),
         Profile("voigt", ("fwhm_gauss", "fwhm_lorentz"), _TWO_WIDTHS, {}, _voigt, _voigt_width),
         Profile("tch", ("fwhm_gauss", "fwhm_lorentz"), _TWO_WIDTHS, {}, _tch, _tch_width),
+        Profile(
+            *("breit_wigner_fano", ("fwhm", "coupling"), _FWHM | {"coupling": (-0.9, 0.9)}),
+            *({"coupling": 0.0}, breit_wigner_fano, _own_width),
+        ),
     )
 }
 

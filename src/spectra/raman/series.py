@@ -1,0 +1,246 @@
+"""Frames of Raman spectra as they are fitted, and what a fit of them leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import StackError
+from spectra.fit.bands import BandModel
+from spectra.fit.batch import Errors, StackFit, fit_stack
+from spectra.fit.quality import judge_frames
+from spectra.fit.uncertainty import misfit_scale, point_sigma, propagate
+from spectra.raman.frames import within
+from spectra.status import Status
+
+if TYPE_CHECKING:
+    import lmfit
+
+    from spectra.stack import Stack
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.intp]
+
+FEWEST_POINTS = 20
+# Standard deviations of a correlation of white residuals (1/√n) that are no chance.
+_CHANCE = 5.0
+_LEAST_CURVE = 0.25
+
+
+def fitted_points(source: Stack, window: tuple[float, ...], name: str) -> BoolArray:
+    """Points of the axis that are fitted.
+
+    Raises
+    ------
+    StackError
+        If the axis is not one of Raman shifts, or too few points lie in the window.
+    """
+    axis = source.axis
+    if (axis.name, axis.unit) != ("raman_shift", "1/cm"):
+        raise StackError(
+            f"{name} needs spectra over raman_shift in 1/cm; the axis is {axis.name} "
+            f'({axis.unit}); read them with axis="raman_shift"'
+        )
+    inside = within(source.x, window)
+    if np.count_nonzero(inside) < FEWEST_POINTS:
+        raise StackError(
+            f"{name}: {np.count_nonzero(inside)} points in the window; the axis runs from "
+            f"{source.x[0]:g} to {source.x[-1]:g} 1/cm; at least {FEWEST_POINTS} are needed"
+        )
+    return inside
+
+
+@dataclass(frozen=True)
+class Series:
+    """Good frames of a block with their weights.
+
+    Attributes
+    ----------
+    x : array (points,)
+    y : array (good frames, points)
+        NaN where not measured.
+    weights : array (good frames, points) or None
+        1/σ; None for counts, whose likelihood needs none, and for unknown noise, taken as alike
+        at all points and found from the residuals.
+    errors : {"counts", "given", "residual"}
+    rows : int array (good frames,)
+        Which frames of the block they are.
+    status, messages
+        Of all frames of the block.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    weights: FloatArray | None
+    errors: Errors
+    rows: IntArray
+    status: NDArray[np.int8]
+    messages: tuple[str, ...]
+
+    @classmethod
+    def of(cls, block: Stack, inside: BoolArray) -> Series:
+        """The frames of a block at the points that are fitted."""
+        y = np.asarray(block.signal, dtype=float)[:, inside]
+        judged, said = judge_frames(y)
+        status = np.where(block.status == Status.OK, judged, block.status).astype(np.int8)
+        infinite = np.isinf(y).any(axis=1) & (status == Status.OK)
+        few = np.isfinite(y).sum(axis=1) < FEWEST_POINTS
+        status[infinite | (few & (status == Status.OK))] = Status.BAD_INPUT
+        messages = [a or b for a, b in zip(block.messages, said, strict=True)]
+        rows = np.flatnonzero(status == Status.OK)
+        y = y[rows]
+        errors: Errors = "residual"
+        weights: FloatArray | None = None
+        if block.noise == "counts":
+            errors = "counts"
+        elif block.noise == "given" and block.errors is not None:
+            sigma = np.asarray(block.errors, dtype=float)[:, inside][rows]
+            errors, weights = "given", 1.0 / point_sigma(y, sigma, "given")
+        return cls(block.x[inside], y, weights, errors, rows, status, tuple(messages))
+
+    def take(self, rows: IntArray) -> Series:
+        """Some of the good frames."""
+        weights = None if self.weights is None else self.weights[rows]
+        frames = self.rows[rows]
+        return Series(
+            self.x, self.y[rows], weights, self.errors, frames, self.status, self.messages
+        )
+
+    def filled(self) -> FloatArray:
+        """Spectra with what was not measured taken from the neighbours, for starts."""
+        out = self.y.copy()
+        for row in np.flatnonzero(~np.isfinite(out).all(axis=1)).tolist():
+            good = np.isfinite(out[row])
+            out[row] = np.interp(self.x, self.x[good], out[row, good])
+        return out
+
+    def fit(
+        self, model: BandModel, params: lmfit.Parameters, starts: Mapping[str, FloatArray]
+    ) -> Fitted:
+        """Fit bands to the frames."""
+        fits = fit_stack(
+            model.model(),
+            params,
+            self.x,
+            self.y,
+            weights=self.weights,
+            errors=self.errors,
+            starts=starts,
+        )
+        return Fitted.of(model, params, fits, self)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Fits of a series, one row per frame.
+
+    Attributes
+    ----------
+    values : array (rows, parameters)
+    cov : array (rows, parameters, parameters)
+        Of all parameters; zero for what a bound holds, NaN for what is not determined, widened
+        where the misfit calls for it.
+    held : bool array (rows, parameters)
+        Parameters that stand on a bound.
+    status : int8 array (rows,)
+    chi2_reduced, abbe, bic : array (rows,)
+        χ² per degree of freedom; Abbe's criterion of the residuals, 1 for noise and towards 0
+        for what the model leaves behind; Bayesian information criterion.
+    """
+
+    values: FloatArray
+    cov: FloatArray
+    held: BoolArray
+    status: NDArray[np.int8]
+    chi2_reduced: FloatArray
+    abbe: FloatArray
+    bic: FloatArray
+
+    @classmethod
+    def of(
+        cls, model: BandModel, params: lmfit.Parameters, fits: StackFit, series: Series
+    ) -> Fitted:
+        """Take what a fit of a series found."""
+        order = [fits.names.index(name) for name in model.names]
+        values = fits.values[:, order]
+        varied = [fits.var_names.index(name) for name in model.names if name in fits.var_names]
+        free = np.array([name in fits.var_names for name in model.names])
+        low = np.array([params[name].min for name in model.names])
+        high = np.array([params[name].max for name in model.names])
+        held = ((values <= low) | (values >= high)) & free
+        cov = np.zeros((len(values), len(order), len(order)))
+        at = np.flatnonzero(free)
+        cov[:, at[:, None], at] = fits.covar[:, np.array(varied)[:, None], varied]
+        cov = np.where(held[:, :, None] | held[:, None], 0.0, cov)
+        curve = fits.best_fit()
+        use = np.isfinite(series.y)
+        if series.errors == "counts":
+            weights = 1.0 / np.sqrt(np.maximum(curve, _LEAST_CURVE))
+        else:
+            weights = np.ones_like(curve) if series.weights is None else series.weights
+        scaled = np.where(use, (series.y - curve) * np.nan_to_num(weights), 0.0)
+        count = use.sum(axis=1)
+        square = (scaled**2).sum(axis=1)
+        abbe = _abbe(scaled, use)
+        if series.errors != "residual":
+            cov = cov * misfit_scale(fits.chi2, fits.dof, absolute=True)[:, None, None]
+        cov = cov * _widening(abbe, count)[:, None, None]
+        size = np.log(np.maximum(count, 1))
+        unknown = count * np.log(np.maximum(square, 1e-300) / np.maximum(count, 1))
+        cost = unknown if series.errors == "residual" else fits.chi2
+        reduced = np.where(fits.dof > 0, square / np.maximum(fits.dof, 1), np.nan)
+        bic = cost + len(fits.var_names) * size
+        return cls(values, cov, held, fits.status, reduced, abbe, bic)
+
+    @property
+    def converged(self) -> BoolArray:
+        """Which rows carry numbers."""
+        return np.isin(self.status, (Status.OK, Status.AT_BOUND)) & np.isfinite(self.bic)
+
+    def put(self, rows: IntArray | BoolArray, other: Fitted) -> None:
+        """Replace the rows by those of `other`, which has just these."""
+        for name in Fitted.__annotations__:
+            getattr(self, name)[rows] = getattr(other, name)
+
+    def take(self, rows: IntArray | BoolArray) -> Fitted:
+        """Some of the rows."""
+        return Fitted(**{name: getattr(self, name)[rows] for name in Fitted.__annotations__})
+
+    def told(self, model: BandModel) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+        """Quantities of the bands and their standard uncertainties (rows, bands)."""
+        values, slopes = model.quantities(self.values)
+        lost = np.isnan(np.einsum("rii->ri", self.cov))
+        known = np.nan_to_num(self.cov)
+        errors = {}
+        for name, gradient in slopes.items():
+            variance = propagate(gradient, known[:, None])
+            unknown = ((gradient != 0) & lost[:, None]).any(axis=2)
+            # What a bound holds has a value, but no uncertainty.
+            errors[name] = np.where(unknown | (variance <= 0), np.nan, np.sqrt(variance))
+        return values, errors
+
+
+def _abbe(scaled: FloatArray, use: BoolArray) -> FloatArray:
+    """½Σ(rᵢ₊₁ − rᵢ)²/Σrᵢ², as R. Hesse et al., Surf. Interface Anal. 39 (2007) 381 have it."""
+    both = use[:, 1:] & use[:, :-1]
+    steps = np.where(both, scaled[:, 1:] - scaled[:, :-1], 0.0)
+    pairs = np.maximum(both.sum(axis=1), 1) / np.maximum(use.sum(axis=1), 1)
+    total = np.maximum((scaled**2).sum(axis=1), 1e-300)
+    return np.asarray(0.5 * (steps**2).sum(axis=1) / total / pairs)
+
+
+def _widening(abbe: FloatArray, count: IntArray) -> FloatArray:
+    """Factor on variances where neighbouring residuals hang together, else 1 (rows,).
+
+    n residuals of an autoregressive process of first order with correlation ρ say as much as
+    n(1 − ρ)/(1 + ρ) independent ones (G. V. Bayley and J. M. Hammersley, J. R. Stat. Soc. Suppl.
+    8 (1946) 184); Abbe's criterion is 1 − ρ.
+    """
+    rho = np.clip(1.0 - abbe, 0.0, 0.98)
+    certain = rho > _CHANCE / np.sqrt(np.maximum(count, 1))
+    return np.where(certain, (1.0 + rho) / (1.0 - rho), 1.0)
