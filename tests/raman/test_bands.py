@@ -88,7 +88,7 @@ def test_assignment_names_its_set():
     texts = results.table.coords["band"]["assignment"]
     assert texts[0] == ""
     assert texts[1] == "V-O (522, vanadium_oxides)"
-    assert "issue 7" in results.attrs["assignments"]["vanadium_oxides"]
+    assert "users fit them" in results.attrs["assignments"]["vanadium_oxides"]
 
 
 def test_every_set_has_a_source():

@@ -72,7 +72,7 @@ def test_flagged_frames_come_first_and_have_no_fractions(discharge):
     told = only(Record({"V 2p": told}, discharge.stack))
     assert told.heading == "Species (V 2p)"
     assert [r[0] for r in told.rows[:2]] == ["3", "0"]
-    assert any(s.startswith("In 1 spectra") for s in told.sentences)
+    assert any(s.startswith("In 1 spectrum ") for s in told.sentences)
 
 
 def test_fractions_are_drawn_by_level_over_what_was_varied(discharge):

@@ -15,7 +15,8 @@ _TINY = 1e-300
 def abbe_criterion(residual: FloatArray, use: BoolArray) -> FloatArray:
     """½Σ(rᵢ₊₁ − rᵢ)²/Σrᵢ²: 1 for noise, towards 0 for what a model leaves behind.
 
-    R. Hesse et al., Surf. Interface Anal. 39 (2007) 381, doi:10.1002/sia.2527.
+    Half of the ratio of the mean square successive difference to the variance (J. von Neumann, Ann.
+    Math. Stat. 12 (1941) 367), known as Abbe's criterion to those who fit core levels.
 
     Parameters
     ----------

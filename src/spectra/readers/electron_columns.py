@@ -71,7 +71,10 @@ def read_electron_columns(path: Path) -> list[Frame]:
     names = name_columns(labels)
     header = "\n".join(rows[:first])[:_HEADER]
     said = {name: _stated(header, words) for name, words in _SAID.items()}
-    name = find_line(path.stem) or path.stem
+    line_named = find_line(path.stem)
+    name = line_named or path.stem
+    # The files of a series are no different regions.
+    unnamed = {} if line_named else {"region": ""}
     time = find_time(header)
     return make_electron_frames(
         path,
@@ -86,7 +89,7 @@ def read_electron_columns(path: Path) -> list[Frame]:
                 sweeps=said.pop("sweeps"),
                 photon_energy=said.pop("photon_energy"),
                 channels={n: table[:, i] for i, n in enumerate(names) if i > 1},
-                facts=said,
+                facts=said | unnamed,
                 variables={} if time is None else {"time": (time, "s")},
             )
         ],

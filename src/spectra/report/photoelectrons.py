@@ -77,7 +77,7 @@ def _sentences(results: Results) -> Iterator[str]:
         f"{int(np.isfinite(results['fraction']).all(axis=1).sum())} of {len(results)} spectra are "
         f"separated from {plain['low']:.4g} to {plain['high']:.4g} eV; "
         f"{flagged or 'none'} {'is' if flagged < 2 else 'are'} flagged. The background "
-        f"({plain['scattering'].replace('_', '–')}{below}) is part of the fit, and of its "
+        f"({plain['scattering'].replace('_', '–').title()}{below}) is part of the fit, and of its "
         "uncertainties."
     )
     source = attrs["source"] or "not stated"
@@ -86,8 +86,9 @@ def _sentences(results: Results) -> Iterator[str]:
         yield f"Valences hold for the assignment of {attrs['model']}; others assign otherwise."
     entangled = sum("told apart" in m for m in results.messages)
     if entangled:
+        noun = "spectrum" if entangled == 1 else "spectra"
         yield (
-            f"In {entangled} spectra species are not, or hardly, told apart: their fractions are "
+            f"In {entangled} {noun} species are not, or hardly, told apart: their fractions are "
             "strongly correlated, and only their sum may be quoted."
         )
 

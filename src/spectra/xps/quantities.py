@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +119,24 @@ def fractions(model: Model, area: FloatArray, cov: FloatArray) -> tuple[FloatArr
     part = area / safe
     # ∂fᵢ/∂Aⱼ = (δᵢⱼ − fᵢ)/Σ within a level.
     slopes = (np.eye(len(levels)) - part[:, :, None]) * same / safe[:, :, None]
+    return part, _variance(slopes, cov)
+
+
+def atomic_percent(
+    model: Model, area: FloatArray, cov: FloatArray, sensitivity: Mapping[str, float]
+) -> tuple[FloatArray, FloatArray]:
+    """100·(Aᵢ/Sᵢ)/Σ(A/S) of each species (frames, species), and the variance.
+
+    Parameters
+    ----------
+    sensitivity : mapping of str to float
+        Relative sensitivity factor S of each level, taken as exact.
+    """
+    factor = np.array([sensitivity[s.level] for s in model.species])
+    whole = (area / factor).sum(axis=1)[:, None]
+    safe = np.where(whole > 0, whole, np.nan)
+    part = 100.0 * area / factor / safe
+    slopes = (100.0 * np.eye(len(factor)) - part[:, :, None]) / factor / safe[:, :, None]
     return part, _variance(slopes, cov)
 
 

@@ -20,7 +20,7 @@ from spectra.xps.build import BACKGROUNDS, LOSSES, Background, Built, build
 from spectra.xps.curves import plain_background
 from spectra.xps.frames import Frames, filled
 from spectra.xps.model import Model, load_model
-from spectra.xps.quantities import fractions, mean_valence, species_quantities
+from spectra.xps.quantities import atomic_percent, fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
 from spectra.xps.statistics import misfit_statistics
@@ -107,6 +107,9 @@ class Region(Method):
     common: tuple[str, ...] = setting(
         (), "parameters that all frames share; 'positions' means all species' positions"
     )
+    sensitivity: Mapping[str, float] | tuple[tuple[str, float], ...] = setting(
+        (), "relative sensitivity factor of each level, such as 'V 2p'; gives atomic percent"
+    )
     starts: int = setting(1, "starts of each fit, to look for other minima", within="1 or more")
     seed: int = setting(0, "of the starts after the first")
 
@@ -114,6 +117,7 @@ class Region(Method):
         if isinstance(self.model, list | tuple):
             object.__setattr__(self, "model", tuple(self.model))
         object.__setattr__(self, "losses", _losses(self.losses))
+        object.__setattr__(self, "sensitivity", _factors(self.sensitivity))
         if self.background not in BACKGROUNDS:
             raise SettingError(
                 f"{self.name}: background = {self.background!r}; expected {', '.join(BACKGROUNDS)}"
@@ -136,6 +140,12 @@ class Region(Method):
 
     def prepare(self, source: Stack) -> Plan:
         """Cut the window, and settle what all frames share."""
+        levels = {s.level for s in self.species_model.species}
+        if self.sensitivity and (lacking := sorted(levels - dict(self.sensitivity).keys())):
+            raise SettingError(
+                f"{self.name}: sensitivity has no factor of {', '.join(lacking)}; give one for "
+                "each level of the model, or none"
+            )
         points = self._points(source)
         x = np.asarray(source.x[points], dtype=float)
         built = self._built(x)
@@ -152,7 +162,8 @@ class Region(Method):
 
     def table(self, plan: Plan) -> Table:
         """Declare one column of species each, and their parameters."""
-        return region_table(self.species_model, tuple(self._built(plan.x).params))
+        parameters = tuple(self._built(plan.x).params)
+        return region_table(self.species_model, parameters, composition=bool(self.sensitivity))
 
     def fit(self, block: Stack, plan: Plan) -> Results:
         """Fit every frame of a block."""
@@ -205,6 +216,9 @@ class Region(Method):
         }
         put["fraction"] = fractions(self.species_model, area, area_cov)
         put["valence"] = mean_valence(self.species_model, area, area_cov)
+        if self.sensitivity:
+            factors = dict(self.sensitivity)
+            put["atomic_percent"] = atomic_percent(self.species_model, area, area_cov, factors)
         put["parameter"] = values, np.einsum("rii->ri", cov)
         for name, (value, variance) in put.items():
             mask = told.reshape(-1, *[1] * (value.ndim - 1))
@@ -290,6 +304,14 @@ def _losses(given: Any) -> tuple[float, ...]:
     if len(numbers) != 4:
         raise SettingError(f"xps.Region: losses = {given!r}; expected C, C', D and gap")
     return numbers
+
+
+def _factors(given: Any) -> tuple[tuple[str, float], ...]:
+    """Pairs of levels and sensitivity factors."""
+    pairs = tuple((str(level), float(factor)) for level, factor in dict(given).items())
+    if wrong := [f"{level} = {factor:g}" for level, factor in pairs if not factor > 0]:
+        raise SettingError(f"xps.Region: sensitivity: {', '.join(wrong)}; expected above 0")
+    return pairs
 
 
 def _typical(source: Stack, points: slice) -> FloatArray:
