@@ -124,7 +124,7 @@ class Carbon(Method):
         return carbon_table(self.bands)
 
     def model(self, bands: int, x: FloatArray) -> BandModel:
-        """The model of 2, 4 or 5 bands over some points."""
+        """The model of 2, 3, 4 or 5 bands over some points."""
         shapes = (self.profile_d, self.profile_g)
         return carbon_model(bands, shapes, self.degree, float(x[0]), float(x[-1]))
 

@@ -57,7 +57,7 @@ GREEN = (480.0, 540.0)
 def carbon_model(
     bands: int, shapes: tuple[str, str], degree: int, low: float, high: float
 ) -> BandModel:
-    """Model of 2, 4 or 5 bands; `shapes` are the profiles of D and G."""
+    """Model of 2, 3, 4 or 5 bands; `shapes` are the profiles of D and G."""
     own = dict(zip(("D", "G"), shapes, strict=True))
     named = tuple((name, own.get(name, LINES[name].profile)) for name in MODELS[bands])
     return BandModel(named, degree, low, high)

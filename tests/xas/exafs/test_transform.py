@@ -169,3 +169,18 @@ def test_no_peak_is_said():
 def test_independent_points_are_counted():
     results = FourierTransform(k_range=(3, 13), r_range=(1, 3))(noisy(1))
     assert results.attrs["n_idp"] == pytest.approx(2 * 10 * 2 / np.pi)
+
+
+@pytest.mark.realdata
+def test_what_has_its_phase_taken_off_does_not_come_back(data):
+    file = str(data / "xas" / "copper" / "feffcu01.dat")
+    results = FourierTransform(phase=file)(noisy(1))
+    with pytest.raises(SettingError, match=r"has the phase of .*feffcu01"):
+        BackTransform()(results)
+
+
+def test_ranges_name_themselves():
+    with pytest.raises(SettingError, match=r"k_range = \(3, 4, 5\); expected two numbers"):
+        FourierTransform(k_range=(3, 4, 5))
+    with pytest.raises(SettingError, match="r_range ends at 60 angstrom"):
+        FourierTransform(r_range=(1.0, 60.0), r_max=80.0)(noisy(1))

@@ -237,3 +237,54 @@ def test_tables_of_other_methods_are_refused(stack):
         compare(results, shells(k_range=(3.0, 14.0))(stack))
     with pytest.raises(SettingError, match="charge"):
         bond_table(results, against="charge")
+
+
+def with_einstein(sigma2):
+    parameters = {"theta": {"value": 300.0, "across": "common"}, "n": 12.0}
+    path = {"path": PATH, "sigma2": sigma2}
+    return shells(parameters=parameters, paths=(path,))
+
+
+def test_temperatures_are_kelvin(stack):
+    celsius = np.array([20.0, 40.0, 60.0, 80.0])
+    warm = stack.with_variables(temperature=Variable(celsius, "degC"))
+    with pytest.raises(SettingError, match=r"in degC; convert it, as in einstein\(theta"):
+        with_einstein("einstein(theta, temperature)")(warm)
+    converted = with_einstein("einstein(theta, temperature + 273.15)")(warm)
+    kelvin = stack.with_variables(temperature=Variable(celsius + 273.15, "K"))
+    expected = with_einstein("einstein(theta, temperature)")(kelvin)
+    np.testing.assert_allclose(converted["sigma2"], expected["sigma2"], rtol=1e-6)
+
+
+def test_nothing_is_colder_than_zero(stack):
+    cold = stack.with_variables(temperature=Variable(np.array([20.0, -4.0, 60.0, 80.0]), "K"))
+    with pytest.raises(SettingError, match="it is -4 in frame 1"):
+        with_einstein("debye(theta, temperature)")(cold)
+
+
+def test_distances_that_the_grid_does_not_tell(stack):
+    with pytest.raises(SettingError, match=r"r_range ends at 33 .* up to 31\.42"):
+        shells(r_range=(30.0, 33.0))(stack)
+
+
+def test_paths_that_end_before_the_range(stack):
+    names = ("k", "central_phase", "feff_amplitude", "feff_phase", "reduction")
+    names += ("mean_free_path", "real_p")
+    short = PATH.replace(**{n: getattr(PATH, n)[:60] for n in names})
+    with pytest.raises(SettingError, match=r"end at k = [\d.]+ 1/angstrom, k_range at 15"):
+        shells(paths=(short,))(stack)
+
+
+def test_frames_that_fail_have_no_numbers(stack):
+    far = FREE | {"e0": {"value": 30.0, "vary": False}}
+    results = shells(parameters=far)(stack)
+    assert (results.status == Status.BAD_INPUT).all()
+    assert np.isnan(results["r"]).all()
+    assert np.isnan(results["value"]).all()
+    assert np.isfinite(results["r_factor"]).all()
+
+
+def test_units_of_k_are_asked_for(stack):
+    wrong = replace(stack, axis=replace(stack.axis, unit="1/nm"))
+    with pytest.raises(StackError, match="k in 1/angstrom; that of the stack is in '1/nm'"):
+        shells()(wrong)

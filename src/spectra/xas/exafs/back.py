@@ -15,7 +15,7 @@ from spectra.settings import setting
 from spectra.status import Status
 from spectra.xas.exafs.fourier import backward, forward
 from spectra.xas.exafs.high_r import part_level
-from spectra.xas.exafs.screening import GOOD
+from spectra.xas.exafs.screening import GOOD, check_range
 from spectra.xas.exafs.windows import WINDOWS, make_window
 from spectra.xas.frames import Verdicts
 
@@ -72,10 +72,7 @@ class BackTransform(Method):
     q_max: float = setting(15.0, "highest q that is kept", unit="1/angstrom", within="> 0")
 
     def __post_init__(self) -> None:
-        low, high = (float(v) for v in self.r_range)
-        if not 0.0 <= low < high:
-            raise SettingError(f"{self.name}: r_range = [{low:g}, {high:g}]; give [low, high]")
-        object.__setattr__(self, "r_range", (low, high))
+        object.__setattr__(self, "r_range", check_range(self.name, "r_range", self.r_range))
         if self.window not in WINDOWS:
             raise SettingError(
                 f"{self.name}: window = {self.window!r}; expected {', '.join(WINDOWS)}"
@@ -95,6 +92,11 @@ class BackTransform(Method):
         """
         if not isinstance(source, Results) or source.table.name != "transform":
             raise ResultsError(f"{self.name} works on the results of xas.FourierTransform")
+        if source.attrs.get("phase"):
+            raise SettingError(
+                f"{self.name}: this χ(R) has the phase of {source.attrs['phase']} taken off, and "
+                "what comes back would be no χ(k); transform without `phase`"
+            )
         r = np.asarray(source.table.coords["r"]["r"], dtype=float)
         step, n_fft = float(source.attrs["k_step"]), int(source.attrs["n_fft"])
         # Windows are drawn to the points of a grid, all of it.

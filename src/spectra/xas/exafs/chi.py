@@ -13,6 +13,8 @@ from spectra.stack import Stack
 
 FloatArray = NDArray[np.float64]
 
+_UNITS = ("", "1/angstrom", "1/Å", "Å⁻¹", "angstrom^-1")
+
 
 @dataclass(frozen=True)
 class Chi:
@@ -71,6 +73,11 @@ def chi_of(name: str, source: Stack | Results) -> Chi:
             f"was given {source.quantity!r} over {source.axis.name!r}: remove the background "
             "first, or say quantity = 'chi' if that is what the columns hold"
         )
+    if source.axis.unit not in _UNITS:
+        raise StackError(
+            f"{name} takes k in 1/angstrom; that of the stack is in "
+            f"{source.axis.unit!r}: convert it"
+        )
     values = np.asarray(source.signal[:], dtype=float)
     errors = None if source.errors is None else np.asarray(source.errors[:], dtype=float)
     k, start = _from_zero(name, source.x)
@@ -84,6 +91,11 @@ def k_of(name: str, source: Stack | Results) -> FloatArray:
 
 def _from_zero(name: str, k: FloatArray) -> tuple[FloatArray, int]:
     """The grid continued down to 0, and how many points that adds."""
+    if len(k) < 2 or k[0] < 0:
+        raise StackError(
+            f"{name} takes χ at two or more k from 0 on; there are {len(k)}, from {k[0]:g} "
+            "1/angstrom"
+        )
     step = float(k[-1] - k[0]) / (len(k) - 1)
     start = round(float(k[0]) / step)
     grid = np.asarray(step * np.arange(start + len(k)), dtype=float)

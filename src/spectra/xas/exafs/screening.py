@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import StackError
+from spectra.errors import SettingError, StackError
 from spectra.results import Results
 from spectra.stack import Stack
 from spectra.status import Status
@@ -40,6 +40,38 @@ def require_range(name: str, k: FloatArray, k_range: tuple[float, float]) -> Non
         raise StackError(
             f"{name}: χ(k) goes to {k[-1]:g} 1/angstrom, k_range to {high:g}; set k_range = "
             f"[{low:g}, {k[-1]:g}] or measure farther"
+        )
+
+
+def check_range(name: str, setting: str, given: Any) -> tuple[float, float]:
+    """Two rising numbers, not negative.
+
+    Raises
+    ------
+    SettingError
+        Naming the method and its setting.
+    """
+    try:
+        low, high = (float(v) for v in given)
+    except (TypeError, ValueError):
+        raise SettingError(f"{name}: {setting} = {given!r}; expected two numbers") from None
+    if not 0.0 <= low < high < np.inf:
+        raise SettingError(f"{name}: {setting} = {given!r}; expected 0 ≤ low < high")
+    return low, high
+
+
+def require_distances(name: str, r_range: tuple[float, float], step: float) -> None:
+    """Refuse a range of R that steps of k do not tell: those to π/(2δk).
+
+    Raises
+    ------
+    SettingError
+    """
+    most = 0.5 * np.pi / step
+    if r_range[1] > most:
+        raise SettingError(
+            f"{name}: r_range ends at {r_range[1]:g} angstrom; χ(k) in steps of {step:g} "
+            f"1/angstrom tells distances up to {most:.4g}"
         )
 
 

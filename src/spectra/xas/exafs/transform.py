@@ -19,8 +19,10 @@ from spectra.xas.exafs.high_r import high_r_points, part_level, waves_to
 from spectra.xas.exafs.phases import PHASES, phase_at
 from spectra.xas.exafs.products import framewise_product
 from spectra.xas.exafs.screening import (
+    check_range,
     known_errors,
     needed_points,
+    require_distances,
     require_range,
     screen_chi,
     title_of,
@@ -157,10 +159,7 @@ class FourierTransform(Method):
             )
         object.__setattr__(self, "k_weight", tuple(int(w) for w in weights))
         for name in ("k_range", "r_range", "noise_range"):
-            low, high = (float(v) for v in getattr(self, name))
-            if not 0.0 <= low < high:
-                raise SettingError(f"{self.name}: {name} = [{low:g}, {high:g}]; give [low, high]")
-            object.__setattr__(self, name, (low, high))
+            object.__setattr__(self, name, check_range(self.name, name, getattr(self, name)))
         if self.window not in WINDOWS:
             raise SettingError(
                 f"{self.name}: window = {self.window!r}; expected {', '.join(WINDOWS)}"
@@ -190,6 +189,7 @@ class FourierTransform(Method):
         k = k_of(self.name, source)
         require_range(self.name, k, self.k_range)
         step = float(k[1] - k[0])
+        require_distances(self.name, self.r_range, step)
         window = make_window(k, *self.k_range, self.taper, self.window)
         inside = np.flatnonzero(window)
         used = slice(int(inside[0]), int(inside[-1]) + 1)

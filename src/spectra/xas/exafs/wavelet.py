@@ -22,8 +22,10 @@ from spectra.xas.exafs.lobevalues import LobeReader, ridge
 from spectra.xas.exafs.maps import MapOperator, Mother, map_operator
 from spectra.xas.exafs.morlet import Morlet
 from spectra.xas.exafs.screening import (
+    check_range,
     known_errors,
     needed_points,
+    require_distances,
     require_range,
     screen_chi,
     title_of,
@@ -152,7 +154,7 @@ class Wavelet(Method):
                     f"{self.name}: {name} = {getattr(self, name)!r}; expected {', '.join(known)}"
                 )
         for name in ("k_range", "r_range", "noise_range"):
-            object.__setattr__(self, name, self._ends(name, getattr(self, name)))
+            object.__setattr__(self, name, check_range(self.name, name, getattr(self, name)))
         if self.k_weight not in (0, 1, 2, 3):
             raise SettingError(f"{self.name}: k_weight = {self.k_weight!r}; expected 0, 1, 2, 3")
         if not (self.order >= 1 and self.kappa > 0 and self.sigma > 0 and self.taper >= 0):
@@ -170,14 +172,8 @@ class Wavelet(Method):
                     f"{self.name}: lobe {name!r} = {ends!r}; give [[k_low, k_high], [r_low, "
                     "r_high]]"
                 )
-            lobes[str(name)] = tuple(self._ends(f"lobe {name!r}", e) for e in ends)
+            lobes[str(name)] = tuple(check_range(self.name, f"lobe {name!r}", e) for e in ends)
         object.__setattr__(self, "lobes", lobes)
-
-    def _ends(self, name: str, ends: Any) -> Ends:
-        low, high = (float(v) for v in ends)
-        if not 0.0 <= low < high:
-            raise SettingError(f"{self.name}: {name} = [{low:g}, {high:g}]; give [low, high]")
-        return low, high
 
     def mother_wavelet(self) -> Mother:
         """The wavelet that the settings describe."""
@@ -205,6 +201,7 @@ class Wavelet(Method):
         """The plan without lobes."""
         grid = k_of(self.name, source)
         require_range(self.name, grid, self.k_range)
+        require_distances(self.name, self.r_range, float(grid[1] - grid[0]))
         step, (low, high) = float(grid[1] - grid[0]), self.k_range
         if self.taper > 0:
             window = make_window(grid, low, high, self.taper, self.window)
@@ -253,7 +250,13 @@ class Wavelet(Method):
                         f"map from {axis[0]:.4g} to {axis[-1]:.4g}; widen the map or narrow it"
                     )
                 first, last = np.searchsorted(axis, [low, high]).tolist()
-                ends.append((max(first, 2), min(last + 1, len(axis) - 2)))
+                first, last = max(first, 2), min(last + 1, len(axis) - 2)
+                if first >= last:
+                    raise SettingError(
+                        f"{self.name}: lobe {name!r} lies on the rim of the map in {what}, where "
+                        "no maximum can be told; widen the map or move it"
+                    )
+                ends.append((first, last))
             middle = [(first + last) // 2 for first, last in ends]
             out.append(Lobe(name, middle[0], middle[1], ends[0], ends[1]))
         return tuple(out)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import StackError
-from spectra.results import Results
+from spectra.errors import SettingError, StackError
+from spectra.results import Results, Table
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.shells.fitting import Fitted
@@ -64,6 +64,29 @@ def _check_energy(name: str, source: Results, label: str, element: str, edge: st
             f"{name}: path {label!r} is of the {element} {edge} edge at {expected:.0f} eV, the "
             f"spectra have theirs at {np.median(found):.0f} eV; take paths of this absorber"
         )
+
+
+def check_curves(name: str, model: Model, k_range: tuple[float, float]) -> None:
+    """Refuse paths whose curves end before the range of k.
+
+    Raises
+    ------
+    SettingError
+    """
+    for shell in model.paths:
+        if shell.path.k_max < k_range[1]:
+            raise SettingError(
+                f"{name}: FEFF's curves of path {shell.label!r} end at k = {shell.path.k_max:g} "
+                f"1/angstrom, k_range at {k_range[1]:g}; shorten it or let FEFF go farther"
+            )
+
+
+def blank(status: NDArray[np.int8], table: Table, columns: dict[str, NDArray[Any]]) -> None:
+    """Take the numbers of frames that have no result: their messages say why."""
+    failed = ~np.isin(status, (Status.OK, Status.AT_BOUND))
+    for column in table.all_columns():
+        if {"parameter", "path"} & set(column.dims):
+            columns[column.name][failed] = np.nan
 
 
 def too_little(plan: ShellsPlan, k_range: tuple[float, float], r_range: tuple[float, float]) -> str:
@@ -143,6 +166,10 @@ def judge(
                 f"E0 of the paths is {shift_of:.1f} eV from that of k; check e0 of xas.Background"
             )
             verdicts.note(np.array([row]), text)
+    unphysical = columns["sigma2"][rows] < -_SURE * columns["sigma2_stderr"][rows]
+    for i in np.flatnonzero(unphysical.any(axis=1)).tolist():
+        text = f"σ² of {', '.join(labels[unphysical[i]])} is negative beyond its uncertainty"
+        verdicts.note(rows[i : i + 1], text)
     poor = columns["r_factor"][rows] > _POOR
     for row in rows[poor].tolist():
         text = f"R factor {columns['r_factor'][row]:.2f}: paths are missing or wrong"

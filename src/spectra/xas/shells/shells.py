@@ -15,6 +15,7 @@ from spectra.settings import A_FILE, setting
 from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xas.exafs.chi import chi_of, k_of
+from spectra.xas.exafs.screening import check_range, require_distances
 from spectra.xas.exafs.windows import WINDOWS
 from spectra.xas.paths.path import ScatteringPath
 from spectra.xas.shells.fitting import fill, fit_frames
@@ -22,10 +23,18 @@ from spectra.xas.shells.information import INDEPENDENT, independent_points
 from spectra.xas.shells.model import make_model
 from spectra.xas.shells.observe import NOISES, Observed, observe
 from spectra.xas.shells.plan import ShellsPlan, free_slots, restraint_shares
-from spectra.xas.shells.remarks import check_absorber, judge, too_little, warnings_of
+from spectra.xas.shells.remarks import (
+    blank,
+    check_absorber,
+    check_curves,
+    judge,
+    too_little,
+    warnings_of,
+)
 from spectra.xas.shells.sequence import Sequence, fit_sequence, known_only, make_common
 from spectra.xas.shells.space import SPACES, Ranges
 from spectra.xas.shells.table import make_table
+from spectra.xas.shells.temperatures import require_kelvin
 
 # Values of χ(k) that are kept in memory instead of being read again for every pass.
 _KEPT = 20_000_000
@@ -102,7 +111,7 @@ class Shells(Method):
     def __post_init__(self) -> None:
         set_ = object.__setattr__
         for name in ("k_range", "r_range"):
-            set_(self, name, self._range(name))
+            set_(self, name, check_range(self.name, name, getattr(self, name)))
         weights: Any = self.k_weight
         weights = weights if isinstance(weights, tuple | list) else (weights,)
         set_(self, "k_weight", tuple(float(w) for w in weights))
@@ -121,16 +130,6 @@ class Shells(Method):
         set_(self, "restraints", tuple(dict(r) for r in self.restraints))
         if not self.paths:
             raise SettingError(f"{self.name}: give paths, e.g. paths = [{{file = 'feff0001.dat'}}]")
-
-    def _range(self, name: str) -> tuple[float, float]:
-        given = getattr(self, name)
-        try:
-            low, high = (float(v) for v in given)
-        except (TypeError, ValueError):
-            raise SettingError(f"{self.name}: {name} = {given!r}; expected two numbers") from None
-        if not 0.0 <= low < high < np.inf:
-            raise SettingError(f"{self.name}: {name} = {given!r}; expected 0 ≤ low < high")
-        return low, high
 
     def _one_of(self, name: str, known: tuple[str, ...]) -> None:
         if getattr(self, name) not in known:
@@ -160,6 +159,9 @@ class Shells(Method):
             frozenset(source.variables),
         )
         check_absorber(self.name, source, model)
+        require_distances(self.name, self.r_range, float(k[1] - k[0]))
+        check_curves(self.name, model, self.k_range)
+        require_kelvin(self.name, (self.parameters, self.paths), source.variables)
         n_idp = independent_points(self.k_range, self.r_range, self.n_idp)
         common = make_common(self.name, model, source.variables, len(source))
         shared = known_only(common)
@@ -275,6 +277,7 @@ class Shells(Method):
             fitted = fit_frames(seen, plan.rows(seen.rows), free)
             fill(columns, seen, plan, fitted)
             judge(seen, plan, fitted, columns)
+            blank(seen.verdicts.status, plan.table, columns)
         return Results(
             table=plan.table,
             columns=columns,
