@@ -240,3 +240,9 @@ def test_joining_keeps_the_widest_numbers():
     for parts in ((block, wide), (wide, block)):
         joined = Results.concatenate(iter(parts), 8)
         assert joined["n"].tolist() == [n for p in parts for n in p["n"].tolist()]
+
+
+def test_stack_and_method_the_other_way_round():
+    stack = spectra.Stack.from_arrays(np.arange(30.0), np.ones((2, 30)))
+    with pytest.raises(SettingError, match="the stack or results first, then the method"):
+        spectra.run(find_method("xas.Normalize")(), stack)

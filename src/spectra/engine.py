@@ -69,6 +69,8 @@ def run(
     StoreError
         If the output cannot be written, is in use, or was left by another run.
     """
+    if isinstance(source, Method) or not isinstance(method, Method):
+        raise SettingError("run takes the stack or results first, then the method")
     data = _load_source(source)
     size = method.block_size if block_size is None else block_size
     if len(data) == 0:

@@ -184,7 +184,7 @@ def load_phase(spec: str | Path | Mapping[str, Any] | Phase) -> Phase:
     path = Path(spec)
     if path.suffix.lower() not in PHASE_FILES:
         near = difflib.get_close_matches(str(spec).lower(), names, 3)
-        hint = f"; did you mean {' or '.join(names[n] for n in near)}?" if near else ""
+        hint = f"; did you mean {' or '.join(names[n] for n in near)}?" if near else "."
         raise SettingError(
             f"no phase {str(spec)!r}{hint} Give a CIF or TOML file, or one of "
             f"{', '.join(names.values())}"

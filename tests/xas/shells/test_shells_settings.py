@@ -288,3 +288,9 @@ def test_units_of_k_are_asked_for(stack):
     wrong = replace(stack, axis=replace(stack.axis, unit="1/nm"))
     with pytest.raises(StackError, match="k in 1/angstrom; that of the stack is in '1/nm'"):
         shells()(wrong)
+
+
+def test_one_path_needs_no_list(stack):
+    np.testing.assert_array_equal(shells(paths=PATH)(stack)["r"], shells()(stack)["r"])
+    with pytest.raises(SettingError, match="noise = None"):
+        shells(noise=None)

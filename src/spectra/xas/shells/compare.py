@@ -8,7 +8,7 @@ from spectra.errors import ResultsError
 from spectra.results import Column, Results, Table
 from spectra.xas.shells.information import hamilton_probability
 
-_SAME = ("k_range", "r_range", "k_weight", "window", "taper", "space", "n_idp")
+_SAME = ("k_range", "r_range", "k_weight", "window", "taper", "space", "n_idp", "noise")
 _COLUMNS = (
     Column("probability", "", "that the further parameters gain so much by chance"),
     Column("r_factor", "", "of the model with fewer parameters"),

@@ -121,12 +121,14 @@ class Shells(Method):
             self._one_of(name, tuple(known))
         if isinstance(self.noise, str):
             self._one_of("noise", NOISES)
-        elif not self.noise > 0:
+        elif not isinstance(self.noise, int | float) or not self.noise > 0:
             raise SettingError(f"{self.name}: noise = {self.noise!r}; expected a number above 0")
         if not self.taper >= 0:
             raise SettingError(f"{self.name}: taper = {self.taper!r}; expected 0 or more")
         set_(self, "parameters", dict(_DEFAULT if self.parameters is None else self.parameters))
-        set_(self, "paths", tuple(_path_mapping(p) for p in self.paths))
+        paths: Any = self.paths
+        paths = (paths,) if isinstance(paths, str | Mapping | ScatteringPath) else paths
+        set_(self, "paths", tuple(_path_mapping(p) for p in paths))
         set_(self, "restraints", tuple(dict(r) for r in self.restraints))
         if not self.paths:
             raise SettingError(f"{self.name}: give paths, e.g. paths = [{{file = 'feff0001.dat'}}]")
