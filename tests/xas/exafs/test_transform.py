@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
@@ -184,3 +186,16 @@ def test_ranges_name_themselves():
         FourierTransform(k_range=(3, 4, 5))
     with pytest.raises(SettingError, match="r_range ends at 60 angstrom"):
         FourierTransform(r_range=(1.0, 60.0), r_max=80.0)(noisy(1))
+
+
+def test_noise_of_high_r_is_taken_where_it_is_asked_for():
+    stack = noisy(40)
+    plain = replace(stack, errors=None, noise="unknown")
+    boasting = replace(stack, errors=0.1 * np.asarray(stack.errors))
+    expected = FourierTransform()(plain)["peak_r_stderr"]
+    asked = FourierTransform(noise="high_r")(boasting)
+    np.testing.assert_array_equal(asked["peak_r_stderr"], expected)
+    assert asked.attrs["errors"] == "residual"
+    assert (FourierTransform()(boasting)["peak_r_stderr"] < 0.3 * expected).all()
+    with pytest.raises(SettingError, match="noise = 'low'; expected auto or high_r"):
+        FourierTransform(noise="low")

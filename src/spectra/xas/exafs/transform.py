@@ -19,12 +19,15 @@ from spectra.xas.exafs.high_r import high_r_points, part_level, waves_to
 from spectra.xas.exafs.phases import PHASES, phase_at
 from spectra.xas.exafs.products import framewise_product
 from spectra.xas.exafs.screening import (
+    NOISES,
+    check_noise,
     check_range,
     known_errors,
     needed_points,
     require_distances,
     require_range,
     screen_chi,
+    stderr_of,
     title_of,
 )
 from spectra.xas.exafs.summits import SummitFinder
@@ -112,6 +115,9 @@ class FourierTransform(Method):
     noise_range : (low, high)
         R at which nothing scatters back (`spectra.xas.exafs.high_r`). The noise from there is
         what uncertainties follow from, unless those of χ(k) are given.
+    noise : {"auto", "high_r"}
+        ``high_r`` takes the noise of high R in any case: the uncertainties given with spectra
+        that were interpolated onto more points are too small.
     phase : str
         A feffNNNN.dat whose phase is taken off before the transform (`phase_at`); distances
         then need no shift, and r_range is theirs too.
@@ -146,6 +152,9 @@ class FourierTransform(Method):
     noise_range: tuple[float, float] = setting(
         (15.0, 25.0), "R at which there is nothing but noise", unit="angstrom"
     )
+    noise: str = setting(
+        "auto", "given with χ(k) where it is, or always high R's", within=", ".join(NOISES)
+    )
     phase: str = setting("", "feffNNNN.dat whose phase is taken off", files=A_FILE)
     phase_of: str = setting("path", "whose phase of it", within=", ".join(PHASES))
 
@@ -160,6 +169,7 @@ class FourierTransform(Method):
         object.__setattr__(self, "k_weight", tuple(int(w) for w in weights))
         for name in ("k_range", "r_range", "noise_range"):
             object.__setattr__(self, name, check_range(self.name, name, getattr(self, name)))
+        check_noise(self.name, self.noise)
         if self.window not in WINDOWS:
             raise SettingError(
                 f"{self.name}: window = {self.window!r}; expected {', '.join(WINDOWS)}"
@@ -239,11 +249,12 @@ class FourierTransform(Method):
     def fit(self, block: Stack | Results, plan: TransformPlan) -> Results:
         """Transform every frame of a block."""
         chi = chi_of(self.name, block)
+        stderr = stderr_of(chi, self.noise)
         columns = plan.table.empty(len(block))
         needed = needed_points(plan.window)
         values, good, verdicts = screen_chi(chi, needed, self.k_range, block)
         rows = np.flatnonzero(good)
-        known = known_errors(chi.stderr, rows, needed)
+        known = known_errors(stderr, rows, needed)
         known = None if known is None else known[:, plan.used]
         values = (values if len(rows) == len(values) else values[rows])[:, plan.used]
         for i, transform in enumerate(plan.transforms):
@@ -256,7 +267,7 @@ class FourierTransform(Method):
                 f"|χ(R)| of k-weight {self.k_weight[i]} has no peak between {low:g} and "
                 f"{high:g} angstrom; set r_range",
             )
-        attrs = {**plan.attrs, "errors": "residual" if chi.stderr is None else "given"}
+        attrs = {**plan.attrs, "errors": "residual" if stderr is None else "given"}
         return Results(
             table=plan.table,
             columns=columns,

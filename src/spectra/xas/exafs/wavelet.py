@@ -22,12 +22,15 @@ from spectra.xas.exafs.lobevalues import LobeReader, ridge
 from spectra.xas.exafs.maps import MapOperator, Mother, map_operator
 from spectra.xas.exafs.morlet import Morlet
 from spectra.xas.exafs.screening import (
+    NOISES,
+    check_noise,
     check_range,
     known_errors,
     needed_points,
     require_distances,
     require_range,
     screen_chi,
+    stderr_of,
     title_of,
 )
 from spectra.xas.exafs.windows import WINDOWS, make_window
@@ -123,7 +126,7 @@ class Wavelet(Method):
         Lobes that are found are at least so high, as a share of the highest.
     keep_maps : bool
         Whether the table holds |W| itself, in single precision.
-    noise_range : (low, high)
+    noise_range, noise
         As in `FourierTransform`.
     """
 
@@ -146,8 +149,12 @@ class Wavelet(Method):
     noise_range: tuple[float, float] = setting(
         (15.0, 25.0), "R at which there is nothing but noise", unit="angstrom"
     )
+    noise: str = setting(
+        "auto", "given with χ(k) where it is, or always high R's", within=", ".join(NOISES)
+    )
 
     def __post_init__(self) -> None:
+        check_noise(self.name, self.noise)
         for name, known in (("mother", MOTHERS), ("window", tuple(WINDOWS))):
             if getattr(self, name) not in known:
                 raise SettingError(
@@ -289,7 +296,7 @@ class Wavelet(Method):
         columns = plan.table.empty(len(block))
         values, good, verdicts = self._screened(block, plan)
         rows = np.flatnonzero(good)
-        errors = chi_of(self.name, block).stderr
+        errors = stderr_of(chi_of(self.name, block), self.noise)
         if rows.size:
             chi = np.ascontiguousarray(values[rows][:, plan.used])
             variance = self._variance(chi, errors, rows, plan)
