@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from made_paths import chi, curves_at, made_path
 from scipy.stats import spearmanr
+from test_clusters_of_atoms import as_cif
 
 from spectra.errors import DataWarning, FeffError, SettingError
 from spectra.phase import Atom, Phase
@@ -20,7 +21,6 @@ from spectra.xas.paths.cache import FOLDER_VARIABLE as CACHE_VARIABLE
 from spectra.xas.paths.importance import importances
 from spectra.xas.paths.runner import FOLDER_VARIABLE, feff_programs
 from spectra.xas.shells.equation import chi_of_path
-from test_cluster import as_cif
 
 COPPER = (3.6032, 3.6032, 3.6032, 90.0, 90.0, 90.0)
 FCC = Phase("Cu", COPPER, "F m -3 m", (Atom("Cu1", "Cu", 0, 0, 0),))

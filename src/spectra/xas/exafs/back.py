@@ -64,7 +64,7 @@ class BackTransform(Method):
     """
 
     name: ClassVar[str] = "xas.BackTransform"
-    block_size: ClassVar[int] = 256
+    block_size: ClassVar[int] = 384
 
     r_range: tuple[float, float] = setting((1.0, 3.0), "range of R", unit="angstrom")
     window: str = setting("hanning", "shape of the window", within=", ".join(WINDOWS))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.xas.exafs.fourier import N_FFT, r_grid
-from spectra.xas.exafs.products import framewise_product
+from spectra.xas.polynomials import products
 
 # High R is looked at at every sixth point of its grid, of at least so many.
 _EVERY, _FEWEST = 6, 40
@@ -78,6 +78,6 @@ def white_level(
         Of `high_r_points`.
     """
     waves = waves_to(places, used) * (weight * k_step / np.sqrt(np.pi))[:, None]
-    parts = framewise_product(chi, np.hstack([waves.real, waves.imag]))
+    parts = products(chi, np.hstack([waves.real, waves.imag]))
     level = np.sqrt(np.square(parts).mean(axis=1))
     return np.asarray(level / part_level(weight, k_step))

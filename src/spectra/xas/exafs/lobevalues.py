@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spectra.xas.exafs.lobes import REACH, Lobe, fit_summit, nearest_maxima
 from spectra.xas.exafs.maps import MapOperator
-from spectra.xas.exafs.products import framewise_product
+from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -107,7 +107,7 @@ class LobeReader:
         parts = (p[:, *lobe.window].reshape(len(p), -1) for p in (real, imag, modulus))
         a, b, size = parts
         safe = np.where(size > 0, size, np.inf)
-        by_chi = framewise_product(a / safe, cells[0]) + framewise_product(b / safe, cells[1])
+        by_chi = products(a / safe, cells[0]) + products(b / safe, cells[1])
         variance = (np.square(by_chi) * self.variance).sum(axis=1)
         return np.ascontiguousarray(size).sum(axis=1), np.sqrt(variance)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from spectra.xas.exafs.cauchy import Cauchy
 from spectra.xas.exafs.morlet import Morlet
-from spectra.xas.exafs.products import framewise_product
+from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -91,7 +91,7 @@ class MapOperator:
 
     def __call__(self, chi: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Real and imaginary part (frames, R, k) of the maps of χ(k) (frames, points)."""
-        parts = (framewise_product(chi, matrix) for matrix in (self.real, self.imag))
+        parts = (products(chi, matrix) for matrix in (self.real, self.imag))
         real, imag = (part.reshape(len(chi), *self.shape) for part in parts)
         return real, imag
 

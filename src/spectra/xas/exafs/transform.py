@@ -17,7 +17,6 @@ from spectra.xas.exafs.chi import chi_of, k_of
 from spectra.xas.exafs.fourier import N_FFT, r_grid
 from spectra.xas.exafs.high_r import high_r_points, part_level, waves_to
 from spectra.xas.exafs.phases import PHASES, phase_at
-from spectra.xas.exafs.products import framewise_product
 from spectra.xas.exafs.screening import (
     NOISES,
     check_noise,
@@ -32,6 +31,7 @@ from spectra.xas.exafs.screening import (
 )
 from spectra.xas.exafs.summits import SummitFinder
 from spectra.xas.exafs.windows import WINDOWS, make_window
+from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
@@ -61,7 +61,7 @@ class KeptTransform:
 
     def __call__(self, chi: FloatArray, points: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Real and imaginary parts (frames, R) of χ(R), and the level at high R (frames,)."""
-        parts = framewise_product(chi, self.waves)
+        parts = products(chi, self.waves)
         half = parts.shape[1] // 2
         real, imag = parts[:, :half], parts[:, half:]
         square = np.square(real[:, points:]) + np.square(imag[:, points:])
@@ -139,7 +139,7 @@ class FourierTransform(Method):
     """
 
     name: ClassVar[str] = "xas.FourierTransform"
-    block_size: ClassVar[int] = 256
+    block_size: ClassVar[int] = 384
 
     k_weight: tuple[int, ...] = setting((2,), "exponents of k", within="0, 1, 2, 3")
     k_range: tuple[float, float] = setting((3.0, 12.0), "range of k", unit="1/angstrom")

@@ -131,7 +131,7 @@ class Wavelet(Method):
     """
 
     name: ClassVar[str] = "xas.Wavelet"
-    block_size: ClassVar[int] = 64
+    block_size: ClassVar[int] = 192
 
     mother: str = setting("cauchy", "kind of wavelet", within=", ".join(MOTHERS))
     order: float = setting(100.0, "order of a Cauchy wavelet", within="≥ 1")
