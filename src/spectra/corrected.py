@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 
-def signal_of(stack: Stack, channel: str) -> FloatArray:
+def signal_of(stack: Stack, channel: str = "") -> FloatArray:
     """The signal (frames, points), or the channel of that name."""
     return np.asarray(stack.channel(channel) if channel else stack.signal, dtype=float)
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.corrected import errors_of, remark, usable, with_errors
+from spectra.corrected import errors_of, remark, signal_of, usable, with_errors
 from spectra.correction import Correction
 from spectra.errors import SettingError
-from spectra.raman.frames import check_window, load_spectra, say_window, signal_of, within
+from spectra.raman.frames import check_window, load_spectra, say_window, within
 from spectra.settings import setting
 from spectra.stack import Stack
 

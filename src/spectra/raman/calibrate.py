@@ -10,11 +10,11 @@ import numpy as np
 from numpy.polynomial import polynomial
 from numpy.typing import NDArray
 
-from spectra.corrected import usable
+from spectra.corrected import signal_of, usable
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
 from spectra.fit.medians import median_of_finite
-from spectra.raman.frames import load_spectra, signal_of
+from spectra.raman.frames import load_spectra
 from spectra.raman.lines import Lines, find_lines, lines_of
 from spectra.settings import setting
 from spectra.stack import Stack

@@ -31,11 +31,6 @@ def load_spectra(stack: Stack, name: str) -> Stack:
     return stack.load()
 
 
-def signal_of(stack: Stack) -> FloatArray:
-    """Intensities (frames, points)."""
-    return np.asarray(stack.signal, dtype=float)
-
-
 def check_window(name: str, window: tuple[float, ...]) -> None:
     """Refuse a window that is neither empty nor two rising Raman shifts.
 
