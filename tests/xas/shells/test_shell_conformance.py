@@ -12,7 +12,11 @@ NEVER = frozenset(
     {
         *("chi_square", "reduced_chi_square", "r_factor", "misfit_probability", "n_idp"),
         *("n_varied", "noise", "covariance", "covariance_unscaled", "model"),
-        *("n_by_common", "r_by_common", "sigma2_by_common"),
+        *(
+            f"{q}_{of}"
+            for q in ("n", "r", "sigma2")
+            for of in ("by_common", "with_common", "with_common_unscaled")
+        ),
         *("value_stderr_unscaled", "amplitude_stderr_unscaled"),
         *(f"{q}_stderr_unscaled" for q in ("n", "r", "sigma2", "e0", "delta_r", "c3")),
     }

@@ -115,6 +115,30 @@ def test_a_known_s02_widens_numbers_and_not_their_changes(truth):
     assert tables[0]["r_significance"][-1, 0] > 5.0
 
 
+def test_changes_have_right_uncertainties_where_parameters_in_common_are_fitted():
+    truth = truth_of(3, PATH)
+    parameters = FREE | {
+        "n": "12.0 - x",
+        "s02": {"value": S02, "across": "common"},
+        "e0": {"value": 3.0, "across": "common"},
+        "sigma2": 0.006,
+    }
+    found: dict[str, list] = {"r": [], "sigma2": []}
+    for seed in range(N):
+        results = Shells(**RANGES, parameters=parameters, paths=(PATH,))(
+            sequence(truth, PATH, "growing", seed=seed)
+        )
+        bonds = bond_table(results)
+        for name, values in found.items():
+            exact = getattr(truth, name) - getattr(truth, name)[0]
+            off = bonds[f"{name}_change"][1:, 0] - exact[1:]
+            values.append(off / bonds[f"{name}_change_stderr"][1:, 0])
+    # Both frames share the reference, so that 2·N pulls count as no more than N of them.
+    for name, values in found.items():
+        assert abs(np.mean(values)) < 3.0 / np.sqrt(N), name
+        assert np.std(values) == pytest.approx(1.0, abs=2.5 / np.sqrt(2 * N)), name
+
+
 def test_hamilton_tells_a_needed_parameter_from_an_idle_one(truth):
     stack = sequence(truth, PATH)
     plain = Shells(**RANGES, parameters=FREE, paths=(PATH,))(stack)

@@ -14,9 +14,9 @@ from spectra.xas.shells.table import PATH_UNITS, SHARED
 
 FloatArray = NDArray[np.float64]
 
-ERRORS: Mapping[str, tuple[str, str]] = {
-    "scaled": ("stderr", "common_covariance"),
-    "noise": ("stderr_unscaled", "common_covariance_unscaled"),
+ERRORS: Mapping[str, tuple[str, str, str]] = {
+    "scaled": ("stderr", "common_covariance", "with_common"),
+    "noise": ("stderr_unscaled", "common_covariance_unscaled", "with_common_unscaled"),
 }
 """Uncertainties with the misfit counted in, as the field quotes them, or of the noise alone."""
 
@@ -26,10 +26,14 @@ def bond_table(
 ) -> Results:
     """Coordination numbers, distances and σ² with their changes from a reference frame.
 
-    What frames share (a common S₀², its uncertainty from a standard) moves them together and
-    mostly drops out of changes: with g the derivatives by shared coefficients of covariance V,
-    u²(x_f − x_0) = u²(x_f) + u²(x_0) − 2·g_fᵀ·V·g_0. What a model lacks is much alike in all frames
-    as well, so that changes are judged by the noise, if `errors` does not say otherwise.
+    What frames share (a common E₀, or an S₀² from a standard) moves them together and mostly drops
+    out of changes. With g the derivatives of x by the shared coefficients β, of covariance V, and
+    c = cov(x, β),
+
+        u²(x_f − x_0) = u²(x_f) + u²(x_0) − 2·(c_fᵀ·g_0 + g_fᵀ·c_0 − g_fᵀ·V·g_0),
+
+    as the noise of each frame moves β, and that the others. What a model lacks is much alike in all
+    frames as well, so that changes are judged by the noise, if `errors` does not say otherwise.
 
     Parameters
     ----------
@@ -109,7 +113,7 @@ def _declared(name: str) -> tuple[Column, ...]:
 
 def _changes(results: Results, name: str, reference: int, errors: str) -> dict[str, FloatArray]:
     """The columns of one quantity."""
-    kind, covariance = ERRORS[errors]
+    kind, covariance, with_common = ERRORS[errors]
     value = np.where(results.ok()[:, None], results[name], np.nan)
     stderr = np.where(results.ok()[:, None], results[f"{name}_{kind}"], np.nan)
     change = value - value[reference]
@@ -117,8 +121,10 @@ def _changes(results: Results, name: str, reference: int, errors: str) -> dict[s
     if covariance in results.attrs:
         spread = np.array(results.attrs[covariance], dtype=float)
         by_common = results[f"{name}_by_common"]
-        joint = np.matmul(by_common, np.nan_to_num(spread))
-        variance = variance - 2.0 * (joint * by_common[reference]).sum(axis=2)
+        covaried = results[f"{name}_{with_common}"]
+        own = covaried - np.matmul(by_common, np.nan_to_num(spread))
+        joint = own * by_common[reference] + by_common * covaried[reference]
+        variance = variance - 2.0 * joint.sum(axis=2)
     error = np.sqrt(np.maximum(variance, 0.0))
     error[reference] = np.where(np.isfinite(change[reference]), 0.0, np.nan)
     significance = np.divide(change, error, out=np.zeros_like(change), where=error > 0)

@@ -46,6 +46,8 @@ class Fitted:
     turned : array (rows, P, K)
         Derivatives of the slots by the shared coefficients, the frame's own following.
     covariance, unscaled : array (rows, P, P)
+    with_common, with_common_unscaled : array (rows, P, K)
+        Covariances of the slots and the shared coefficients.
     figures : Middles
     varied : array (rows,)
     """
@@ -57,6 +59,8 @@ class Fitted:
     turned: FloatArray
     covariance: FloatArray
     unscaled: FloatArray
+    with_common: FloatArray
+    with_common_unscaled: FloatArray
     figures: Middles
     varied: FloatArray
 
@@ -66,7 +70,8 @@ def fit_frames(seen: Observed, plan: ShellsPlan, free: BoolArray) -> Fitted:
 
     With g the gradient of a frame and δβ what is left to be known of the shared coefficients, its
     slots move by A⁻¹·g + T·δβ. The covariance of the first is A⁻¹·M·A⁻¹, that of the second T·V·Tᵀ,
-    and the two have in common what the frame itself said of β: A⁻¹·M·T·S⁻¹·Tᵀ.
+    and the two have in common what the frame itself said of β: A⁻¹·M·T·S⁻¹·Tᵀ. That of slots and β
+    is A⁻¹·M·T·S⁻¹ + T·V.
 
     Parameters
     ----------
@@ -99,17 +104,22 @@ def fit_frames(seen: Observed, plan: ShellsPlan, free: BoolArray) -> Fitted:
     lost = vary & ~known
     blind = np.isnan(np.diagonal(shared.covariance))
     lost |= (turned[:, :, blind] != 0.0).any(axis=2)
-    both = []
+    both: list[FloatArray] = []
+    with_common: list[FloatArray] = []
     for middle, spread in (
         (figures.scaled, shared.covariance),
         (figures.unscaled, shared.unscaled),
     ):
         alone = np.matmul(np.matmul(inverse, middle), inverse)
-        common = np.matmul(np.matmul(turned, np.nan_to_num(spread)), turned.transpose(0, 2, 1))
-        mixed = np.matmul(np.matmul(inverse, middle), turned)
-        mixed = np.matmul(np.matmul(mixed, shared.inverse), turned.transpose(0, 2, 1))
+        by_spread = np.matmul(turned, np.nan_to_num(spread))
+        common = np.matmul(by_spread, turned.transpose(0, 2, 1))
+        said = np.matmul(np.matmul(inverse, middle), turned)
+        said = np.matmul(said, shared.inverse)
+        mixed = np.matmul(said, turned.transpose(0, 2, 1))
         both.append(alone + common + mixed + mixed.transpose(0, 2, 1))
-    return Fitted(solution, own, lost, free, turned, both[0], both[1], figures, varied)
+        with_common.append(said + by_spread)
+    spreads = (both[0], both[1], with_common[0], with_common[1])
+    return Fitted(solution, own, lost, free, turned, *spreads, figures, varied)
 
 
 def find_minima(
@@ -195,8 +205,13 @@ def fill(columns: dict[str, Any], seen: Observed, plan: ShellsPlan, fitted: Fitt
         found = path_readings(plan.model.paths, known, name, n_rows, size)
         _write(columns, name, rows, found, fitted, missing)
         if name in SHARED and plan.shared.names:
-            by_common = np.matmul(found.slopes, fitted.turned)
-            columns[f"{name}_by_common"][rows] = np.where(missing[:, :, None], np.nan, by_common)
+            for suffix, slots in (
+                ("by_common", fitted.turned),
+                ("with_common", fitted.with_common),
+                ("with_common_unscaled", fitted.with_common_unscaled),
+            ):
+                own = np.matmul(found.slopes, slots)
+                columns[f"{name}_{suffix}"][rows] = np.where(missing[:, :, None], np.nan, own)
     figures = fitted.figures
     columns["chi_square"][rows] = figures.chi_square
     columns["reduced_chi_square"][rows] = figures.reduced

@@ -70,14 +70,15 @@ def make_table(model: Model, k: FloatArray, coefficients: Sequence[str]) -> Tabl
     }
     if coefficients:
         coords["coefficient"] = {"name": np.array(coefficients)}
+        of_all = "what all frames share"
         columns += [
-            Column(
-                f"{name}_by_common",
-                "",
-                f"change of {name} with what all frames share",
-                ("path", "coefficient"),
-            )
+            Column(f"{name}_{suffix}", "", meaning.format(name), ("path", "coefficient"))
             for name in SHARED
+            for suffix, meaning in (
+                ("by_common", f"change of {{}} with {of_all}"),
+                ("with_common", f"covariance of {{}} and {of_all}"),
+                ("with_common_unscaled", f"covariance of {{}} and {of_all}, from the noise alone"),
+            )
         ]
     return Table("shells", tuple(columns), coords, "r")
 
