@@ -20,6 +20,13 @@ def test_there_and_back(two_theta, wavelength):
     assert units.d_from_q(units.q_from_d(d)) == pytest.approx(d, rel=1e-14)
 
 
+def test_temperatures_become_kelvin_or_are_refused():
+    assert [float(units.kelvin_from(20.0, u)) for u in ("K", "kelvin")] == [20.0, 20.0]
+    assert [float(units.kelvin_from(20.0, u)) for u in ("degC", "°C", "C")] == [293.15] * 3
+    with pytest.raises(ValueError, match="'degF'; expected one of K"):
+        units.kelvin_from(20.0, "degF")
+
+
 def test_known_values_and_the_domain():
     assert units.energy_from_wavelength(1.5405929) == pytest.approx(8047.8, abs=0.1)
     assert units.wavelength_from_energy(8047.8) == pytest.approx(1.54059, abs=1e-4)

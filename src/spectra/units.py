@@ -8,12 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.constants import electron_mass, elementary_charge, hbar
+from scipy.constants import electron_mass, elementary_charge, hbar, zero_Celsius
+
+from spectra.errors import SettingError
 
 FloatArray = NDArray[np.float64]
 
 # ħ²/2m in eV Å²: E − E0 = 3.81 k².
 EV_PER_K2 = hbar**2 / (2 * electron_mass * elementary_charge) * 1e20
+
+KELVIN, _CELSIUS = ("K", "kelvin"), ("degC", "°C", "C")
+TEMPERATURE_UNITS = (*KELVIN, *_CELSIUS)
+"""What temperatures may be in."""
 
 
 def energy_from_wavelength(wavelength: ArrayLike) -> FloatArray:
@@ -107,3 +113,23 @@ def raman_shift_from_wavelength(wavelength: ArrayLike, laser: ArrayLike) -> Floa
     scattered = np.asarray(wavelength, dtype=float)
     safe = np.where(scattered > 0, scattered, np.nan)
     return np.asarray(1e7 / np.asarray(laser, dtype=float) - 1e7 / safe)
+
+
+def kelvin_from(temperature: ArrayLike, unit: str) -> FloatArray:
+    """Temperature in K, from that in one of `TEMPERATURE_UNITS`.
+
+    Raises
+    ------
+    SettingError
+        For another unit.
+
+    Examples
+    --------
+    >>> float(kelvin_from(25.0, "degC"))
+    298.15
+    """
+    if unit not in TEMPERATURE_UNITS:
+        raise SettingError(
+            f"temperatures in {unit!r}; expected one of {', '.join(TEMPERATURE_UNITS)}"
+        )
+    return np.asarray(temperature, dtype=float) + (zero_Celsius if unit in _CELSIUS else 0.0)

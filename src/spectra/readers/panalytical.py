@@ -16,6 +16,7 @@ from spectra.errors import ReaderError
 from spectra.readers.archive import parse_xml
 from spectra.readers.frame import Frame, Reader, noise_of, scaled_errors
 from spectra.readers.times import iso_seconds
+from spectra.units import kelvin_from
 
 FloatArray = NDArray[np.float64]
 
@@ -130,9 +131,9 @@ def _variables(
     for ambient in scan.iter("nonAmbientPoints"):
         values = ambient.findtext("nonAmbientValues")
         if "temp" in ambient.get("type", "").lower() and values:
-            kelvin = float(_numbers(path, values, where).mean())
             celsius = ambient.get("unit", "Kelvin").lower().startswith("c")
-            found["temperature"] = (kelvin + (273.15 if celsius else 0.0), "K")
+            kelvin = kelvin_from(_numbers(path, values, where).mean(), "C" if celsius else "K")
+            found["temperature"] = (float(kelvin), "K")
     time = iso_seconds(scan.findtext("header/startTimeStamp"))
     if time is not None:
         found["time"] = (time, "s")

@@ -14,6 +14,7 @@ from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
 from spectra.readers.labels import Scale, scale_of_label
 from spectra.readers.raman_spectra import RAMAN_AXES
+from spectra.units import kelvin_from
 
 FloatArray = NDArray[np.float64]
 
@@ -71,7 +72,7 @@ def header_facts(header: str) -> tuple[dict[str, tuple[float, str]], dict[str, f
             metadata["wavelength"] = value
     if found := _TEMPERATURE.search(header):
         unit = (found[1] or found[3] or "K").upper()
-        variables["temperature"] = (float(found[2]) + (273.15 if unit == "C" else 0.0), "K")
+        variables["temperature"] = (float(kelvin_from(float(found[2]), unit)), "K")
     if (time := find_time(header)) is not None:
         variables["time"] = (time, "s")
     return variables, metadata

@@ -31,6 +31,7 @@ from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader
 from spectra.readers.raman_spectra import order_positions, spectrum_facts, spectrum_metadata
 from spectra.readers.times import filetime_seconds
+from spectra.units import TEMPERATURE_UNITS, kelvin_from
 
 FloatArray = NDArray[np.float64]
 Blocks = Mapping[str, memoryview]
@@ -245,8 +246,8 @@ def _read_origins(path: Path, blocks: Blocks, header: _Header) -> Columns:
 def _with_unit(values: FloatArray, unit: int) -> tuple[FloatArray, str]:
     """Values of an origin in the units of `spectra`."""
     name = _UNITS.get(unit, "")
-    if name == "degC":
-        return values + 273.15, "K"
+    if name in TEMPERATURE_UNITS:
+        return kelvin_from(values, name), "K"
     return values, name
 
 

@@ -15,6 +15,7 @@ from spectra.readers.arithmetic import name_columns
 from spectra.readers.tables import Table, table_reader
 from spectra.readers.text import decode, find_time, first_row, parse_columns
 from spectra.readers.times import iso_seconds
+from spectra.units import kelvin_from
 
 _FIELD = re.compile(r"\s*#\s*([A-Za-z_]\w*)\.(\w+)\s*:\s*(.*)")
 _COLUMN = re.compile(r"column\.([1-9]\d{0,3})")
@@ -88,8 +89,8 @@ def _variables(fields: Mapping[str, str]) -> dict[str, tuple[float, str]]:
     if time is not None:
         variables["time"] = (time, "s")
     if found := _TEMPERATURE.match(fields.get("sample.temperature", "")):
-        kelvin = float(found[1]) + (273.15 if found[2].upper() == "C" else 0.0)
-        variables["temperature"] = (kelvin, "K")
+        kelvin = kelvin_from(float(found[1]), found[2].upper() or "K")
+        variables["temperature"] = (float(kelvin), "K")
     return variables
 
 

@@ -15,6 +15,7 @@ from spectra.errors import ResultsError, StoreError, reason
 from spectra.phase import Phase
 from spectra.results import Results
 from spectra.stack import Stack
+from spectra.units import TEMPERATURE_UNITS, kelvin_from
 from spectra.xrd.crystal.bonds import Contacts, bond_lengths, find_contacts
 from spectra.xrd.crystal.cif import (
     BondRow,
@@ -230,8 +231,8 @@ def _frame(
     there = [r for r in readings if r.refined.found[frame]]
     temperature = results.variables.get("temperature")
     kelvin = None
-    if temperature is not None and temperature.unit in ("K", "degC"):
-        kelvin = float(temperature.values[frame]) + 273.15 * (temperature.unit == "degC")
+    if temperature is not None and temperature.unit in TEMPERATURE_UNITS:
+        kelvin = float(kelvin_from(temperature.values[frame], temperature.unit))
     return RefinedFrame(
         name=results.names[frame],
         structures=tuple(r.structure(results, frame) for r in there),

@@ -19,10 +19,10 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.constants import electron_mass, elementary_charge, hbar
 from scipy.interpolate import CubicSpline
 
 from spectra.fit.expressions import Dual
+from spectra.units import EV_PER_K2
 from spectra.xas.paths.path import ScatteringPath
 
 FloatArray = NDArray[np.float64]
@@ -32,7 +32,7 @@ QUANTITIES = ("amplitude", "e0", "delta_r", "sigma2", "c3", "c4", "ei")
 """What a path depends on: N·S₀², E₀ (eV), ΔR (angstrom), σ² (angstrom²), c₃, c₄ and E_i (eV)."""
 
 # 2m/ħ² in 1/(eV angstrom²): q² = k² − E₀ of it.
-WAVENUMBER_PER_EV = 2.0 * electron_mass * elementary_charge / (hbar**2 * 1e20)
+_PER_EV = 1.0 / EV_PER_K2
 # Where q² is closer to zero than this it is moved there, as Larch does.
 _SMALL = 1e-6
 # Exponents above this would overflow.
@@ -105,7 +105,7 @@ class Wavenumbers:
     """
 
     def __init__(self, medium: Medium, k: FloatArray, e0: Dual, ei: Dual) -> None:
-        square = k * k - WAVENUMBER_PER_EV * np.reshape(e0.value, (-1, 1))
+        square = k * k - _PER_EV * np.reshape(e0.value, (-1, 1))
         square = np.where(np.abs(square) < 1.5 * _SMALL, _SMALL, square)
         size = np.sqrt(np.abs(square))
         self.q = np.copysign(size, square)
@@ -115,12 +115,12 @@ class Wavenumbers:
         real, by_real = self.curve(medium.powers[0])
         path_length, by_length = self.curve(medium.powers[1])
         damping = 1.0 / path_length
-        self.q_by_e0 = -0.5 * WAVENUMBER_PER_EV / size
+        self.q_by_e0 = -0.5 * _PER_EV / size
         p = real + 1j * damping
         shift = np.reshape(np.asarray(ei.value, dtype=float), (-1, 1))
         inner = p
         if ei.slopes or shift.any():
-            p = np.sqrt(p * p + 1j * WAVENUMBER_PER_EV * shift)
+            p = np.sqrt(p * p + 1j * _PER_EV * shift)
         self.p, self.square = p, p * p
         self.p_by_q: ComplexArray | None = None
         if by_real is not None and by_length is not None:
@@ -128,7 +128,7 @@ class Wavenumbers:
             self.p_by_q = np.asarray(change if p is inner else change * inner / p, dtype=complex)
         self.p_by_ei: ComplexArray | None = None
         if ei.slopes:
-            self.p_by_ei = np.asarray(0.5j * WAVENUMBER_PER_EV / p)
+            self.p_by_ei = np.asarray(0.5j * _PER_EV / p)
 
     def curve(self, powers: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """Value at q of a spline (4, pieces), and its derivative if E₀ has slopes."""

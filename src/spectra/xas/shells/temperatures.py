@@ -10,9 +10,9 @@ import numpy as np
 
 from spectra.errors import SettingError
 from spectra.stack import Variable
+from spectra.units import KELVIN, kelvin_from
 
 _MODELS = ("einstein", "debye")
-_KELVIN = ("", "K", "kelvin")
 
 
 def require_kelvin(name: str, said: Any, variables: Mapping[str, Variable]) -> None:
@@ -36,10 +36,11 @@ def require_kelvin(name: str, said: Any, variables: Mapping[str, Variable]) -> N
             if given not in variables:
                 continue
             variable = variables[given]
-            if variable.unit not in _KELVIN:
+            if variable.unit not in ("", *KELVIN):
                 raise SettingError(
                     f"{name}: {text!r} takes {given!r} for a temperature in K, but it is in "
-                    f"{variable.unit}; convert it, as in einstein(theta, {given} + 273.15)"
+                    f"{variable.unit}; convert it, as in einstein(theta, {given} + "
+                    f"{kelvin_from(0.0, 'degC'):g})"
                 )
             cold = np.flatnonzero(np.asarray(variable.values, dtype=float) <= 0.0)
             if cold.size:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
+from spectra.units import TEMPERATURE_UNITS, kelvin_from
 from spectra.xrd.pattern.functions import Displacement, Expansion, Polynomial, Sigmoid, Spline
 from spectra.xrd.pattern.subject import Function, Subject
 
@@ -98,10 +99,9 @@ def _number(where: str, words: list[str]) -> int:
 
 
 def _to_kelvin(subject: Subject, where: str) -> float:
-    offsets = {"K": 0.0, "kelvin": 0.0, "degC": 273.15, "°C": 273.15, "C": 273.15}
-    if subject.variable_unit not in offsets:
+    if subject.variable_unit not in TEMPERATURE_UNITS:
         raise SettingError(
             f"{where} is a function of temperature, but {subject.variable!r} has the unit "
-            f"{subject.variable_unit!r}; expected one of {', '.join(offsets)}"
+            f"{subject.variable_unit!r}; expected one of {', '.join(TEMPERATURE_UNITS)}"
         )
-    return offsets[subject.variable_unit]
+    return float(kelvin_from(0.0, subject.variable_unit))
