@@ -31,9 +31,10 @@ TWO_SITES = Phase(
 
 
 def shells_of(paths, count):
-    return [(p.scatterers[0], p.degeneracy, p.reff) for p in paths.select(nleg=2).by_distance()][
-        :count
-    ]
+    return [
+        (p.scatterers[0], p.degeneracy, p.reff)
+        for p in sorted(paths.select(nleg=2), key=lambda path: path.reff)
+    ][:count]
 
 
 @pytest.fixture(scope="module")

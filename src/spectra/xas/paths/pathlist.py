@@ -127,10 +127,6 @@ class PathList(Sequence[ScatteringPath]):
         new = [p.replace(importance=v) for p, v in zip(self.paths, percents, strict=True)]
         return PathList(sorted(new, key=lambda path: -path.importance))
 
-    def by_distance(self) -> PathList:
-        """The paths with the shortest first."""
-        return PathList(sorted(self.paths, key=lambda path: path.reff))
-
     def shells(self, tolerance: float = 0.05) -> PathList:
         """Merge paths of the same elements and shape with distances within `tolerance`.
 
