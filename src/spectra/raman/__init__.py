@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from spectra.lazy import lazy_names
 
 if TYPE_CHECKING:
     from spectra.raman.bands import Bands as Bands
@@ -26,14 +27,4 @@ _LAZY = {
 
 __all__ = ["Bands", "Baseline", "Calibrate", "Carbon", "Despike", "Response", "Scale"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise AttributeError(f"module 'spectra.raman' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_LAZY[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _LAZY, __all__)
