@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import StackError
+from spectra.results import Results, Table
 from spectra.status import Status
 from spectra.xas.polynomials import alike
 
@@ -58,6 +59,20 @@ class Verdicts:
         for row in rows.tolist():
             old = self.messages[row]
             self.messages[row] = f"{old}; {message}" if old else message
+
+    def results(
+        self, table: Table, columns: dict[str, NDArray[Any]], block: Any, attrs: Mapping[str, Any]
+    ) -> Results:
+        """The results of the block, with these statuses and messages."""
+        return Results(
+            table=table,
+            columns=columns,
+            status=self.status,
+            messages=tuple(self.messages),
+            names=block.names,
+            variables=block.variables,
+            attrs=attrs,
+        )
 
 
 def widen_by_shift(columns: Any, block: Any, names: tuple[str, ...]) -> None:

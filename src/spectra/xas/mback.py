@@ -153,15 +153,7 @@ class Mback(Method):
             columns["edge_step_stderr"][rows[~none]] = error[~none]
             columns["scale"][rows[~none]] = step[~none] / plan.step
             columns["scale_stderr"][rows[~none]] = error[~none] / plan.step
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=verdicts.status,
-            messages=tuple(verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=plan.attrs,
-        )
+        return verdicts.results(plan.table, columns, block, plan.attrs)
 
     def _weights(
         self,

@@ -214,15 +214,7 @@ class Normalize(Method):
                 column[rows[keep]] = values[name][keep]
         shifted = _ENERGIES[1:] if np.isfinite(plan.e0) else _ENERGIES
         widen_by_shift(columns, block, tuple(name for name in shifted if name in columns))
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=verdicts.status,
-            messages=tuple(verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=plan.attrs,
-        )
+        return verdicts.results(plan.table, columns, block, plan.attrs)
 
     def _normalize(
         self,

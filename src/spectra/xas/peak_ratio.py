@@ -176,15 +176,7 @@ class Ratio(Method):
                 columns[name][rows] = value
         energies = ("peak_energy", "main_energy", "centroid", "component_position")
         widen_by_shift(columns, block, tuple(n for n in energies if n in columns))
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=verdicts.status,
-            messages=tuple(verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=plan.attrs,
-        )
+        return verdicts.results(plan.table, columns, block, plan.attrs)
 
     def _declare(self) -> Table:
         return Table("ratio", (RATIO, *PEAKS), default="ratio")

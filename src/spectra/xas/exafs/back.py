@@ -143,15 +143,7 @@ class BackTransform(Method):
         columns["real"][rows], columns["imag"][rows] = chi_q.real, chi_q.imag
         columns["real_stderr"][rows] = noise * plan.spread[0]
         columns["imag_stderr"][rows] = noise * plan.spread[1]
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=verdicts.status,
-            messages=tuple(verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=plan.attrs,
-        )
+        return verdicts.results(plan.table, columns, block, plan.attrs)
 
 
 def _spread(

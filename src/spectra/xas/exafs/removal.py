@@ -245,15 +245,7 @@ class Removal(Method):
                     said = shell_remarks(shell, self.reach, self.remedy)
                     _note(verdicts, own, said, block.names)
         self._tell(columns, verdicts, block.names)
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=verdicts.status,
-            messages=tuple(verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=plan.attrs,
-        )
+        return verdicts.results(plan.table, columns, block, plan.attrs)
 
     def _normalize(self) -> Normalize:
         return Normalize.given(self.normalize)

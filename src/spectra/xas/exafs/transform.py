@@ -268,15 +268,7 @@ class FourierTransform(Method):
                 f"{high:g} angstrom; set r_range",
             )
         attrs = {**plan.attrs, "errors": "residual" if stderr is None else "given"}
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=verdicts.status,
-            messages=tuple(verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=attrs,
-        )
+        return verdicts.results(plan.table, columns, block, attrs)
 
 
 def _transformed(

@@ -302,15 +302,7 @@ class Wavelet(Method):
             variance = self._variance(chi, errors, rows, plan)
             self._read(chi, variance, rows, plan, columns, verdicts)
         attrs = {**plan.attrs, "errors": "residual" if errors is None else "given"}
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=verdicts.status,
-            messages=tuple(verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=attrs,
-        )
+        return verdicts.results(plan.table, columns, block, attrs)
 
     def _read(
         self,

@@ -280,15 +280,7 @@ class Shells(Method):
             fill(columns, seen, plan, fitted)
             judge(seen, plan, fitted, columns)
             blank(seen.verdicts.status, plan.table, columns)
-        return Results(
-            table=plan.table,
-            columns=columns,
-            status=seen.verdicts.status,
-            messages=tuple(seen.verdicts.messages),
-            names=block.names,
-            variables=block.variables,
-            attrs=plan.attrs,
-        )
+        return seen.verdicts.results(plan.table, columns, block, plan.attrs)
 
 
 def _path_mapping(given: Any) -> dict[str, Any]:
