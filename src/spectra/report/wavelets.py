@@ -17,7 +17,8 @@ from spectra.results import Record, Results
 from spectra.stack import Stack
 from spectra.xas.exafs.chi import chi_of
 from spectra.xas.exafs.fourier import forward, r_grid
-from spectra.xas.exafs.wavelet import Wavelet, WaveletMap, wavelet_map
+from spectra.xas.exafs.framemap import WaveletMap, wavelet_map
+from spectra.xas.exafs.wavelet import Wavelet
 from spectra.xas.exafs.windows import make_window
 
 FloatArray = NDArray[np.float64]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from spectra.xas.exafs.back import BackTransform as BackTransform
     from spectra.xas.exafs.background import Background as Background
     from spectra.xas.exafs.background import background_curve as background_curve
+    from spectra.xas.exafs.framemap import wavelet_map as wavelet_map
     from spectra.xas.exafs.smoothing_spline import SmoothBackground as SmoothBackground
     from spectra.xas.exafs.transform import FourierTransform as FourierTransform
     from spectra.xas.exafs.wavelet import Wavelet as Wavelet
-    from spectra.xas.exafs.wavelet import wavelet_map as wavelet_map
     from spectra.xas.mback import Mback as Mback
     from spectra.xas.mixture.ambiguity import rotational_bands as rotational_bands
     from spectra.xas.mixture.combination import LinearCombination as LinearCombination
@@ -84,7 +84,7 @@ _LAZY = {
     "read_paths": "spectra.xas.paths.folder",
     "rotational_bands": "spectra.xas.mixture.ambiguity",
     "sensitivity": "spectra.xas.sensitivity",
-    "wavelet_map": "spectra.xas.exafs.wavelet",
+    "wavelet_map": "spectra.xas.exafs.framemap",
 }
 
 __all__ = [

@@ -202,7 +202,7 @@ def test_maps_are_kept_if_asked_for():
 
 def test_what_cannot_be_is_refused():
     stack = noisy(3)
-    with pytest.raises(SettingError, match="cauchy, morlet"):
+    with pytest.raises(SettingError, match="cauchy or morlet"):
         Wavelet(mother="paul")
     with pytest.raises(SettingError, match=r"lobe 'V-V' goes from 5 to 7 in R, .* 0\.5 to 6"):
         Wavelet(lobes={"V-V": [[4, 8], [5, 7]]})(stack)

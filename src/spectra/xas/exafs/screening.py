@@ -20,7 +20,6 @@ BoolArray = NDArray[np.bool_]
 # A point that weighs less than this share of the heaviest may be missing.
 _LIGHT = 1e-3
 GOOD = (Status.OK, Status.AT_BOUND)
-NOISES = ("auto", "high_r")
 
 
 def needed_points(window: FloatArray) -> BoolArray:
@@ -111,22 +110,6 @@ def screen_chi(
     good = verdicts.good
     verdicts.status[bounded & good] = Status.AT_BOUND
     return values, good, verdicts
-
-
-def check_noise(name: str, noise: Any) -> None:
-    """Refuse a word that is none of `NOISES`.
-
-    Raises
-    ------
-    SettingError
-    """
-    if noise not in NOISES:
-        raise SettingError(f"{name}: noise = {noise!r}; expected {' or '.join(NOISES)}")
-
-
-def stderr_of(chi: Chi, noise: str) -> FloatArray | None:
-    """Uncertainties of χ(k) to be propagated: those that came with it, unless high R is asked."""
-    return None if noise == "high_r" else chi.stderr
 
 
 def known_errors(

@@ -9,28 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
-from spectra.method import Method
 from spectra.results import Column, Results, Table
 from spectra.settings import A_FILE, setting
 from spectra.stack import Stack
-from spectra.xas.exafs.chi import chi_of, k_of
 from spectra.xas.exafs.fourier import N_FFT, r_grid
 from spectra.xas.exafs.high_r import high_r_points, part_level, waves_to
+from spectra.xas.exafs.kmethod import KBlock, KMethod, KPlan, used_points
 from spectra.xas.exafs.phases import PHASES, phase_at
-from spectra.xas.exafs.screening import (
-    NOISES,
-    check_noise,
-    check_range,
-    known_errors,
-    needed_points,
-    require_distances,
-    require_range,
-    screen_chi,
-    stderr_of,
-    title_of,
-)
+from spectra.xas.exafs.screening import needed_points, title_of
 from spectra.xas.exafs.summits import SummitFinder
-from spectra.xas.exafs.windows import WINDOWS, make_window
+from spectra.xas.exafs.windows import make_window
 from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
@@ -68,33 +56,21 @@ class KeptTransform:
         return real[:, :points], imag[:, :points], np.sqrt(0.5 * square.mean(axis=1))
 
 
-@dataclass(frozen=True)
-class TransformPlan:
-    """What holds for all frames.
+@dataclass(frozen=True, kw_only=True)
+class TransformPlan(KPlan):
+    """What holds for all frames; the weight is the window.
 
     Attributes
     ----------
-    table : Table
-    window : array (points,)
-    used : slice
-        Points at which the window is not zero.
-    step : float
-        Of k (1/angstrom).
     transforms : tuple of KeptTransform
         One for each k-weight.
-    attrs : dict
     """
 
-    table: Table
-    window: FloatArray
-    used: slice
-    step: float
     transforms: tuple[KeptTransform, ...]
-    attrs: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class FourierTransform(Method):
+class FourierTransform(KMethod):
     """Fourier transforms of χ(k), for one or several k-weights.
 
     χ(R) = δk/√π Σ χ(k) k^w Ω(k) exp(−2ikR): the numbers of Larch's ``xftf`` for the same
@@ -104,20 +80,11 @@ class FourierTransform(Method):
     ----------
     k_weight : tuple of int
         Columns have one entry for each.
-    k_range : (low, high)
-        Middles of the window's tapers. A frame whose χ(k) has gaps where the window is not
-        nearly zero is bad input.
-    window, taper
-        As in `spectra.xas.exafs.windows.make_window`.
+    k_range, window, taper, noise_range, noise
+        As in `KMethod`.
     r_range : (low, high)
         Where the highest peak of the magnitude is looked for, between the points of the grid
         (`SummitFinder`). A peak at its ends is none.
-    noise_range : (low, high)
-        R at which nothing scatters back (`spectra.xas.exafs.high_r`). The noise from there is
-        what uncertainties follow from, unless those of χ(k) are given.
-    noise : {"auto", "high_r"}
-        ``high_r`` takes the noise of high R in any case: the uncertainties given with spectra
-        that were interpolated onto more points are too small.
     phase : str
         A feffNNNN.dat whose phase is taken off before the transform (`phase_at`); distances
         then need no shift, and r_range is theirs too.
@@ -142,18 +109,9 @@ class FourierTransform(Method):
     block_size: ClassVar[int] = 384
 
     k_weight: tuple[int, ...] = setting((2,), "exponents of k", within="0, 1, 2, 3")
-    k_range: tuple[float, float] = setting((3.0, 12.0), "range of k", unit="1/angstrom")
-    window: str = setting("hanning", "shape of the window", within=", ".join(WINDOWS))
-    taper: float = setting(1.0, "width of the window's tapers", unit="1/angstrom", within="≥ 0")
     r_max: float = setting(10.0, "highest R that is kept", unit="angstrom", within="> 0")
     r_range: tuple[float, float] = setting(
         (1.0, 3.0), "where the highest peak is looked for", unit="angstrom"
-    )
-    noise_range: tuple[float, float] = setting(
-        (15.0, 25.0), "R at which there is nothing but noise", unit="angstrom"
-    )
-    noise: str = setting(
-        "auto", "given with χ(k) where it is, or always high R's", within=", ".join(NOISES)
     )
     phase: str = setting("", "feffNNNN.dat whose phase is taken off", files=A_FILE)
     phase_of: str = setting("path", "whose phase of it", within=", ".join(PHASES))
@@ -167,23 +125,14 @@ class FourierTransform(Method):
                 f"{', '.join(map(str, _K_WEIGHTS))}"
             )
         object.__setattr__(self, "k_weight", tuple(int(w) for w in weights))
-        for name in ("k_range", "r_range", "noise_range"):
-            object.__setattr__(self, name, check_range(self.name, name, getattr(self, name)))
-        check_noise(self.name, self.noise)
-        if self.window not in WINDOWS:
-            raise SettingError(
-                f"{self.name}: window = {self.window!r}; expected {', '.join(WINDOWS)}"
-            )
-        if not (self.taper >= 0 and self.r_max > 0):
-            raise SettingError(f"{self.name}: taper must not be negative, and r_max be positive")
+        super().__post_init__()
+        if not self.r_max > 0:
+            raise SettingError(f"{self.name}: r_max = {self.r_max!r}; give a positive number")
         if self.r_range[1] > self.r_max:
             raise SettingError(
                 f"{self.name}: r_range ends at {self.r_range[1]:g}, beyond r_max = {self.r_max:g}"
             )
-        if self.phase_of not in PHASES:
-            raise SettingError(
-                f"{self.name}: phase_of = {self.phase_of!r}; expected {', '.join(PHASES)}"
-            )
+        self.one_of("phase_of", PHASES)
 
     def prepare(self, source: Stack | Results) -> TransformPlan:
         """Make the window, and take the phase from its file.
@@ -196,13 +145,10 @@ class FourierTransform(Method):
             If the grid of k does not tell anything of noise_range, or the path's phase ends
             before the window.
         """
-        k = k_of(self.name, source)
-        require_range(self.name, k, self.k_range)
+        k = self.grid(source)
         step = float(k[1] - k[0])
-        require_distances(self.name, self.r_range, step)
         window = make_window(k, *self.k_range, self.taper, self.window)
-        inside = np.flatnonzero(window)
-        used = slice(int(inside[0]), int(inside[-1]) + 1)
+        used = used_points(window)
         factors: NDArray[Any] = window * k ** np.array(self.k_weight)[:, None]
         if self.phase:
             phase = phase_at(self.phase, self.phase_of, k, float(k[needed_points(window)][-1]))
@@ -235,40 +181,25 @@ class FourierTransform(Method):
         }
         return TransformPlan(
             table=_table(self.k_weight, r),
-            window=window,
+            weight=window,
             used=used,
             step=step,
             transforms=tuple(transforms),
             attrs=attrs,
         )
 
-    def table(self, plan: TransformPlan) -> Table:
-        """Declare the table."""
-        return plan.table
-
-    def fit(self, block: Stack | Results, plan: TransformPlan) -> Results:
-        """Transform every frame of a block."""
-        chi = chi_of(self.name, block)
-        stderr = stderr_of(chi, self.noise)
-        columns = plan.table.empty(len(block))
-        needed = needed_points(plan.window)
-        values, good, verdicts = screen_chi(chi, needed, self.k_range, block)
-        rows = np.flatnonzero(good)
-        known = known_errors(stderr, rows, needed)
-        known = None if known is None else known[:, plan.used]
-        values = (values if len(rows) == len(values) else values[rows])[:, plan.used]
+    def transform(self, block: KBlock, plan: TransformPlan) -> None:
+        """Fill the columns of every k-weight."""
         for i, transform in enumerate(plan.transforms):
-            numbers, found = _transformed(transform, values, known, plan)
+            numbers, found = _transformed(transform, block.chi, block.known, plan)
             for name, value in numbers.items():
-                columns[name][rows, i] = value
+                block.columns[name][block.rows, i] = value
             low, high = self.r_range
-            verdicts.note(
-                rows[~found],
+            block.verdicts.note(
+                block.rows[~found],
                 f"|χ(R)| of k-weight {self.k_weight[i]} has no peak between {low:g} and "
                 f"{high:g} angstrom; set r_range",
             )
-        attrs = {**plan.attrs, "errors": "residual" if stderr is None else "given"}
-        return verdicts.results(plan.table, columns, block, attrs)
 
 
 def _transformed(
