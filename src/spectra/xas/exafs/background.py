@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import ResultsError, SettingError
+from spectra.errors import ResultsError
 from spectra.results import Column, Results
 from spectra.settings import setting
 from spectra.stack import Stack
@@ -31,18 +31,17 @@ from spectra.xas.exafs.autobk import (
     without_clamps,
 )
 from spectra.xas.exafs.banded import Banded
-from spectra.xas.exafs.removal import Refused, Removal, RemovalPlan, Removed, Spectra, rows_together
+from spectra.xas.exafs.removal import Removal, RemovalPlan
+from spectra.xas.exafs.removed import Refused, Removed, Spectra
 from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread, find_spread
 from spectra.xas.exafs.windows import WINDOWS
-from spectra.xas.polynomials import TOGETHER, alike
+from spectra.xas.polynomials import alike
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 _ROWS = 64
-# Frames of common matrices at a time: what is done with them stays in the processor's cache.
-_COMMON = 2 * TOGETHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,6 @@ class Background(Removal):
         1.0, "R below which χ(R) is background", unit="angstrom", within="0.2 to 4"
     )
     k_min: float = setting(0.0, "begin of the range", unit="1/angstrom", within="0 or more")
-    k_weight: int = setting(1, "power of k that weights χ in the transform", within="0 to 3")
     window: str = setting("hanning", "window of the transform", within=", ".join(WINDOWS))
     taper: float = setting(0.1, "width of the window's ends", unit="1/angstrom", within="> 0")
     clamp_points: int = setting(3, "points of χ at either end that are clamped", within="0 to 20")
@@ -95,22 +93,15 @@ class Background(Removal):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        wrong = {
-            "rbkg": not 0.2 <= self.rbkg <= 4.0,
-            "k_min": not 0.0 <= self.k_min < (self.k_max or np.inf),
-            "k_weight": self.k_weight not in (0, 1, 2, 3),
-            "window": self.window not in WINDOWS,
-            "taper": not self.taper > 0,
-            "clamp_points": not 0 <= self.clamp_points <= 20,
-            "clamp_low": not 0 <= self.clamp_low < np.inf,
-            "clamp_high": not 0 <= self.clamp_high < np.inf,
-        }
-        for name, bad in wrong.items():
-            if bad:
-                within = type(self).__dataclass_fields__[name].metadata["range"]
-                raise SettingError(
-                    f"{self.name}: {name} = {getattr(self, name)!r}; expected {within}"
-                )
+        self.refuse(
+            rbkg=not 0.2 <= self.rbkg <= 4.0,
+            k_min=not 0.0 <= self.k_min < self.end,
+            window=self.window not in WINDOWS,
+            taper=not self.taper > 0,
+            clamp_points=not 0 <= self.clamp_points <= 20,
+            clamp_low=not 0 <= self.clamp_low < np.inf,
+            clamp_high=not 0 <= self.clamp_high < np.inf,
+        )
 
     def splines(self, k_max: float) -> int:
         """The number of B-splines up to some k."""
@@ -138,26 +129,19 @@ class Background(Removal):
         good, refused = self._refuse(spectra, extent)
         yield refused
         lower = find_extent(spectra.x, spectra.e0, lower_reach(settings))
-        sizes = (extent.points, extent.splines, extent.r_points, lower.splines, lower.r_points)
-        for (first, last, points, *_), rows in alike(
-            *(size[good] for size in (extent.first, extent.last, *sizes))
-        ):
-            own = good[rows]
-            together = _COMMON if plan.common else rows_together(points, last - first + 1)
-            for start in range(0, len(own), together):
-                some = own[start : start + together]
-                part = spectra.take(some)
-                if plan.common:
-                    matrices = _common(spectra.x.tobytes(), float(part.e0[0]), settings)
-                else:
-                    matrices = find_matrices(spectra.x, part.e0, settings)
-                yield from self._solve(part, some, matrices)
+        further = (lower.splines, lower.r_points)
+        for rows, part in spectra.alike(good, extent, *further, common=plan.common):
+            if plan.common:
+                matrices = _common(spectra.x.tobytes(), float(part.e0[0]), settings)
+            else:
+                matrices = find_matrices(spectra.x, part.e0, settings)
+            yield from self._solve(part, rows, matrices)
 
     def _settings(self) -> AutobkSettings:
         return AutobkSettings(
             rbkg=self.rbkg,
             k_min=self.k_min,
-            k_max=np.inf if self.k_max is None else self.k_max,
+            k_max=self.end,
             k_step=self.k_step,
             k_weight=self.k_weight,
             window=self.window,
@@ -198,12 +182,6 @@ class Background(Removal):
         first, last = int(extent.first[0]), int(extent.last[0])
         d = matrices.interpolated(spectra.y[:, first : last + 1])
         found = solve_background(matrices.problem, d)
-        variances = spectra.variances(first, last)
-        if variances is None:
-            variance = matrices.spread.of_white(found.shares)
-            variance *= spectra.noise.after[:, None]
-        else:
-            variance = matrices.spread.of_points(found.shares, np.ascontiguousarray(variances))
         lost = np.flatnonzero(~found.converged)
         reason = f"the clamp's strength was not found; set clamp_high = 0 (now {self.clamp_high:g})"
         yield Refused(rows[lost], Status.NOT_CONVERGED, (reason,) * len(lost))
@@ -211,7 +189,7 @@ class Background(Removal):
         yield Removed(
             rows=rows,
             chi=found.chi,
-            variance=variance,
+            variance=spectra.spread(matrices.spread, found.shares, first, last),
             reference=without_clamps(matrices.reference, d),
             coefficients=found.coefficients,
             knots=found.knots,

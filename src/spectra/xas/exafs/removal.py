@@ -15,7 +15,6 @@ from spectra.method import Method
 from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
-from spectra.status import Status
 from spectra.units import k_from_energy
 from spectra.xas.across import Across
 from spectra.xas.edge import find_main_edge
@@ -28,6 +27,7 @@ from spectra.xas.exafs.checks import (
 )
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.noise import white_level
+from spectra.xas.exafs.removed import Refused, Removed, Spectra, span_of
 from spectra.xas.frames import Verdicts, alike_points, cut
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.normalize import Normalize, NormalizePlan
@@ -63,70 +63,6 @@ class RemovalPlan:
     attrs: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Spectra:
-    """Spectra that share their points, all of them finite, and what is known of each.
-
-    Attributes
-    ----------
-    x : array (points,)
-    y : array (frames, points)
-    e0, edge_step : array (frames,)
-    noise : Noise
-    """
-
-    x: FloatArray
-    y: FloatArray
-    e0: FloatArray
-    edge_step: FloatArray
-    noise: Noise
-
-    def take(self, rows: IntArray) -> Spectra:
-        """Some of the frames."""
-        own = _span(rows)
-        return Spectra(self.x, self.y[own], self.e0[own], self.edge_step[own], self.noise.take(own))
-
-    def variances(self, first: int, last: int) -> FloatArray | None:
-        """Variances of the points `first` to `last` after the edge; None where all are alike."""
-        return None if self.noise.points is None else self.noise.points[:, first : last + 1]
-
-
-@dataclass(frozen=True)
-class Removed:
-    """What became of some of the spectra.
-
-    Attributes
-    ----------
-    rows : int array (n,)
-        Which they are.
-    chi, variance : array (n, points)
-        Of χ in the unit of the absorption.
-    reference : array (n, points)
-        The same with a background that leaves all shells alone.
-    coefficients : array (n, splines)
-    knots : array (n, splines + 4)
-    further : mapping of str to array (n, …)
-        Other columns.
-    """
-
-    rows: IntArray
-    chi: FloatArray
-    variance: FloatArray
-    reference: FloatArray
-    coefficients: FloatArray
-    knots: FloatArray
-    further: Mapping[str, NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Spectra that get no background, each with the reason."""
-
-    rows: IntArray
-    status: Status
-    reasons: tuple[str, ...]
-
-
 @dataclass(frozen=True, kw_only=True)
 class Removal(Method):
     """Base of methods that split absorption into a smooth background and χ(k).
@@ -137,6 +73,7 @@ class Removal(Method):
         End of the range that the background is found in (1/angstrom).
     k_step : float, optional
         Step of the grid of χ(k), from k = 0 (1/angstrom).
+    k_weight : int
     normalize : Normalize or mapping, optional
         How edge energy and edge step are found. Unless it says otherwise, E0 is that of the
         sequence, the median of some of its frames (``attrs["sequence_e0"]``): then the k of all
@@ -150,6 +87,7 @@ class Removal(Method):
         None, "end of the range; by default that of the spectrum", unit="1/angstrom", within="> 0"
     )
     k_step: float = setting(0.05, "step of the grid of k", unit="1/angstrom", within="0.01 to 0.2")
+    k_weight: int = setting(1, "power of k that weights χ", within="0 to 3")
     normalize: Normalize | Mapping[str, Any] = setting(  # noqa: RUF009 - a method is frozen
         Normalize(e0="sequence"),
         "how edge energy and edge step are found: settings of xas.Normalize",
@@ -162,8 +100,28 @@ class Removal(Method):
         object.__setattr__(self, "normalize", Normalize.given(given))
         if self.k_max is not None and not self.k_max > 0:
             raise SettingError(f"{self.name}: k_max = {self.k_max}; give a positive number")
-        if not 0.01 <= self.k_step <= 0.2:
-            raise SettingError(f"{self.name}: k_step = {self.k_step}; expected 0.01 to 0.2")
+        self.refuse(
+            k_step=not 0.01 <= self.k_step <= 0.2, k_weight=self.k_weight not in (0, 1, 2, 3)
+        )
+
+    def refuse(self, **wrong: bool) -> None:
+        """Refuse settings beyond their ranges.
+
+        Raises
+        ------
+        SettingError
+        """
+        for name, bad in wrong.items():
+            if bad:
+                within = type(self).__dataclass_fields__[name].metadata["range"]
+                raise SettingError(
+                    f"{self.name}: {name} = {getattr(self, name)!r}; expected {within}"
+                )
+
+    @property
+    def end(self) -> float:
+        """End of the range (1/angstrom), infinite for that of the spectrum."""
+        return np.inf if self.k_max is None else self.k_max
 
     @abstractmethod
     def splines(self, k_max: float) -> int:
@@ -203,7 +161,7 @@ class Removal(Method):
             energies = found["e0"][found.ok()]
             lowest = float(energies.min()) - _BELOW if energies.size else float(source.x[0])
         end = float(k_from_energy(source.x[-1], lowest))
-        end = max(min(end, self.k_max or np.inf), 2.0 * self.k_step)
+        end = max(min(end, self.end), 2.0 * self.k_step)
         k = k_grid(self.k_step, int(1.01 + end / self.k_step))
         common = bool(np.isfinite(plan.e0))
         # One more than these frames need: another's edge may lie lower still.
@@ -241,7 +199,7 @@ class Removal(Method):
                     shell = first_shell(chi, reference, self.k_step)
                     columns["noise"][own] = white_level(chi, self.k_step)
                     columns["noise"][own] /= normal["edge_step"][own]
-                    self._write(columns, _span(own), part, normal, shell)
+                    self._write(columns, span_of(own), part, normal, shell)
                     said = shell_remarks(shell, self.reach, self.remedy)
                     _note(verdicts, own, said, block.names)
         self._tell(columns, verdicts, block.names)
@@ -286,12 +244,6 @@ class Removal(Method):
         columns["splines"][rows] = part.coefficients.shape[1]
         for name, values in part.further.items():
             columns[name][rows] = values
-
-
-def _span(rows: IntArray) -> IntArray | slice:
-    """Rows that follow one another as a slice, which is faster."""
-    first, last = int(rows[0]), int(rows[-1])
-    return slice(first, last + 1) if last - first + 1 == len(rows) else rows
 
 
 def _offset(spectra: Spectra, half: FloatArray) -> FloatArray:
@@ -357,8 +309,3 @@ def background_table(k: FloatArray, splines: int, further: tuple[Column, ...]) -
         "knot": {"number": np.arange(splines + 4)},
     }
     return Table("background", columns, coords, default="edge_step")
-
-
-def rows_together(points: int, n: int) -> int:
-    """Frames whose own matrices are in memory at once."""
-    return max(1, (1 << 20) // max(1, points * n))

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 from scipy.optimize import brentq
 
-from spectra.errors import SettingError
 from spectra.results import Column
 from spectra.settings import setting
 from spectra.stack import Stack
@@ -28,19 +27,12 @@ from spectra.xas.exafs.autobk import (
 )
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.fourier import N_FFT
-from spectra.xas.exafs.removal import (
-    Refused,
-    Removal,
-    RemovalPlan,
-    Removed,
-    Spectra,
-    few_of,
-    rows_together,
-)
+from spectra.xas.exafs.removal import Removal, RemovalPlan, few_of
+from spectra.xas.exafs.removed import Refused, Removed, Spectra
 from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread
 from spectra.xas.exafs.windows import make_window
-from spectra.xas.polynomials import alike, products
+from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -85,7 +77,7 @@ class SmoothBackground(Removal):
 
     name: ClassVar[str] = "xas.SmoothBackground"
 
-    k_weight: int = setting(2, "power of k that weights χ against smoothness", within="0 to 3")
+    k_weight: int = setting(2, "power of k that weights χ", within="0 to 3")
     content: float = setting(
         0.05, "χ(R) of the background over that of the shells, at most", within="0.001 to 0.5"
     )
@@ -98,14 +90,12 @@ class SmoothBackground(Removal):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.k_weight not in (0, 1, 2, 3):
-            raise SettingError(f"{self.name}: k_weight = {self.k_weight}; expected 0 to 3")
-        if not 0.001 <= self.content <= 0.5:
-            raise SettingError(f"{self.name}: content = {self.content}; expected 0.001 to 0.5")
-        if not 0.5 <= self.stiffness <= 4.0:
-            raise SettingError(f"{self.name}: stiffness = {self.stiffness}; expected 0.5 to 4")
-        if self.freedom is not None and not _STIFFEST <= self.freedom <= 30.0:
-            raise SettingError(f"{self.name}: freedom = {self.freedom}; expected 3 to 30")
+        freedom = self.freedom
+        self.refuse(
+            content=not 0.001 <= self.content <= 0.5,
+            stiffness=not 0.5 <= self.stiffness <= 4.0,
+            freedom=freedom is not None and not _STIFFEST <= freedom <= 30.0,
+        )
 
     def prepare(self, source: Stack) -> RemovalPlan:
         """Check the stack, and find what is common to all frames."""
@@ -141,7 +131,7 @@ class SmoothBackground(Removal):
         settings = AutobkSettings(
             rbkg=_REFERENCE,
             k_min=0.0,
-            k_max=np.inf if self.k_max is None else self.k_max,
+            k_max=self.end,
             k_step=self.k_step,
             k_weight=1,
             window="hanning",
@@ -154,13 +144,8 @@ class SmoothBackground(Removal):
         short = np.flatnonzero(extent.k_max < _SHORTEST)
         yield Refused(short, Status.BAD_INPUT, tuple(map(_too_short, extent.k_max[short])))
         good = np.flatnonzero(extent.k_max >= _SHORTEST)
-        keys = (extent.first, extent.last, extent.points, extent.splines, extent.r_points)
-        for (first, last, points, *_), rows in alike(*(key[good] for key in keys)):
-            own = good[rows]
-            together = len(own) if plan.common else rows_together(points, last - first + 1)
-            for start in range(0, len(own), together):
-                some = own[start : start + together]
-                yield self._remove(spectra.take(some), some, settings, plan)
+        for rows, part in spectra.alike(good, extent, common=plan.common):
+            yield self._remove(part, rows, settings, plan)
 
     def _remove(
         self, spectra: Spectra, rows: IntArray, settings: AutobkSettings, plan: RemovalPlan
@@ -184,15 +169,10 @@ class SmoothBackground(Removal):
         splines = len(smoother.strengths)
         nothing = np.zeros((len(smoother.modes), 0)), np.zeros((0, weights.shape[-1]))
         spread = Spread(weights, *nothing, smoother.modes, smoother.project @ weights)
-        variances = spectra.variances(first, last)
-        if variances is None:
-            variance = spectra.noise.after[:, None] * spread.of_white(shares)
-        else:
-            variance = spread.of_points(shares, np.ascontiguousarray(variances))
         return Removed(
             rows=rows,
             chi=d - products(shares * z, smoother.modes.T),
-            variance=variance,
+            variance=spectra.spread(spread, shares, first, last),
             reference=without_clamps(reference, d),
             coefficients=products(shares * z, smoother.coefficients.T),
             knots=np.broadcast_to(smoother.knots, (len(d), splines + 4)),
