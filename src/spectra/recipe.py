@@ -209,8 +209,8 @@ def _made(
         kind = find(name)
         for field in fields(kind):
             if field.name in settings and (suffixes := field.metadata.get("files")):
-                where = f"{place}: {field.name}"
-                settings[field.name] = _located(settings[field.name], suffixes, folder, where)
+                given = settings[field.name]
+                settings[field.name] = _located(given, suffixes, folder, field.name)
         return kind.from_settings(settings)
     except SettingError as error:
         raise SettingError(f"{place}: {error}") from None
@@ -321,13 +321,13 @@ def _listed(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _located(value: Any, suffixes: tuple[str, ...], folder: Path, place: str) -> Any:
-    """Texts that name files as paths, relative to the recipe; other values as they are."""
+def _located(value: Any, suffixes: tuple[str, ...], folder: Path, name: str) -> Any:
+    """Texts of a setting that name files, relative to the recipe; other values as they are."""
     if isinstance(value, list):
-        return [_located(v, suffixes, folder, place) for v in value]
+        return [_located(v, suffixes, folder, name) for v in value]
     if isinstance(value, dict):
         named = {k: v for k, v in value.items() if k in _NAMES_OF_FILES}
-        return value | {k: _located(v, suffixes, folder, place) for k, v in named.items()}
+        return value | {k: _located(v, suffixes, folder, name) for k, v in named.items()}
     if not isinstance(value, str) or not value:
         return value
     path = folder / value
@@ -336,7 +336,7 @@ def _located(value: Any, suffixes: tuple[str, ...], folder: Path, place: str) ->
     if suffixes != A_FILE and path.suffix.lower() not in suffixes:
         return value
     if not path.is_file():
-        raise SettingError(f"{place} names {path}, which does not exist; check the path")
+        raise SettingError(f"{name} names {path}, which does not exist; check the path")
     return str(path)
 
 

@@ -39,6 +39,10 @@ def test_it_is_a_sequence_with_names(paths):
     assert paths.labels[3:] == ("V-O-O 3.414a", "V-O-O 3.414b")
     with pytest.raises(SettingError, match=r"no path 'V-O 9'; there are V-O 1.580, "):
         paths["V-O 9"]
+    many = PathList(p.replace(label=f"V-O {2 + i / 10:.3f}") for i, p in enumerate([*paths] * 4))
+    with pytest.raises(SettingError, match=r"there are 20, the closest V-O 2\.300, ") as error:
+        many["V-O 2.30"]
+    assert str(error.value).count("V-O") == 6
     with pytest.raises(SettingError, match="is no ScatteringPath"):
         PathList(["feff0001.dat"])
 

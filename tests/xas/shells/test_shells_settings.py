@@ -47,8 +47,9 @@ def test_files_of_paths_are_relative_to_a_recipe(tmp_path):
     method = check_recipe(recipe, tmp_path, "recipe").methods["fit"]
     assert method.paths[0] == {"file": str(tmp_path / "feff0001.dat"), "n": "n"}
     step["paths"] = [{"file": "feff0002.dat"}]
-    with pytest.raises(SettingError, match=r"feff0002\.dat, which does not exist"):
+    with pytest.raises(SettingError, match=r"feff0002\.dat, which does not exist") as error:
         check_recipe(recipe, tmp_path, "recipe")
+    assert str(error.value).count("recipe, step 'fit'") == 1
 
 
 @pytest.mark.parametrize(
@@ -282,6 +283,22 @@ def test_frames_that_fail_have_no_numbers(stack):
     assert np.isnan(results["r"]).all()
     assert np.isnan(results["value"]).all()
     assert np.isfinite(results["r_factor"]).all()
+
+
+@pytest.mark.parametrize("common", [{}, {"e0": {"value": 0.0, "across": "common"}}])
+def test_a_path_without_length_fails_its_frame_alone(stack, common):
+    path = {"path": PATH, "delta_r": "-reff*floor"}
+    whole = stack.with_variables(floor=Variable(np.array([0.0, 0.0, 1.0, 0.0])))
+    parameters = {"n": 12.0, "e0": 0.0, "sigma2": 0.005} | common
+    results = shells(parameters=parameters, paths=(path,))(whole)
+    assert results.status.tolist() == [Status.OK, Status.OK, Status.BAD_INPUT, Status.OK]
+    assert "starts at R = 0 angstrom (reff + delta_r)" in results.messages[2]
+    assert np.isnan(results["r"][2]).all()
+    others = shells(parameters=parameters, paths=(PATH,))(stack[[0, 1, 3]])
+    np.testing.assert_array_equal(results["r"][[0, 1, 3]], others["r"])
+    np.testing.assert_array_equal(results["n_stderr"][[0, 1, 3]], others["n_stderr"])
+    with pytest.raises(SettingError, match=r"above 0"):
+        chi_of_path(PATH, K[1:], delta_r=-PATH.reff)
 
 
 def test_units_of_k_are_asked_for(stack):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+# Lists so long are named in messages, of longer ones the labels most alike.
+_ALL_NAMED, _NEAR = 8, 5
 _HEADS = ("label", "degeneracy", "reff (angstrom)", "legs", "shape", "importance (%)")
 
 
@@ -67,7 +70,11 @@ class PathList(Sequence[ScatteringPath]):
         for path in self.paths:
             if path.label == label:
                 return path
-        raise SettingError(f"no path {label!r}; there are {', '.join(self.labels) or 'none'}")
+        named = ", ".join(self.labels) or "none"
+        if len(self) > _ALL_NAMED:
+            near = difflib.get_close_matches(label, self.labels, _NEAR, 0.0)
+            named = f"{len(self)}, the closest {', '.join(near)}"
+        raise SettingError(f"no path {label!r}; there are {named}")
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from spectra.errors import SettingError
 from spectra.fit.expressions import Dual
 from spectra.units import EV_PER_K2
 from spectra.xas.paths.path import ScatteringPath
@@ -282,8 +283,18 @@ def chi_of_path(path: ScatteringPath, k: FloatArray, **quantities: float) -> Flo
     Returns
     -------
     array (points,)
+
+    Raises
+    ------
+    SettingError
+        If reff + delta_r is not above 0.
     """
     values = {"amplitude": path.degeneracy} | quantities
+    if not path.reff + values.get("delta_r", 0.0) > 0:
+        raise SettingError(
+            f"path {path.label!r}: delta_r = {values['delta_r']:g} angstrom leaves nothing of its "
+            f"length, reff = {path.reff:g}; expected R = reff + delta_r above 0"
+        )
     duals = [Dual(np.asarray(values.get(name, 0.0), dtype=float), {}) for name in QUANTITIES]
     curves = PathCurves.of(path)
     at = Wavenumbers(curves.medium, k, duals[1], duals[6])

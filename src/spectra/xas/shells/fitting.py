@@ -82,15 +82,14 @@ def fit_frames(seen: Observed, plan: ShellsPlan, free: BoolArray) -> Fitted:
     """
     shared, slots = plan.shared, plan.model.parameters.slots
     shape = free.shape
-    values, slopes = shared.common.evaluate(plan.frames.astype(float), shared.beta)
+    _, slopes = shared.common.evaluate(plan.frames.astype(float), shared.beta)
     on = free[:, shared.common.columns]
     own = plan.own(free)
-    start = shared.common.place(plan.start, values, np.ones(on.shape, bool))
     lower, upper = (
         np.broadcast_to(np.array(bounds), shape)
         for bounds in ([p.lower for p in slots], [p.upper for p in slots])
     )
-    solution = find_minima(seen.objective, start, lower, upper, own, plan.n_idp)
+    solution = find_minima(seen.objective, plan.starts(), lower, upper, own, plan.n_idp)
     vary = own & ~solution.at_bound
     by_beta = shared.common.spread(slopes, on, shape[1])
     varied = plan.varied(free)
@@ -221,6 +220,14 @@ def fill(columns: dict[str, Any], seen: Observed, plan: ShellsPlan, fitted: Fitt
     columns["n_varied"][rows] = fitted.varied
     columns["noise"][rows] = mean_noise(seen)
     columns["model"][rows] = model_curves(seen.objective, theta, plan.table.coords["k"]["k"])
+
+
+def start_distances(seen: Observed, plan: ShellsPlan) -> FloatArray:
+    """R at which each path starts (rows, paths), in angstrom; NaN where it is not there."""
+    known = seen.objective.known(plan.starts())
+    shape = (len(seen.rows), plan.start.shape[1])
+    r = path_readings(plan.model.paths, known, "r", *shape).value
+    return np.where(seen.objective.active[seen.objective.rows], r, np.nan)
 
 
 def _write(

@@ -70,7 +70,7 @@ class ShellsObjective:
         hessian = np.empty((n_rows, size, size))
         known = self.known(theta)
         # A step that leads nowhere may overflow: the solver takes it back.
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             for part, residual, jacobian in self.residuals(theta, known):
                 cost[part] = np.matmul(residual[:, None, :], residual[:, :, None])[:, 0, 0]
                 gradient[part] = np.matmul(jacobian, residual[:, :, None])[:, :, 0]

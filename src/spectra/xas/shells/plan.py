@@ -60,6 +60,12 @@ class ShellsPlan:
             self, frames=self.frames[rows], start=self.start[rows], joined=self.joined[rows]
         )
 
+    def starts(self) -> FloatArray:
+        """Where the fit of each frame starts, what is shared in its place (frames, P)."""
+        common = self.shared.common
+        values, _ = common.evaluate(self.frames.astype(float), self.shared.beta)
+        return common.place(self.start, values, np.ones(values.shape, bool))
+
     def own(self, free: BoolArray) -> BoolArray:
         """Slots that frames have for themselves, of those they depend on (rows, P)."""
         own = free.copy()

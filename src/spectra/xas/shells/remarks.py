@@ -11,13 +11,15 @@ from spectra.errors import SettingError, StackError
 from spectra.results import Results, Table
 from spectra.stack import Stack
 from spectra.status import Status
-from spectra.xas.shells.fitting import Fitted
+from spectra.xas.shells.fitting import Fitted, start_distances
 from spectra.xas.shells.model import Model
 from spectra.xas.shells.observe import Observed
 from spectra.xas.shells.plan import ShellsPlan
 from spectra.xas.tabulated import tabulated_edge
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Ends = tuple[float, float]
 
 # Shifts of E₀ (eV) that ask for a look, and that mean that k itself is wrong.
 # For a right k, the threshold of FEFF is within some 6 eV of the edge.
@@ -81,6 +83,42 @@ def check_curves(name: str, model: Model, k_range: tuple[float, float]) -> None:
             )
 
 
+def can_be_fitted(
+    seen: Observed, plan: ShellsPlan, free: BoolArray, ranges: tuple[Ends, Ends]
+) -> BoolArray:
+    """Frames with enough points and paths of some length to start from (rows,); mark the others.
+
+    Parameters
+    ----------
+    seen : Observed
+    plan : ShellsPlan
+        Of just the frames in `seen`.
+    free : bool array (rows, P)
+    ranges : (k_range, r_range)
+        For messages.
+    """
+    enough = plan.varied(free) < plan.n_idp
+    seen.verdicts.mark(seen.rows[~enough], Status.BAD_INPUT, too_little(plan, *ranges))
+    r = start_distances(seen, plan)
+    _mark_without_length(seen, plan, r, "starts at")
+    return np.asarray(enough & ~(r <= 0.0).any(axis=1))
+
+
+def _mark_without_length(seen: Observed, plan: ShellsPlan, r: FloatArray, how: str) -> None:
+    """Mark frames with a path of no length."""
+    none = r <= 0.0
+    for number, label in enumerate(plan.model.labels):
+        rows = np.flatnonzero(none[:, number])
+        seen.verdicts.mark(
+            seen.rows[rows],
+            Status.BAD_INPUT,
+            lambda i, rows=rows, label=label, number=number: (
+                f"path {label!r} {how} R = {r[rows[i], number]:.3g} angstrom (reff + delta_r); "
+                "expected a length above 0: mend delta_r, or give it bounds"
+            ),
+        )
+
+
 def blank(status: NDArray[np.int8], table: Table, columns: dict[str, NDArray[Any]]) -> None:
     """Take the numbers of frames that have no result: their messages say why."""
     failed = ~np.isin(status, (Status.OK, Status.AT_BOUND))
@@ -89,7 +127,7 @@ def blank(status: NDArray[np.int8], table: Table, columns: dict[str, NDArray[Any
             columns[column.name][failed] = np.nan
 
 
-def too_little(plan: ShellsPlan, k_range: tuple[float, float], r_range: tuple[float, float]) -> str:
+def too_little(plan: ShellsPlan, k_range: Ends, r_range: Ends) -> str:
     """That there are more parameters than independent points."""
     return (
         f"k = {k_range[0]:g} to {k_range[1]:g} and R = {r_range[0]:g} to {r_range[1]:g} hold "
@@ -143,6 +181,7 @@ def judge(
             "or the paths are wrong; check e0 of xas.Background"
         ),
     )
+    _mark_without_length(seen, plan, columns["r"][rows], "ran to")
     below = columns["amplitude"][rows] < -_SURE * columns["amplitude_stderr"][rows]
     negative = np.flatnonzero(below.any(axis=1))
     labels = np.array(plan.model.labels)

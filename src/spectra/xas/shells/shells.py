@@ -13,7 +13,6 @@ from spectra.method import Method
 from spectra.results import Results, Table
 from spectra.settings import A_FILE, setting
 from spectra.stack import Stack
-from spectra.status import Status
 from spectra.xas.exafs.chi import chi_of, k_of
 from spectra.xas.exafs.screening import check_range, require_distances
 from spectra.xas.exafs.windows import WINDOWS
@@ -25,10 +24,10 @@ from spectra.xas.shells.observe import NOISES, Observed, observe
 from spectra.xas.shells.plan import ShellsPlan, free_slots, restraint_shares
 from spectra.xas.shells.remarks import (
     blank,
+    can_be_fitted,
     check_absorber,
     check_curves,
     judge,
-    too_little,
     warnings_of,
 )
 from spectra.xas.shells.sequence import Sequence, fit_sequence, known_only, make_common
@@ -209,16 +208,16 @@ class Shells(Method):
         kept: dict[int, Observed] | None = {}
         if len(source) * plan.table.size("k") > _KEPT:
             kept = None
-        frames, frees = [], []
+        frames, frees, why = [], [], ""
         for first, seen in self._walk(source, plan, kept):
             free = free_slots(plan.model, seen.objective.active)
-            enough = plan.varied(free) < plan.n_idp
-            frames.append(first + seen.rows[enough])
-            frees.append(free[enough])
+            own = plan.rows(first + seen.rows)
+            fit = can_be_fitted(seen, own, free, (self.k_range, self.r_range))
+            frames.append(first + seen.rows[fit])
+            frees.append(free[fit])
+            why = why or next(filter(None, seen.verdicts.messages), "")
         chosen = np.concatenate(frames)
         if not chosen.size:
-            _, seen = next(self._walk(source, plan, kept))
-            why = seen.verdicts.messages[0] or too_little(plan, self.k_range, self.r_range)
             raise StackError(
                 f"{self.name}: none of the {len(source)} frames can be fitted. The first: {why}"
             )
@@ -267,13 +266,8 @@ class Shells(Method):
         """Fit all frames of a block, with what they share as it is."""
         seen = self._observe(block, plan)
         free = free_slots(plan.model, seen.objective.active)
-        enough = plan.varied(free) < plan.n_idp
-        seen.verdicts.mark(
-            seen.rows[~enough],
-            Status.BAD_INPUT,
-            too_little(plan, self.k_range, self.r_range),
-        )
-        seen, free = seen.take(np.flatnonzero(enough)), free[enough]
+        fit = can_be_fitted(seen, plan.rows(seen.rows), free, (self.k_range, self.r_range))
+        seen, free = seen.take(np.flatnonzero(fit)), free[fit]
         columns = plan.table.empty(len(block))
         if seen.rows.size:
             fitted = fit_frames(seen, plan.rows(seen.rows), free)
