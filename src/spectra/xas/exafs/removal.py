@@ -30,7 +30,8 @@ from spectra.xas.exafs.noise import white_level
 from spectra.xas.exafs.removed import Refused, Removed, Spectra, span_of
 from spectra.xas.frames import Verdicts, alike_points, cut
 from spectra.xas.noise import Noise, find_noise
-from spectra.xas.normalize import Normalize, NormalizePlan
+from spectra.xas.normalize import Normalize
+from spectra.xas.normalizeplan import NormalizePlan
 from spectra.xas.ranges import index_nearest
 
 FloatArray = NDArray[np.float64]
