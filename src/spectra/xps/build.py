@@ -218,8 +218,8 @@ def _component(
         splitting, broadening = (layout.column(f"{key}_{n}") for n in ("splitting", "broadening"))
         lines = doublet(species.ratio, splitting, broadening)
     elif species.multiplet:
-        whole = sum(weight for _, weight in species.multiplet)
-        lines = tuple(Line(weight / whole, offset) for offset, weight in species.multiplet)
+        whole = sum(line[1] for line in species.multiplet)
+        lines = tuple(Line(x[1] / whole, x[0], *x[2:]) for x in species.multiplet)
     loss = None
     if background.shirley and species.profile in WITH_INTEGRAL:
         loss = layout.column(f"{key}_shirley" if background.each else "shirley")

@@ -23,9 +23,9 @@ from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import atomic_percent, fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
-from spectra.xps.statistics import misfit_statistics
+from spectra.xps.statistics import misfit_statistics, not_noise
 from spectra.xps.table import region_table
-from spectra.xps.verdict import held_by_bounds, warnings_of
+from spectra.xps.verdict import held_by_bounds, misfit_told, warnings_of
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -228,19 +228,24 @@ class Region(Method):
         with np.errstate(invalid="ignore", divide="ignore"):
             correlation = area_cov / sigma[:, :, None] / sigma[:, None, :]
         columns["area_correlation"][rows] = np.where(told[:, None, None], correlation, np.nan)
-        for name, value in misfit_statistics(fits, part).items():
+        statistics = misfit_statistics(fits, part)
+        for name, value in statistics.items():
             columns[name][rows] = np.where(told, value, np.nan)
         columns["other_minima"][rows] = np.where(told, others, -1)
         status[rows] = fits.status
         said = warnings_of(
             self.species_model, correlation, columns["fraction_stderr"][rows], others
         )
-        said = [
-            "; ".join(filter(None, (text, held)))
-            for text, held in zip(said, held_by_bounds(built, names, values), strict=True)
-        ]
-        for row, text in zip(rows.tolist(), said, strict=True):
-            messages[row] = "; ".join(filter(None, (messages[row], text)))
+        wrong = told & not_noise(fits, part, statistics)
+        misfit = misfit_told(wrong, statistics["reduced_chi2"], statistics["abbe"], part.errors)
+        held = held_by_bounds(built, names, values)
+        for row, *texts in zip(rows.tolist(), said, held, misfit, strict=True):
+            messages[row] = "; ".join(filter(None, (messages[row], *texts)))
+
+    def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
+        """The model with what all frames share held, and a block's frames as they are fitted."""
+        part = self._parts(block, plan)
+        return part.fixed(self._built(plan.x), plan.shared), part
 
     def _background(self, x: FloatArray) -> Background:
         c, curvature, d, gap = (float(v) for v in self.losses)
