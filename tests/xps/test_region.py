@@ -341,7 +341,7 @@ def test_other_profiles_multiplets_and_satellites():
     flat = Stack.from_arrays(
         energy, 100 + np.sin(energy)[None], noise="counts", axis_name="binding_energy"
     )
-    made = region._built(region.prepare(flat).x)
+    made = region.built(region.prepare(flat).x)
     truth = {"main_area": 3000.0, "metal_area": 2000.0, "shirley": 0.01, "background_c0": 400.0}
     for name, value in truth.items():
         made.params[name].set(value=value)

@@ -148,7 +148,7 @@ class Region(Method):
             )
         points = self._points(source)
         x = np.asarray(source.x[points], dtype=float)
-        built = self._built(x)
+        built = self.built(x)
         typical = _typical(source, points)
         plan = Plan(x, points, plan_starts(built, x, typical), {}, np.zeros((0, 0)))
         names = self._common(built)
@@ -162,13 +162,13 @@ class Region(Method):
 
     def table(self, plan: Plan) -> Table:
         """Declare one column of species each, and their parameters."""
-        parameters = tuple(self._built(plan.x).params)
+        parameters = tuple(self.built(plan.x).params)
         return region_table(self.species_model, parameters, composition=bool(self.sensitivity))
 
     def fit(self, block: Stack, plan: Plan) -> Results:
         """Fit every frame of a block."""
         part = self._parts(block, plan)
-        built = self._built(plan.x)
+        built = self.built(plan.x)
         table = self.table(plan)
         columns = table.empty(len(block))
         status, messages = part.status.copy(), list(part.messages)
@@ -245,7 +245,7 @@ class Region(Method):
     def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
         """The model with what all frames share held, and a block's frames as they are fitted."""
         part = self._parts(block, plan)
-        return part.fixed(self._built(plan.x), plan.shared), part
+        return part.fixed(self.built(plan.x), plan.shared), part
 
     def _background(self, x: FloatArray) -> Background:
         c, curvature, d, gap = (float(v) for v in self.losses)
@@ -253,7 +253,8 @@ class Region(Method):
         losses = (c, curvature, d, gap)
         return Background(self.background, self.shirley_each, self.degree, losses, *ends)
 
-    def _built(self, x: FloatArray) -> Built:
+    def built(self, x: FloatArray) -> Built:
+        """The model on the binding energies of a window, with its starts, bounds and ties."""
         return build(self.species_model, self._background(x))
 
     def _points(self, source: Stack) -> slice:
