@@ -17,6 +17,9 @@ from spectra.xps.alternatives import without
 EVIDENCE = Evidence(region=REGION)
 
 
+BACKGROUND = REGION.background_on(ENERGY)
+
+
 def bump(at, height):
     return height * np.exp(-4 * np.log(2) * ((ENERGY - at) / 1.2) ** 2)
 
@@ -50,7 +53,7 @@ def test_species_that_are_there_are_needed_and_others_are_not():
 
 def test_delta_is_that_of_the_two_fits():
     stack = counted(curve_of(), 3, seed=3)
-    less = replace(REGION, model=without(carbon(), "C-O"))
+    less = replace(REGION, model=without(carbon(), "C-O", BACKGROUND))
     found, one, two = EVIDENCE(stack), REGION(stack), less(stack)
     # Without misfit told nothing is divided; with it the difference is less.
     delta = two["bic"] - one["bic"]
@@ -99,7 +102,7 @@ def test_vanadium_in_words():
 
 def test_without_a_species_others_keep_what_they_are_counted_from():
     model = load_model("V2p_silversmit")
-    left = without(model, "V5+")
+    left = without(model, "V5+", BACKGROUND)
     assert [s.name for s in left.species] == ["V4+", "V3+", "V2+"]
     built = Region(model=left).built(np.linspace(508, 530, 200))
     free = {n for n, p in built.params.items() if p.vary and not p.expr}
@@ -107,8 +110,15 @@ def test_without_a_species_others_keep_what_they_are_counted_from():
     assert "V5_area" not in built.params
     assert built.params["V5_center"].min == pytest.approx(517.0)
     assert built.params["V4_center"].value == pytest.approx(515.84)
-    again = without(model, "V3+")
+    again = without(model, "V3+", BACKGROUND)
     assert "V3_center" not in again.parameters
+
+
+def test_what_is_said_of_the_background_stays():
+    model = replace(carbon(), parameters={"shirley": {"max": 0.1}, "C_C_fwhm": {"max": 2.0}})
+    left = without(model, "C-C", BACKGROUND)
+    assert left.parameters == {"shirley": {"max": 0.1}}
+    assert without(model, "C-O", BACKGROUND).parameters == model.parameters
 
 
 def test_satellites_go_with_their_line():
@@ -125,8 +135,8 @@ def test_satellites_go_with_their_line():
             "satellite_area": {"expr": "ratio*main_area"},
         },
     )
-    left = without(model, "main")
+    left = without(model, "main", BACKGROUND)
     assert [s.name for s in left.species] == ["metal"]
     assert left.parameters == {}
-    assert [s.name for s in without(model, "satellite").species] == ["main", "metal"]
-    assert without(left, "metal") is None
+    assert [s.name for s in without(model, "satellite", BACKGROUND).species] == ["main", "metal"]
+    assert without(left, "metal", BACKGROUND) is None

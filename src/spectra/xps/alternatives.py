@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spectra.fit.expressions import parse_expression
-from spectra.xps.build import Background, build
-from spectra.xps.model import Model, Species
+from spectra.xps.build import Background, build, term_parameters
+from spectra.xps.model import Model
 
 if TYPE_CHECKING:
     import lmfit
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 EXTRA = "one_more"
 """What the parameters of a further line begin with."""
 
-_BARE = Background("none", False, -1, (1.0, 1.0, 0.0, 0.0), 0.0, 1.0)
 
-
-def without(model: Model, name: str) -> Model | None:
+def without(model: Model, name: str, background: Background) -> Model | None:
     """The same model without one species, and without those whose area is tied to its own.
 
     Positions and widths that others are counted from stay as parameters of their own.
@@ -30,31 +28,32 @@ def without(model: Model, name: str) -> Model | None:
     model : Model
     name : str
         Of the species.
+    background : Background
+        Which has parameters that the model may speak of.
 
     Returns
     -------
     Model or None
         None where no species is left.
     """
-    params = build(model, replace(_BARE, degree=0)).params
+    params = build(model, background).params
     gone = {s.key for s in model.species if s.name == name}
     for _ in model.species:
         areas = {f"{key}_area" for key in gone}
         gone |= {s.key for s in model.species if _used(params, f"{s.key}_area") & areas}
-    kept = tuple(s for s in model.species if s.key not in gone)
-    if not kept:
+    species = tuple(s for s in model.species if s.key not in gone)
+    if not species:
         return None
-    own = {n for s in kept for n in _parameters_of(s)}
+    kept = replace(model, name=f"{model.name} without {name}", species=species)
+    own = set(term_parameters(kept, background))
     alive = set(own)
     while more := {n for a in alive for n in _used(params, a)} - alive:
         alive |= more
-    said = {n: dict(v) for n, v in model.parameters.items() if n in alive}
-    said |= {n: _told(params[n]) for n in sorted(alive - own - said.keys())}
-    # Of a species that is gone only part may have been said.
-    said |= {n: _told(params[n]) for n in said if n not in own and n in params}
-    return Model(
-        name=f"{model.name} without {name}", species=kept, parameters=said, source=model.source
-    )
+    # Of a species that is gone only part may have been said: its own bounds are as well.
+    lost = set(term_parameters(model, background)) - own
+    said = {n: dict(v) for n, v in model.parameters.items() if n in alive - lost}
+    said |= {n: _told(params[n]) for n in sorted(alive & lost)}
+    return replace(kept, parameters=said)
 
 
 def with_one_more(model: Model, low: float, high: float) -> Model:
@@ -77,11 +76,6 @@ def with_one_more(model: Model, low: float, high: float) -> Model:
         valence=None,
     )
     return replace(model, name=f"{model.name} + one more", species=(*model.species, line))
-
-
-def _parameters_of(species: Species) -> tuple[str, ...]:
-    alone = Model(name=species.name, species=(species,))
-    return tuple(build(alone, _BARE).params)
 
 
 def _used(params: lmfit.Parameters, name: str) -> frozenset[str]:

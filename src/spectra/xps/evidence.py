@@ -106,7 +106,7 @@ class Evidence(Method):
         whole = region.prepare(source)
         others: list[tuple[Region, Plan] | None] = []
         for species in self._model.species:
-            left = without(self._model, species.name)
+            left = without(self._model, species.name, region.background_on(whole.x))
             if left is None:
                 others.append(None)
                 continue

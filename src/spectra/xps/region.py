@@ -183,7 +183,7 @@ class Region(Method):
             "errors": part.errors,
             "region": {
                 "model": self.species_model.to_plain(),
-                "background": plain_background(self._background(plan.x)),
+                "background": plain_background(self.background_on(plan.x)),
             },
         }
         return Results(
@@ -247,7 +247,8 @@ class Region(Method):
         part = self._parts(block, plan)
         return part.fixed(self.built(plan.x), plan.shared), part
 
-    def _background(self, x: FloatArray) -> Background:
+    def background_on(self, x: FloatArray) -> Background:
+        """What lies under the lines in a window."""
         c, curvature, d, gap = (float(v) for v in self.losses)
         ends = float(x[0]), float(x[-1])
         losses = (c, curvature, d, gap)
@@ -255,7 +256,7 @@ class Region(Method):
 
     def built(self, x: FloatArray) -> Built:
         """The model on the binding energies of a window, with its starts, bounds and ties."""
-        return build(self.species_model, self._background(x))
+        return build(self.species_model, self.background_on(x))
 
     def _points(self, source: Stack) -> slice:
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
