@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spectra.fit.batch import fit_stack
+from spectra.fit.free_losses import FreelyScattered
 from spectra.fit.lines import Component, Lines, doublet
 from spectra.fit.model import Points, Sum
 from spectra.fit.own import model_of_terms
@@ -39,6 +40,53 @@ def summed(columns):
     apart = [replace(bare, components=[c]) for c in bare.components]
     thrown = Scattered(apart, (ShirleySums(), losses), strengths)
     return [thrown, polynomial]
+
+
+def freely(columns):
+    """As `summed`, with a cross section that has parameters of its own."""
+    lines, polynomial = analytic(columns)
+    bare = replace(lines, components=[replace(c, loss=None) for c in lines.components])
+    losses = np.array([columns[i] for i in (9, 12, 13, 14)])
+    thrown = FreelyScattered([bare], [ShirleySums()], np.array([columns[6]]), losses, 2.0)
+    return [thrown, replace(polynomial, columns=np.array(columns[10:12]))]
+
+
+FREE_NAMES = (*NAMES, "c", "curvature", "d")
+FREE_TRUTH = np.hstack([TRUTH, [[551.0, -1.0, 436.0]]])
+
+
+def test_free_losses_are_the_fixed_ones_and_have_exact_derivatives():
+    count = len(FREE_NAMES)
+    model = Sum(freely(list(range(count))), count)
+    fixed = Sum(summed(list(range(len(NAMES)))), len(NAMES))
+    value, jacobian = model.value_and_jacobian(FREE_TRUTH, AT)
+    np.testing.assert_allclose(value, fixed.value(TRUTH, AT), rtol=1e-12)
+    np.testing.assert_allclose(value, model.value(FREE_TRUTH, AT), rtol=1e-13)
+    same = fixed.value_and_jacobian(TRUTH, AT)[1]
+    np.testing.assert_allclose(jacobian[:, : len(NAMES)], same, rtol=1e-9, atol=1e-12)
+    for i in range(len(NAMES), count):
+        h = 1e-4 * abs(FREE_TRUTH[0, i])
+
+        def at(step, i=i):
+            theta = FREE_TRUTH.copy()
+            theta[0, i] += step
+            return model.value(theta, AT)[0]
+
+        numeric = (-at(2 * h) + 8 * at(h) - 8 * at(-h) + at(-2 * h)) / (12 * h)
+        close = 1e-7 * np.abs(numeric).max()
+        np.testing.assert_allclose(jacobian[0, i], numeric, atol=close, err_msg=FREE_NAMES[i])
+
+
+def test_free_losses_of_many_spectra_are_those_of_each():
+    count = len(FREE_NAMES)
+    model = Sum(freely(list(range(count))), count)
+    theta = np.repeat(FREE_TRUTH, 50, axis=0)
+    theta[:, 12] *= np.linspace(0.5, 2.0, 50)
+    together = model.value_and_jacobian(theta, AT)
+    for i in (0, 17, 49):
+        alone = model.value_and_jacobian(theta[i : i + 1], AT)
+        for one, other in zip(together, alone, strict=True):
+            np.testing.assert_array_equal(one[i], other[0])
 
 
 @pytest.mark.parametrize("terms", [analytic, summed])

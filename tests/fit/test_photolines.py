@@ -105,6 +105,31 @@ def test_sums_are_mixed_by_heights():
     np.testing.assert_allclose(value / value.max(), mixed / mixed.max(), rtol=1e-12, atol=1e-16)
 
 
+def test_products_are_of_the_two_with_their_widths():
+    t = (X - 0.3) / 1.2
+    product = np.exp(-4 * np.log(2) * 0.7 * t**2) / (1 + 4 * 0.3 * t**2)
+    value = PHOTOLINES["gl_product"].value(X, 0.3, 1.2, 0.3)
+    np.testing.assert_allclose(value, product * value.max() / product.max(), rtol=2e-4, atol=1e-16)
+    ratio = value[X > -2] / product[X > -2]
+    np.testing.assert_allclose(ratio[:60], ratio[0], rtol=1e-12)
+
+
+@pytest.mark.parametrize(("fwhm", "tail"), [(1.0, 0.7), (0.5, 3.0), (2.0, 0.2)])
+def test_exponential_tail_is_the_convolution(fwhm, tail):
+    sigma = fwhm * SIGMA
+
+    def inner(t, u):
+        bell = np.exp(-0.5 * ((u - t) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        return bell * np.exp(-t / tail) / tail
+
+    at = np.array([-1.5, -0.2, 0.0, 0.6, 2.0, 6.0])
+    expected = [
+        quad(inner, max(0, u - 9 * sigma), u + 9 * sigma, args=(u,), epsabs=1e-14)[0] for u in at
+    ]
+    found = PHOTOLINES["exponential_tail"].value(at, 0.0, fwhm, tail)
+    np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-13)
+
+
 def convolved(core, sigma, u):
     def inner(y):
         return core(u - y) * np.exp(-0.5 * (y / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))

@@ -10,6 +10,8 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 _TINY = 1e-300
+# Standard deviations that noise does not reach but once in a thousand times, to one side.
+_FAR = 3.1
 
 
 def abbe_criterion(residual: FloatArray, use: BoolArray) -> FloatArray:
@@ -34,6 +36,21 @@ def abbe_criterion(residual: FloatArray, use: BoolArray) -> FloatArray:
     pairs = np.maximum(both.sum(axis=1), 1) / np.maximum(use.sum(axis=1), 1)
     total = np.maximum((residual**2).sum(axis=1), _TINY)
     return np.asarray(0.5 * (steps**2).sum(axis=1) / total / pairs)
+
+
+def abbe_limit(count: IntArray) -> FloatArray:
+    """Abbe criterion below which residuals are hardly noise (p about 0.001).
+
+    Of noise it has the mean 1 and the variance (n − 2)/(n² − 1) (J. von Neumann, Ann. Math. Stat.
+    12 (1941) 367).
+
+    Parameters
+    ----------
+    count : int array (rows,)
+        Points n.
+    """
+    n = np.maximum(count, 3).astype(float)
+    return np.asarray(1.0 - _FAR * np.sqrt((n - 2.0) / (n**2 - 1.0)))
 
 
 def information_criterion(

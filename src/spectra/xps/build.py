@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from spectra.errors import SettingError
 from spectra.fit.cumulative import WITH_INTEGRAL
 from spectra.fit.expressions import parse_expression
+from spectra.fit.free_losses import FreelyScattered
 from spectra.fit.lines import Component, Line, Lines, doublet
 from spectra.fit.model import Term
 from spectra.fit.own import model_of_terms
@@ -123,9 +124,26 @@ def _starts(model: Model, background: Background) -> dict[str, dict[str, Any]]:
         start["shirley"] = {"value": 0.0}
     if background.tougaard:
         start["tougaard"] = {"value": 0.0}
+        start |= _of_losses(model, background)
     for i in range(background.degree + 1):
         start[f"background_c{i}"] = {"value": 0.0}
     return start
+
+
+def term_parameters(model: Model, background: Background) -> tuple[str, ...]:
+    """Names of the parameters that species and background have of their own."""
+    return tuple(_starts(model, background))
+
+
+def _of_losses(model: Model, background: Background) -> dict[str, dict[str, Any]]:
+    """Parameters of Tougaard's cross section, for a model that says something of them."""
+    c, curvature, d, _ = background.losses
+    start: dict[str, dict[str, Any]] = {
+        "tougaard_c": {"value": c, "vary": False, "min": 1.0},
+        "tougaard_curvature": {"value": curvature, "vary": False},
+        "tougaard_d": {"value": d, "vary": False, "min": 0.0},
+    }
+    return start if start.keys() & model.parameters.keys() else {}
 
 
 def _of_species(species: Species) -> dict[str, dict[str, Any]]:
@@ -218,8 +236,8 @@ def _component(
         splitting, broadening = (layout.column(f"{key}_{n}") for n in ("splitting", "broadening"))
         lines = doublet(species.ratio, splitting, broadening)
     elif species.multiplet:
-        whole = sum(weight for _, weight in species.multiplet)
-        lines = tuple(Line(weight / whole, offset) for offset, weight in species.multiplet)
+        whole = sum(line[1] for line in species.multiplet)
+        lines = tuple(Line(x[1] / whole, x[0], *x[2:]) for x in species.multiplet)
     loss = None
     if background.shirley and species.profile in WITH_INTEGRAL:
         loss = layout.column(f"{key}_shirley" if background.each else "shirley")
@@ -263,6 +281,11 @@ def _terms(
     if background.shirley and summed:
         scatterings.append(ShirleySums())
         strengths.append(columns[layout.column("shirley")])
+    if "tougaard_c" in layout.root:
+        free = ("tougaard", "tougaard_c", "tougaard_curvature", "tougaard_d")
+        losses = columns[[layout.column(n) for n in free]]
+        shirley, gap = np.array(strengths, np.intp), background.losses[3]
+        return [*terms, FreelyScattered(families, scatterings, shirley, losses, gap)]
     if background.tougaard:
         scatterings.append(TougaardLosses(*background.losses))
         strengths.append(columns[layout.column("tougaard")])

@@ -70,6 +70,12 @@ class Frames:
         begin = starts.of(filled(y)) if len(y) else {}
         return cls(y, weights, errors, begin, status, messages)
 
+    def take(self, rows: NDArray[np.intp]) -> Frames:
+        """Some of the good frames."""
+        weights = None if self.weights is None else self.weights[rows]
+        starts = {name: value[rows] for name, value in self.starts.items()}
+        return replace(self, y=self.y[rows], weights=weights, starts=starts)
+
     def fixed(self, built: Built, shared: Mapping[str, float]) -> Built:
         """The model with what all frames share held fixed."""
         params = built.params.copy()

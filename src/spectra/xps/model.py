@@ -42,8 +42,9 @@ class Species:
         Of a doublet (eV); 0 for a single line. Held fixed, as `broadening`, unless freed.
     broadening : float
         Width of the line of lower j over that of the other.
-    multiplet : sequence of (float, float)
-        Offsets (eV) and weights of the lines of a multiplet, in place of a doublet.
+    multiplet : sequence of (float, float) or (float, float, float)
+        Offsets (eV) and weights of the lines of a multiplet, in place of a doublet, and where
+        given what their widths are multiplied by.
     valence : float, optional
         Takes part in the mean valence of its level.
     source : str
@@ -60,20 +61,30 @@ class Species:
     shape: Mapping[str, float] = field(default_factory=dict)
     splitting: float = 0.0
     broadening: float = 1.0
-    multiplet: tuple[tuple[float, float], ...] = ()
+    multiplet: tuple[tuple[float, ...], ...] = ()
     valence: float | None = None
     source: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
-        pairs = tuple((float(a), float(b)) for a, b in self.multiplet)
-        object.__setattr__(self, "multiplet", pairs)
+        lines = tuple(tuple(float(v) for v in line) for line in self.multiplet)
+        object.__setattr__(self, "multiplet", lines)
+        if wrong := [x for x in lines if len(x) not in (2, 3) or min(x[1:]) <= 0]:
+            raise SettingError(
+                f"species {self.name!r}: a line of the multiplet is {list(wrong[0])}; expected "
+                "offset (eV), weight and perhaps a factor on the width, both above 0"
+            )
         object.__setattr__(self, "shape", dict(self.shape))
         low, high = self.widths
         if not 0 < low <= self.width <= high or self.spread < 0:
             raise SettingError(
                 f"species {self.name!r}: width {self.width} eV must lie within widths "
                 f"{low} to {high}, above 0, and spread {self.spread} eV not below 0"
+            )
+        if lines and lines[0][2:] not in ((), (1.0,)):
+            raise SettingError(
+                f"species {self.name!r}: the first line of the multiplet has the factor "
+                f"{lines[0][2]:g} on its width; expected 1, as `width` is its own"
             )
         if self.splitting and self.multiplet:
             raise SettingError(
@@ -158,7 +169,7 @@ class Model:
 def _plain_species(species: Species) -> dict[str, Any]:
     data = {f.name: getattr(species, f.name) for f in fields(species)}
     data["widths"] = list(data["widths"])
-    data["multiplet"] = [list(pair) for pair in data["multiplet"]]
+    data["multiplet"] = [list(line) for line in data["multiplet"]]
     data["shape"] = dict(data["shape"])
     return {k: v for k, v in data.items() if v is not None}
 

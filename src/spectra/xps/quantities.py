@@ -103,7 +103,7 @@ def _of_one(species: Species, x: FloatArray, own: FloatArray) -> tuple[FloatArra
 def _first_share(species: Species) -> float:
     """The first line's part of the area."""
     if species.multiplet:
-        return species.multiplet[0][1] / sum(weight for _, weight in species.multiplet)
+        return species.multiplet[0][1] / sum(line[1] for line in species.multiplet)
     return 1.0 / (1.0 + species.ratio) if species.splitting else 1.0
 
 

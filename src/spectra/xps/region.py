@@ -23,9 +23,9 @@ from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import atomic_percent, fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
-from spectra.xps.statistics import misfit_statistics
+from spectra.xps.statistics import misfit_statistics, not_noise
 from spectra.xps.table import region_table
-from spectra.xps.verdict import held_by_bounds, warnings_of
+from spectra.xps.verdict import held_by_bounds, misfit_told, warnings_of
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -148,7 +148,7 @@ class Region(Method):
             )
         points = self._points(source)
         x = np.asarray(source.x[points], dtype=float)
-        built = self._built(x)
+        built = self.built(x)
         typical = _typical(source, points)
         plan = Plan(x, points, plan_starts(built, x, typical), {}, np.zeros((0, 0)))
         names = self._common(built)
@@ -162,13 +162,13 @@ class Region(Method):
 
     def table(self, plan: Plan) -> Table:
         """Declare one column of species each, and their parameters."""
-        parameters = tuple(self._built(plan.x).params)
+        parameters = tuple(self.built(plan.x).params)
         return region_table(self.species_model, parameters, composition=bool(self.sensitivity))
 
     def fit(self, block: Stack, plan: Plan) -> Results:
         """Fit every frame of a block."""
         part = self._parts(block, plan)
-        built = self._built(plan.x)
+        built = self.built(plan.x)
         table = self.table(plan)
         columns = table.empty(len(block))
         status, messages = part.status.copy(), list(part.messages)
@@ -183,7 +183,7 @@ class Region(Method):
             "errors": part.errors,
             "region": {
                 "model": self.species_model.to_plain(),
-                "background": plain_background(self._background(plan.x)),
+                "background": plain_background(self.background_on(plan.x)),
             },
         }
         return Results(
@@ -228,28 +228,35 @@ class Region(Method):
         with np.errstate(invalid="ignore", divide="ignore"):
             correlation = area_cov / sigma[:, :, None] / sigma[:, None, :]
         columns["area_correlation"][rows] = np.where(told[:, None, None], correlation, np.nan)
-        for name, value in misfit_statistics(fits, part).items():
+        statistics = misfit_statistics(fits, part)
+        for name, value in statistics.items():
             columns[name][rows] = np.where(told, value, np.nan)
         columns["other_minima"][rows] = np.where(told, others, -1)
         status[rows] = fits.status
         said = warnings_of(
             self.species_model, correlation, columns["fraction_stderr"][rows], others
         )
-        said = [
-            "; ".join(filter(None, (text, held)))
-            for text, held in zip(said, held_by_bounds(built, names, values), strict=True)
-        ]
-        for row, text in zip(rows.tolist(), said, strict=True):
-            messages[row] = "; ".join(filter(None, (messages[row], text)))
+        wrong = told & not_noise(fits, part, statistics)
+        misfit = misfit_told(wrong, statistics["reduced_chi2"], statistics["abbe"], part.errors)
+        held = held_by_bounds(built, names, values)
+        for row, *texts in zip(rows.tolist(), said, held, misfit, strict=True):
+            messages[row] = "; ".join(filter(None, (messages[row], *texts)))
 
-    def _background(self, x: FloatArray) -> Background:
+    def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
+        """The model with what all frames share held, and a block's frames as they are fitted."""
+        part = self._parts(block, plan)
+        return part.fixed(self.built(plan.x), plan.shared), part
+
+    def background_on(self, x: FloatArray) -> Background:
+        """What lies under the lines in a window."""
         c, curvature, d, gap = (float(v) for v in self.losses)
         ends = float(x[0]), float(x[-1])
         losses = (c, curvature, d, gap)
         return Background(self.background, self.shirley_each, self.degree, losses, *ends)
 
-    def _built(self, x: FloatArray) -> Built:
-        return build(self.species_model, self._background(x))
+    def built(self, x: FloatArray) -> Built:
+        """The model on the binding energies of a window, with its starts, bounds and ties."""
+        return build(self.species_model, self.background_on(x))
 
     def _points(self, source: Stack) -> slice:
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)

@@ -69,6 +69,26 @@ def _entangled(first: str, second: str, correlation: float, vague: bool) -> str:
     )
 
 
+def misfit_told(
+    wrong: NDArray[np.bool_], reduced_chi2: FloatArray, abbe: FloatArray, errors: str
+) -> list[str]:
+    """One text per frame whose residuals are not noise.
+
+    Parameters
+    ----------
+    wrong : bool array (frames,)
+    reduced_chi2, abbe : array (frames,)
+    errors : str
+        Where the uncertainties come from; a χ² of unknown scale says nothing.
+    """
+    chi2 = "reduced chi2 {:.3g}, " if errors != "residual" else ""
+    text = "the residual is not noise ({}Abbe {:.2f}): lines or background are of the wrong kind"
+    return [
+        text.format(chi2.format(a), b) if bad else ""
+        for bad, a, b in zip(wrong.tolist(), reduced_chi2.tolist(), abbe.tolist(), strict=True)
+    ]
+
+
 def held_by_bounds(built: Built, names: Sequence[str], values: FloatArray) -> list[str]:
     """One text per frame that names the free parameters which stand on a bound.
 
