@@ -63,8 +63,10 @@ class Counts:
         """Give the deviance (rows,) and 1/f (rows, points)."""
         use = weight > 0
         safe = np.maximum(value, self.floor)
-        ratio = np.where(y > 0, y, 1.0) / safe
-        deviance = 2.0 * (safe - y + y * np.log(np.where(y > 0, ratio, 1.0)))
+        misfit = y - safe
+        # From what is small itself: a difference of large numbers would leave their rounding.
+        log = np.log1p(np.where(y > 0, misfit, 0.0) / safe)
+        deviance = 2.0 * (y * log - misfit)
         low = value < self.floor
         if low.any():
             further = (y - value) ** 2 - (y - self.floor) ** 2

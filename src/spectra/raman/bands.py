@@ -14,6 +14,7 @@ from spectra.fit.bands import BandModel
 from spectra.fit.lineshapes import get_profile
 from spectra.method import Method
 from spectra.raman.assign import assign, load_mode_set
+from spectra.raman.curves import PARAMETERS, plain_model
 from spectra.raman.find_bands import Search, mean_spectrum, same_as_any
 from spectra.raman.frames import check_window
 from spectra.raman.model import bounded_params, center_and_width_ranges, initial, starts_of
@@ -151,7 +152,7 @@ class Bands(Method):
 
     def table(self, plan: BandsPlan) -> Table:
         """Declare the table of bands."""
-        return bands_table(plan, self.degree)
+        return bands_table(plan, self.degree, BandModel(self._bands(plan), self.degree, 0, 1).names)
 
     def fit(self, block: Stack, plan: BandsPlan) -> Results:
         """Fit all bands of all frames of a block."""
@@ -169,6 +170,7 @@ class Bands(Method):
         attrs = {
             "profile": list(self._profiles(plan)),
             "errors": series.errors,
+            "model": plain_model(self.model(plan, series.x)),
             "assignments": {n: load_mode_set(n).source for n in self.assignments},
         }
         return Results(
@@ -177,10 +179,15 @@ class Bands(Method):
 
     def model(self, plan: BandsPlan, x: FloatArray, which: IntArray | None = None) -> BandModel:
         """The model that some bands of a plan, or all, are fitted with."""
+        bands = self._bands(plan)
+        some = range(len(bands)) if which is None else which.tolist()
+        return BandModel(
+            tuple(bands[k] for k in some), self.degree, float(x[0]), float(x[-1])
+        )
+
+    def _bands(self, plan: BandsPlan) -> tuple[tuple[str, str], ...]:
         profiles = self._profiles(plan)
-        some = range(len(plan.centers)) if which is None else which.tolist()
-        bands = tuple((f"b{k + 1:02d}", profiles[k]) for k in some)
-        return BandModel(bands, self.degree, float(x[0]), float(x[-1]))
+        return tuple(zip(band_labels(len(profiles)), profiles, strict=True))
 
     def _profiles(self, plan: BandsPlan) -> tuple[str, ...]:
         return self.profiles or (self.profile,) * len(plan.centers)
@@ -278,6 +285,8 @@ class Bands(Method):
             frames = series.rows[done]
             status[frames] = np.where(fits.converged[done], fits.status[done], Status.NOT_CONVERGED)
             write(columns, frames, which, (told, known), fits.take(done), model)
+            whole = BandModel(self._bands(plan), self.degree, 0, 1).names
+            fits.take(done).write_parameters(columns, frames, model, whole)
             columns["significance"][frames[:, None], which] = significance[done]
         return drop
 
@@ -310,8 +319,13 @@ def write(
         columns[name][frames] = np.where(good, getattr(fits, name), np.nan)
 
 
-def bands_table(plan: BandsPlan, degree: int) -> Table:
-    """Declare the table of bands."""
+def band_labels(count: int) -> list[str]:
+    """What bands are called: b01, b02 and so on."""
+    return [f"b{k + 1:02d}" for k in range(count)]
+
+
+def bands_table(plan: BandsPlan, degree: int, parameters: tuple[str, ...]) -> Table:
+    """Declare the table of bands, with `parameters` of the fit."""
     unit, per = "1/cm", ("band",)
     columns = (
         Column("center", unit, "position of a band", per, stderr=True),
@@ -321,16 +335,18 @@ def bands_table(plan: BandsPlan, degree: int) -> Table:
         Column("significance", "", "area over its standard uncertainty", per),
         Column("band_status", "", "code of BandStatus", per, dtype="int8"),
         Column("background_poly", "counts", "coefficients of Chebyshev polynomials", ("term",)),
+        PARAMETERS,
         Column("chi2_reduced", "", "sum of squared residuals per degree of freedom"),
         Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
         Column("bic", "", "Bayesian information criterion"),
     )
     coords = {
         "band": {
-            "label": np.array([f"b{k + 1:02d}" for k in range(len(plan.centers))]),
+            "label": np.array(band_labels(len(plan.centers))),
             "start": plan.centers,
             "assignment": np.array(plan.assignments, dtype=str),
         },
         "term": {"order": np.arange(degree + 1)},
+        "parameter": {"label": np.array(parameters)},
     }
     return Table("bands", columns, coords, default="center")

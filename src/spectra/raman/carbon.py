@@ -23,6 +23,7 @@ from spectra.raman.carbon_models import (
     size_cancado,
     size_tuinstra_koenig,
 )
+from spectra.raman.curves import PARAMETERS, plain_model
 from spectra.raman.frames import check_window
 from spectra.raman.model import bounded_params, initial, starts_of
 from spectra.raman.series import Fitted, Series, fitted_points
@@ -61,12 +62,13 @@ class Carbon(Method):
     area is `keep` times its uncertainty, and the ratio is known to better than a half; of those
     that are the one with the least Bayesian information criterion is told. Where none is, nothing
     is quoted: the frame is LOST, with the reason. A model that fits better but is not determined
-    is mentioned in the message, and how far its ratio lies off stands beside the uncertainty
-    (``ratio_area_models``): what the choice of a model is worth.
+    is mentioned in the message, and how far its ratio lies off is added to the uncertainty in
+    quadrature, and told (``ratio_area_models``): what the choice of a model is worth.
 
-    Uncertainties hold the covariances of all parameters, the background's included; never
-    subtract a baseline first. Ratios from different models are not to be compared: I_D/I_G of two
-    bands counts what others call D3 and D4. Sizes L_a hold for the relation they are named after;
+    Uncertainties hold the covariances of all parameters, the background's included, and are
+    widened where residuals are correlated; never subtract a baseline first. Ratios from different
+    models are not to be compared without what their choice is worth: I_D/I_G of two bands counts
+    what others call D3 and D4. Sizes L_a hold for the relation they are named after;
     its own uncertainty is not part of theirs.
 
     Examples
@@ -121,7 +123,7 @@ class Carbon(Method):
 
     def table(self, plan: CarbonPlan) -> Table:
         """Declare the table."""
-        return carbon_table(self.bands)
+        return carbon_table(self.bands, self.model(max(self.bands), np.array([0.0, 1.0])).names)
 
     def model(self, bands: int, x: FloatArray) -> BandModel:
         """The model of 2, 3, 4 or 5 bands over some points."""
@@ -137,6 +139,7 @@ class Carbon(Method):
         if series.rows.size:
             self._choose(series, plan, columns, status, messages)
         attrs = {
+            "model": plain_model(self.model(max(self.bands), series.x)),
             "laser": plan.laser,
             "profiles": [self.profile_d, self.profile_g],
             "errors": series.errors,
@@ -168,10 +171,14 @@ class Carbon(Method):
             better = (bic < chosen[:, None]) & np.isfinite(every)
             change = np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1)
             columns[f"{name}_models"][frames] = np.where(good.any(axis=1), change, np.nan)
+        every = self.model(max(self.bands), series.x).names
         for m, one in enumerate(tried):
             rows = np.flatnonzero(good.any(axis=1) & (best == m))
             one.write(columns, frames, rows)
+            chosen_fits = one.fits.take(rows)
+            chosen_fits.write_parameters(columns, frames[rows], self.model(one.bands, series.x), every)
             status[frames[rows]] = one.fits.status[rows]
+        _widen(columns, frames)
         lost = np.flatnonzero(~good.any(axis=1))
         status[frames[lost]] = Status.LOST
         evident = bic.argmin(axis=1)
@@ -279,6 +286,15 @@ def _add_sizes(values: dict[str, FloatArray], errors: dict[str, FloatArray], las
         errors[name] = values[name] * errors[ratio] / values[ratio]
 
 
+def _widen(columns: dict[str, NDArray[Any]], frames: IntArray) -> None:
+    """Add to the uncertainties what the choice of a model is worth."""
+    for by, size in (("height", "size_tuinstra_koenig"), ("area", "size_cancado")):
+        ratio, error = columns[f"ratio_{by}"][frames], columns[f"ratio_{by}_stderr"][frames]
+        error = np.hypot(error, columns[f"ratio_{by}_models"][frames])
+        columns[f"ratio_{by}_stderr"][frames] = error
+        columns[f"{size}_stderr"][frames] = columns[size][frames] * error / ratio
+
+
 def _ranges(model: BandModel) -> dict[str, tuple[float, float]]:
     ranges = {}
     for k, (label, _) in enumerate(model.bands):
@@ -290,14 +306,18 @@ def _ranges(model: BandModel) -> dict[str, tuple[float, float]]:
     return ranges
 
 
-def carbon_table(models: tuple[int, ...]) -> Table:
-    """Declare the table of D and G bands."""
+def carbon_table(models: tuple[int, ...], parameters: tuple[str, ...]) -> Table:
+    """Declare the table of D and G bands, with `parameters` of the largest model."""
     unit, per, each = "1/cm", ("band",), ("model",)
     columns = (
         Column("ratio_height", "", "I_D/I_G of heights", stderr=True),
         Column("ratio_area", "", "I_D/I_G of areas", stderr=True),
-        Column("ratio_height_models", "", "its largest change in models that fit better"),
-        Column("ratio_area_models", "", "its largest change in models that fit better"),
+        Column(
+            "ratio_height_models", "", "part of its uncertainty: change in models that fit better"
+        ),
+        Column(
+            "ratio_area_models", "", "part of its uncertainty: change in models that fit better"
+        ),
         Column(
             "size_tuinstra_koenig",
             "nm",
@@ -310,6 +330,7 @@ def carbon_table(models: tuple[int, ...]) -> Table:
         Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
         Column("height", "counts", "its profile at the centre", per, stderr=True),
         Column("area", "counts/cm", "its integrated intensity", per, stderr=True),
+        PARAMETERS,
         Column("model_bic", "", "Bayesian information criterion of each model", each),
         Column("model_determined", "", "whether the data determine it", each, dtype="int8"),
         Column("chi2_reduced", "", "sum of squared residuals per degree of freedom"),
@@ -318,5 +339,6 @@ def carbon_table(models: tuple[int, ...]) -> Table:
     coords = {
         "band": {"label": np.array(LABELS)},
         "model": {"bands": np.array(models)},
+        "parameter": {"label": np.array(parameters)},
     }
     return Table("carbon", columns, coords, default="ratio_area")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ FEWEST_POINTS = 20
 # Standard deviations of a correlation of white residuals (1/√n) that are no chance.
 _CHANCE = 5.0
 _LEAST_CURVE = 0.25
+# Squares of residuals, in those of known uncertainties, that are rounding.
+_EXACT = 1e-18
 
 
 def fitted_points(source: Stack, window: tuple[float, ...], name: str) -> BoolArray:
@@ -190,7 +192,9 @@ class Fitted:
         abbe = abbe_criterion(scaled, use)
         if series.errors != "residual":
             cov = cov * misfit_scale(fits.chi2, fits.dof, absolute=True)[:, None, None]
-        cov = cov * _widening(abbe, count)[:, None, None]
+        # Where the model meets the data exactly, what hangs together is rounding.
+        exact = (square <= _EXACT * count) & (series.errors != "residual")
+        cov = cov * np.where(exact, 1.0, _widening(abbe, count))[:, None, None]
         known = series.errors != "residual"
         reduced = np.where(fits.dof > 0, square / np.maximum(fits.dof, 1), np.nan)
         bic = information_criterion(
@@ -211,6 +215,31 @@ class Fitted:
     def take(self, rows: IntArray | BoolArray) -> Fitted:
         """Some of the rows."""
         return Fitted(**{name: getattr(self, name)[rows] for name in Fitted.__annotations__})
+
+    def write_parameters(
+        self,
+        columns: dict[str, NDArray[Any]],
+        frames: IntArray,
+        model: BandModel,
+        names: tuple[str, ...],
+    ) -> None:
+        """Write all parameters of the model into the column of those `names`, row by row.
+
+        Parameters
+        ----------
+        columns : dict of arrays
+            With ``parameter`` and ``parameter_stderr`` (frames, names).
+        frames : int array (rows,)
+        model : BandModel
+        names : tuple of str
+            Those of the model are among them.
+        """
+        at = np.array([names.index(name) for name in model.names])
+        good = self.converged[:, None]
+        variance = np.einsum("rii->ri", self.cov)
+        errors = np.sqrt(np.where(variance > 0, variance, np.nan))
+        columns["parameter"][frames[:, None], at] = np.where(good, self.values, np.nan)
+        columns["parameter_stderr"][frames[:, None], at] = np.where(good, errors, np.nan)
 
     def told(self, model: BandModel) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
         """Quantities of the bands and their standard uncertainties (rows, bands)."""
