@@ -215,9 +215,14 @@ def _load(path: Path) -> Sensitivities:
             f"{path}: not a set of sensitivity factors ({error!r}); expected [photon_energy] by "
             "anode and [level] with a list of factors for each"
         ) from None
-    texts = (str(data.get(k, "")) for k in ("source", "beta_source"))
-    beta_energy = float(data.get("beta_energy", np.nan))
-    return Sensitivities(str(data.get("name", path.stem)), *texts, beta_energy, anodes, levels)
+    return Sensitivities(
+        name=str(data.get("name", path.stem)),
+        source=str(data.get("source", "")),
+        beta_source=str(data.get("beta_source", "")),
+        beta_energy=float(data.get("beta_energy", np.nan)),
+        photon_energy=anodes,
+        levels=levels,
+    )
 
 
 def _read_level(row: Mapping[str, Any], anodes: Mapping[str, float]) -> Level:
