@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spectra.xps.calibrate import Calibrate as Calibrate
     from spectra.xps.endpoints import Endpoints as Endpoints
+    from spectra.xps.flatten import Flatten as Flatten
     from spectra.xps.mean_free_path import Material as Material
     from spectra.xps.mean_free_path import imfp as imfp
     from spectra.xps.mean_free_path import information_depth as information_depth
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _LAZY = {
     "Calibrate": "spectra.xps.calibrate",
     "Endpoints": "spectra.xps.endpoints",
+    "Flatten": "spectra.xps.flatten",
     "Material": "spectra.xps.mean_free_path",
     "Model": "spectra.xps.model",
     "Quantify": "spectra.xps.quantify",
@@ -43,6 +45,7 @@ _LAZY = {
 __all__ = [
     "Calibrate",
     "Endpoints",
+    "Flatten",
     "Material",
     "Model",
     "Quantify",
