@@ -138,7 +138,7 @@ class Endpoints(Region):
     def _windows(self, axis: FloatArray, x: FloatArray) -> Iterator[tuple[Region, float]]:
         """Regions of other windows on the axis, and their weights."""
         low, high = _places(x[0], self.reach, axis), _places(x[-1], self.reach, axis)
-        if not low[-1] < high[0]:
+        if not 2.0 * self.reach < x[-1] - x[0]:
             raise SettingError(
                 f"{self.name}: reach = {self.reach:g} eV, but the window is {x[-1] - x[0]:g} eV; "
                 "expected less than half of it"
@@ -165,6 +165,11 @@ def _places(end: float, reach: float, axis: FloatArray) -> FloatArray:
 
 def _over_ends(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean (frames, n) and covariances (frames, n, n) of values (windows, frames, n)."""
-    mean = np.einsum("w,wfn->fn", weights, values)
-    off = values - mean
-    return mean, np.einsum("w,wfn,wfm->fnm", weights, off, off)
+    # One after the other: sums of products must not hang on how many frames there are.
+    mean = np.zeros(values.shape[1:])
+    for weight, value in zip(weights.tolist(), values, strict=True):
+        mean += weight * value
+    cov = np.zeros((*mean.shape, mean.shape[1]))
+    for weight, value in zip(weights.tolist(), values - mean, strict=True):
+        cov += weight * value[:, :, None] * value[:, None, :]
+    return mean, cov

@@ -226,7 +226,7 @@ class Quantify(Method):
         ends = np.matmul(grouped, np.matmul(regions["endpoint_covariance"][pick], back))
         columns["species_percent"][rows] = part
         columns["species_percent_stderr"][rows] = standard_uncertainties(own)
-        percent = part @ plan.members.T
+        percent = np.matmul(plan.members, part[:, :, None])[:, :, 0]
         sigma = standard_uncertainties(cov)
         columns["atomic_percent"][rows] = percent
         columns["atomic_percent_stderr"][rows] = sigma
@@ -242,9 +242,9 @@ class Quantify(Method):
         distinct = list(dict.fromkeys(levels))
         same = np.array([[float(level == one) for level in levels] for one in distinct])
         # ∂xᵢ/∂ln S_k = −xᵢ·(δ_ik − Σ_{j∈k} xⱼ/100), summed over the species of an element.
-        by_level = part @ same.T
-        own = np.einsum("fs,es,ks->fek", part, plan.members, same)
-        moved = own - (part @ plan.members.T)[:, :, None] * by_level[:, None, :] / 100.0
+        each = plan.members * part[:, None, :]
+        own = np.matmul(each, same.T)
+        moved = own - own.sum(axis=2, keepdims=True) * own.sum(axis=1, keepdims=True) / 100.0
         return np.asarray(self.sensitivity_stderr * np.sqrt((moved**2).sum(axis=2)))
 
     def _factors_of_frames(self, regions: Results, plan: QuantifyPlan) -> FloatArray:
