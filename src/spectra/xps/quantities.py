@@ -133,11 +133,21 @@ def atomic_percent(
         Relative sensitivity factor S of each level, taken as exact.
     """
     factor = np.array([sensitivity[s.level] for s in model.species])
-    whole = (area / factor).sum(axis=1)[:, None]
+    part, slopes = percentages(area / factor)
+    return part, _variance(slopes / factor, cov)
+
+
+def percentages(value: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """100·vᵢ/Σv (frames, n) and its derivatives by v (frames, n, n); NaN if Σv is not above 0."""
+    whole = value.sum(axis=1)[:, None]
     safe = np.where(whole > 0, whole, np.nan)
-    part = 100.0 * area / factor / safe
-    slopes = (100.0 * np.eye(len(factor)) - part[:, :, None]) / factor / safe[:, :, None]
-    return part, _variance(slopes, cov)
+    part = 100.0 * value / safe
+    return part, (100.0 * np.eye(value.shape[1]) - part[:, :, None]) / safe[:, :, None]
+
+
+def standard_uncertainties(cov: FloatArray) -> FloatArray:
+    """Roots (frames, n) of the variances in covariances (frames, n, n)."""
+    return np.asarray(np.sqrt(np.maximum(np.einsum("rii->ri", cov), 0.0)))
 
 
 def mean_valence(model: Model, area: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -19,6 +19,7 @@ from spectra.status import Status
 from spectra.xps.build import BACKGROUNDS, LOSSES, Background, Built, build
 from spectra.xps.curves import plain_background
 from spectra.xps.frames import Frames, filled
+from spectra.xps.measured import how_measured, transmission_of
 from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import atomic_percent, fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
@@ -175,12 +176,15 @@ class Region(Method):
         rows = np.flatnonzero(status == Status.OK)
         if rows.size:
             self._fill(built, part, rows, plan, columns, status, messages)
+        at = columns["position"]
+        columns["transmission"] = transmission_of(block, self.species_model, at)
         attrs = {
             "model": self.species_model.name,
             "source": self.species_model.source,
             "background": self.background,
             "species": [s.name for s in self.species_model.species],
             "errors": part.errors,
+            "measured": how_measured(block),
             "region": {
                 "model": self.species_model.to_plain(),
                 "background": plain_background(self.background_on(plan.x)),

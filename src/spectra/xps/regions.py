@@ -1,0 +1,161 @@
+"""Regions that were measured one after the other, put side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import ResultsError
+from spectra.results import Column, Results, Table
+from spectra.status import Status
+
+FloatArray = NDArray[np.float64]
+
+REGION, JOINED = "region", "regions"
+
+
+def join(*regions: Results) -> Results:
+    """Put the areas of several regions of the same frames side by side, for `xps.Quantify`.
+
+    Areas become intensities: areas per second of counting where the files tell the time. Those of
+    one region keep their covariances; different regions are different counts, and independent.
+
+    Parameters
+    ----------
+    *regions : Results
+        Of `xps.Region` or `xps.Endpoints`, with the same number of frames in the same order.
+
+    Returns
+    -------
+    Results
+        A row a frame; a species each of all regions.
+
+    Raises
+    ------
+    ResultsError
+        If there is none, one is not of a region, they have different frames, or the time of
+        counting is known of some alone.
+    """
+    _check(regions)
+    times = [_count_time(r) for r in regions]
+    labels = [_labels(r) for r in regions]
+    coords = {
+        name: np.concatenate([np.asarray(r.table.coords["species"][name]) for r in regions])
+        for name in ("label", "level")
+    }
+    coords["region"] = np.repeat(np.arange(len(regions)), [len(names) for names in labels])
+    table = _table(coords)
+    columns = table.empty(len(regions[0]))
+    for name in ("covariance", "endpoint_covariance"):
+        columns[name][:] = 0.0
+    start = 0
+    for region, names, time in zip(regions, labels, times, strict=True):
+        part = slice(start, start + len(names))
+        per, both = time[:, None], (time**2)[:, None, None]
+        columns["intensity"][:, part] = region["area"] / per
+        columns["intensity_stderr"][:, part] = region["area_stderr"] / per
+        columns["position"][:, part] = region["position"]
+        columns["transmission"][:, part] = region["transmission"]
+        columns["covariance"][:, part, part] = area_covariance(region) / both
+        columns["endpoint_covariance"][:, part, part] = _endpoint_covariance(region) / both
+        start = part.stop
+    status, messages = _verdicts(regions)
+    attrs = {
+        "regions": [
+            {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")} for r in regions
+        ],
+        "count_time": "count_time" in regions[0].variables,
+        "endpoints": any("endpoint_covariance" in r.columns for r in regions),
+    }
+    first = regions[0]
+    return Results(table, columns, status, messages, first.names, first.variables, attrs)
+
+
+def area_covariance(region: Results) -> FloatArray:
+    """Covariances (frames, species, species) of a region's areas."""
+    sigma = region["area_stderr"]
+    cov: FloatArray = region["area_correlation"] * sigma[:, :, None] * sigma[:, None, :]
+    # Of an area whose uncertainty is 0 the correlations are not defined.
+    still = (sigma == 0)[:, :, None] | (sigma == 0)[:, None, :]
+    return np.where(still, 0.0, cov)
+
+
+def _endpoint_covariance(region: Results) -> FloatArray:
+    if "endpoint_covariance" in region.columns:
+        return np.asarray(region["endpoint_covariance"])
+    return np.zeros_like(region["area_correlation"])
+
+
+def _check(regions: Sequence[Results]) -> None:
+    if not regions:
+        raise ResultsError("xps.join: no region; give the results of xps.Region")
+    for number, region in enumerate(regions, 1):
+        if region.table.name != REGION:
+            raise ResultsError(
+                f"xps.join: region {number} is a table {region.table.name!r}; expected results "
+                "of xps.Region or xps.Endpoints"
+            )
+    frames = [len(r) for r in regions]
+    if len(set(frames)) > 1:
+        told = ", ".join(f"{_name(r)}: {n}" for r, n in zip(regions, frames, strict=True))
+        raise ResultsError(
+            f"xps.join: regions of different numbers of frames ({told}); take those of the same "
+            "samples or cycles, in the same order"
+        )
+    timed = ["count_time" in r.variables for r in regions]
+    if len(set(timed)) > 1:
+        lacking = ", ".join(_name(r) for r, known in zip(regions, timed, strict=True) if not known)
+        raise ResultsError(
+            f"xps.join: the time of counting is not known of {lacking}, but of the other regions; "
+            "add it to the stack: with_variables(count_time=Variable(dwell time × sweeps, 's')), "
+            "1 s for rates"
+        )
+
+
+def _count_time(region: Results) -> FloatArray:
+    if "count_time" not in region.variables:
+        return np.ones(len(region))
+    time = np.asarray(region.variables["count_time"].values, dtype=float)
+    return np.where(time > 0, time, np.nan)
+
+
+def _labels(region: Results) -> list[str]:
+    return [str(v) for v in region.table.coords["species"]["label"].tolist()]
+
+
+def _name(region: Results) -> str:
+    return str(region.attrs.get("model", "region"))
+
+
+def _verdicts(regions: Sequence[Results]) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """The first trouble of each frame, and what the regions say of it."""
+    status = np.zeros(len(regions[0]), np.int8)
+    messages: list[str] = []
+    for frame in range(len(status)):
+        said: list[str] = []
+        for region in regions:
+            own = int(region.status[frame])
+            bad = own != Status.OK
+            if bad and (status[frame] in (Status.OK, Status.AT_BOUND)):
+                status[frame] = own
+            text = region.messages[frame] or (Status(own).label if bad else "")
+            if text:
+                said.append(f"{_name(region)}: {text}" if len(regions) > 1 else text)
+        messages.append("; ".join(said))
+    return status, tuple(messages)
+
+
+def _table(coords: dict[str, NDArray[Any]]) -> Table:
+    per, both = ("species",), ("species", "other_species")
+    columns = (
+        Column("intensity", "eV", "area of a species per second of counting", per, stderr=True),
+        Column("position", "eV", "binding energy of its first line", per),
+        Column("transmission", "", "of the analyser at its lines, by the file", per),
+        Column("covariance", "eV^2", "covariances of the intensities", both),
+        Column("endpoint_covariance", "eV^2", "those of where the windows end", both),
+    )
+    named = {"species": coords, "other_species": {"label": coords["label"]}}
+    return Table(JOINED, columns, named, default="intensity")
