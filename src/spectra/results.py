@@ -36,6 +36,8 @@ class Column:
         Whether ``<name>_stderr``, its standard uncertainty, stands beside it.
     dtype : str
         Numpy type; floats are NaN where there is no result, integers -1.
+    headline : str
+        What a summary of samples calls it, e.g. ``V``; "" for what it leaves out.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Column:
     dims: tuple[str, ...] = ()
     stderr: bool = False
     dtype: str = "float64"
+    headline: str = ""
 
     def as_int(self) -> Column:
         """The same column holding whole numbers."""
@@ -54,7 +57,8 @@ class Column:
         if not self.stderr:
             return (self,)
         meaning = f"standard uncertainty of {self.name}"
-        return self, replace(self, name=f"{self.name}_stderr", meaning=meaning, stderr=False)
+        error = replace(self, name=f"{self.name}_stderr", meaning=meaning, stderr=False)
+        return self, replace(error, headline="")
 
 
 @dataclass(frozen=True)
