@@ -34,7 +34,17 @@ const page = (function () {
       await new Promise(done => setTimeout(done, 0));
     }
   }
-  const ready = () => { document.documentElement.dataset.ready = "yes"; };
+  // A printed page is narrower than most windows: plots shrink as they are, they are not drawn anew.
+  const paper = 640;
+  function shrink() {
+    const width = document.getElementById("main").clientWidth;
+    document.documentElement.style.setProperty("--printed", String(Math.min(1, paper / width)));
+  }
+  function ready() {
+    shrink();
+    window.addEventListener("resize", shrink);
+    document.documentElement.dataset.ready = "yes";
+  }
 
   return { content, config, narrow, layoutOf, inTurn, ready };
 })();
