@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.batch.lanemap import LaneMap
-from spectra.report.batch.lanes import Curve, Lane, names, without_entry
+from spectra.report.batch.lanes import SHARES, Curve, Lane, names, without_entry
 from spectra.report.batch.tones import SYMBOLS, variants
 from spectra.report.labels import measured, unit_symbol, with_unit
 from spectra.report.plotdata import RED, numbers, plain_text, see_through
@@ -199,6 +199,8 @@ def _reach(lane: Lane) -> tuple[float, float]:
     if span > 0:
         errors = np.minimum(errors, _LONG_BAR * span)
     low, high = float((values - errors).min()), float((values + errors).max())
+    if len(lane.curves) > 1 and lane.curves[0].column in SHARES:
+        low = min(low, 0.0)
     margin = 0.1 * (high - low) or 0.02 * abs(high) or 1.0
     return low - margin, high + margin
 

@@ -28,6 +28,8 @@ _TOGETHER = {
     **dict.fromkeys(("dv_over_v", "da_over_a", "db_over_b", "dc_over_c"), "relative change"),
     **dict.fromkeys(("ratio_height", "ratio_area"), "I_D/I_G"),
 }
+SHARES = ("fraction", "weight", "weight_fraction", "concentration", "atomic_percent")
+"""Columns of shares of a whole, which are read against each other."""
 _PERCENT = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c", "weight_fraction")
 
 
@@ -158,7 +160,7 @@ def _fitting(group: list[Curve]) -> Iterator[list[Curve]]:
     """All curves together if one scale shows them, else each by itself."""
     lows, highs = np.transpose([_reach(c) for c in group])
     together = float(highs.max() - lows.min()) <= _TALLEST * float((highs - lows).max())
-    if len(group) > 1 and together and len(group) <= MOST_CURVES:
+    if len(group) <= MOST_CURVES and (together or group[0].column in SHARES):
         yield group
     else:
         yield from ([c] for c in group)

@@ -25,6 +25,7 @@ FloatArray = NDArray[np.float64]
 # What was set while the sample was measured, and stands on top.
 _CONDITIONS = ("voltage", "temperature")
 _CONDITIONS_TONE = "#333333"
+_WHOLE_FROM = 100.0
 
 
 @dataclass(frozen=True)
@@ -143,10 +144,12 @@ def parts(
 
 def _fill(part: Part, one: Placed, every: list[Curve], axis: CommonAxis, of: str) -> None:
     """Add the map and the quantities of one measurement."""
-    for number, found in enumerate([] if one.at is None else lane_maps(one.record, one.at)):
+    for found in () if one.at is None else lane_maps(one.record, one.at):
         run = f" ({found.run})" if found.run else ""
         plot = map_plot(found, one.outcome.name, part.tone, axis.label)
-        note = f"brightest {found.top:.3g}" + ("" if number else ", colours as its square root")
+        note = f"square root of the intensity, 0 to {found.top:.3g}"
+        if found.top >= _WHOLE_FROM:
+            note = f"square root of the intensity, 0 to {round(found.top)}"
         part.add(plot, f"Patterns{run}", of=of, note=note, wide=True)
     curves = [c for c in every if c.measurement == one.outcome.name and c.placed]
     for k, lane in enumerate(lanes(curves, one.levels())):

@@ -35,9 +35,9 @@ const page = (function () {
     }
   }
   // A printed page is narrower than most windows: plots shrink as they are, they are not drawn anew.
-  const paper = 640;
+  const paper = 690, frames = 84;
   function shrink() {
-    const width = document.getElementById("main").clientWidth;
+    const width = document.getElementById("main").clientWidth - frames;
     document.documentElement.style.setProperty("--printed", String(Math.min(1, paper / width)));
   }
   function ready() {

@@ -6,15 +6,14 @@
   const near = 1e-9 * (content.range[1] - content.range[0]);
   let range = content.range.slice(), chosen = null, relaying = false;
 
-  // Only the lowest panel of each column names the axis, which is the same for all.
-  const foot = 18;
+  // Only the lowest row of panels names the axis, which is the same for all.
+  const foot = 16;
   function lowest(plot) {
-    const lanes = at(plot.id).closest(".lanes"), last = lanes.lastElementChild;
-    const columns = getComputedStyle(lanes).gridTemplateColumns.split(" ").length;
-    const own = at(plot.id).closest(".lane");
-    const before = last.classList.contains("wide") || columns < 2 ? null : last.previousElementSibling;
-    return own === last || (before && !before.classList.contains("wide") && own === before);
+    const lane = at(plot.id).closest(".lane"), last = lane.parentElement.lastElementChild;
+    const bottom = element => element.getBoundingClientRect().bottom;
+    return Math.abs(bottom(lane) - bottom(last)) < 2;
   }
+  const low = new Set();
 
   // On a phone the margins of all panels are those of the narrowest one that still has its numbers.
   function layout(plot) {
@@ -22,8 +21,8 @@
     made.margin = Object.assign({}, plot.layout.margin, narrow() ? { l: 50, r: 8 } : {});
     made.xaxis = Object.assign({}, made.xaxis, { range: range.slice(), automargin: false });
     if (narrow()) made.yaxis = Object.assign({}, made.yaxis, { title: { text: "" } });
-    if (lowest(plot)) {
-      made.xaxis.title = { text: content.axis, standoff: 4 };
+    if (low.has(plot)) {
+      made.xaxis.title = { text: content.axis, standoff: 3, font: { size: 12 } };
       made.margin.b += foot;
       made.height += foot;
     }
@@ -79,7 +78,7 @@
     const found = chosen === null ? [] : plot.curves.map((_, k) => nearest(plot, k));
     const rings = mark(over, "ring", found.filter(i => i >= 0).length);
     const lines = mark(over, "pin", chosen === null ? 0 : 1);
-    if (chosen === null) { read.textContent = ""; return; }
+    if (chosen === null) return;
     lines[0].style.left = x.d2p(chosen.x) + "px";
     read.textContent = "";
     let ring = 0;
@@ -88,9 +87,9 @@
       if (i < 0) return;
       const trace = plot.data[k];
       Object.assign(rings[ring++].style, { left: x.d2p(trace.x[i]) + "px", top: y.d2p(trace.y[i]) + "px" });
-      const value = document.createElement("b");
+      let value = at("read-" + plot.id + "-" + k);
+      if (value === null) value = read.appendChild(document.createElement("b"));
       value.textContent = plot.curves[k].texts[i];
-      read.append(k && places.size ? ", " : "", plot.curves[k].name ? plot.curves[k].name + " " : "", value);
       places.add(Number(trace.x[i].toPrecision(4)));
     });
     if (places.size) read.append(" at " + Array.from(places).join(", "));
@@ -161,6 +160,7 @@
   }
 
   (async function () {
+    plots.filter(lowest).forEach(plot => low.add(plot));
     await inTurn(plots, async plot => {
       await Plotly.react(plot.id, plot.data, layout(plot), Object.assign({ doubleClick: "autosize" }, config));
       watch(plot);
