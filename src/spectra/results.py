@@ -75,12 +75,16 @@ class Table:
         arrays of one dimension have its length.
     default : str
         The column that a plain plot shows.
+    depth : str
+        ``bulk`` or ``surface`` where the numbers speak of one of them by the nature of the
+        method, whoever measured.
     """
 
     name: str
     columns: tuple[Column, ...]
     coords: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     default: str = ""
+    depth: str = ""
 
     def size(self, dim: str) -> int:
         """Length of a dimension."""

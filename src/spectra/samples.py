@@ -76,7 +76,7 @@ class SampleSheet:
     ----------
     title : str
     axis : str
-        Variable that the measurements of a sample have in common; "" if there is none.
+        Variable along which measurements compare; "" if the sheet states none.
     path : Path
         The sheet itself.
     folder : Path
@@ -262,7 +262,7 @@ class _Loader:
         return path, found
 
     def axis(self) -> str:
-        """The variable that is asked for, or the first that two measurements have."""
+        """The variable that is asked for, or the first that two measurements have, or one."""
         for name, places in self._variables.items():
             if hint := misspelt(name, self._variables):
                 self._problems.append(f"{places[0]}: variable {name!r} is there alone; {hint}")
@@ -272,7 +272,8 @@ class _Loader:
             return ""
         if asked and (hint := misspelt(asked, self._variables)):
             self._problems.append(f"{self._plain.path}, key 'axis': no variable {asked!r}; {hint}")
-        return asked or next((n for n, p in self._variables.items() if len(p) > 1), "")
+        several = (name for name, places in self._variables.items() if len(places) > 1)
+        return asked or next(several, next(iter(self._variables), ""))
 
 
 @dataclass(frozen=True)

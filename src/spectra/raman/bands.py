@@ -314,7 +314,7 @@ def bands_table(plan: BandsPlan, degree: int) -> Table:
     """Declare the table of bands."""
     unit, per = "1/cm", ("band",)
     columns = (
-        Column("center", unit, "position of a band", per, stderr=True),
+        Column("center", unit, "position of a band", per, stderr=True, headline="position"),
         Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
         Column("height", "counts", "its profile at the centre", per, stderr=True),
         Column("area", "counts/cm", "its integrated intensity", per, stderr=True),

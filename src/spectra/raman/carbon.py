@@ -294,8 +294,8 @@ def carbon_table(models: tuple[int, ...]) -> Table:
     """Declare the table of D and G bands."""
     unit, per, each = "1/cm", ("band",), ("model",)
     columns = (
-        Column("ratio_height", "", "I_D/I_G of heights", stderr=True),
-        Column("ratio_area", "", "I_D/I_G of areas", stderr=True),
+        Column("ratio_height", "", "I_D/I_G of heights", stderr=True, headline="I_D/I_G"),
+        Column("ratio_area", "", "I_D/I_G of areas", stderr=True, headline="A_D/A_G"),
         Column("ratio_height_models", "", "its largest change in models that fit better"),
         Column("ratio_area_models", "", "its largest change in models that fit better"),
         Column(
@@ -303,10 +303,17 @@ def carbon_table(models: tuple[int, ...]) -> Table:
             "nm",
             "L_a by Tuinstra and Koenig from heights, for lasers of 480 to 540 nm",
             stderr=True,
+            headline="L_a (Tuinstra–Koenig)",
         ),
-        Column("size_cancado", "nm", "L_a by Cancado et al. from areas", stderr=True),
+        Column(
+            "size_cancado",
+            "nm",
+            "L_a by Cancado et al. from areas",
+            stderr=True,
+            headline="L_a (Cançado)",
+        ),
         Column("n_bands", "", "bands of the model that was chosen").as_int(),
-        Column("center", unit, "position of a band", per, stderr=True),
+        Column("center", unit, "position of a band", per, stderr=True, headline="position"),
         Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
         Column("height", "counts", "its profile at the centre", per, stderr=True),
         Column("area", "counts/cm", "its integrated intensity", per, stderr=True),
