@@ -15,6 +15,7 @@ _UNITS = {
     "angstrom^2": "Å²",
     "angstrom^3": "Å³",
     "1/angstrom": "Å⁻¹",
+    "1/cm": "cm⁻¹",
     "deg": "°",
     "deg^2": "°²",
     "counts*deg": "counts·°",
