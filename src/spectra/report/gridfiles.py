@@ -16,9 +16,9 @@ from spectra.errors import StoreError, reason
 from spectra.report.grids import Cell, Grid, all_grids, quantities_grid
 from spectra.report.labels import measured
 from spectra.report.latex import latex_table, latex_text
+from spectra.report.shell import render_plain
 from spectra.summary import Quantity, Summary
 
-_TEMPLATES = Path(__file__).parent / "templates"
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -150,24 +150,16 @@ def printed(cell: Cell) -> str:
 
 def html_page(summary: Summary, grids: tuple[Grid, ...]) -> str:
     """The tables that are read, on one page that loads nothing."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     own = [quantities_grid(summary, sample.name) for sample in summary.sheet.samples]
     by_name = {g.name: g for g in grids}
     shown = [by_name["samples"], by_name["verdicts"], by_name["measurements"], *own]
-    return environment.get_template("summary.html").render(
+    return render_plain(
+        "summary.html",
+        styles=(),
         title=summary.sheet.title,
         notes=summary.notes,
         failures=summary.failures,
         total=len(summary.outcomes),
-        style=(_TEMPLATES / "report.css").read_text(encoding="utf-8"),
         grids=[g for g in shown if g.rows],
         printed=printed,
         version=spectra.__version__,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from spectra.report.labels import quantity, with_unit
+from spectra.report.labels import quantity, unit_symbol, with_unit
 from spectra.samples import Sample
 from spectra.summary import Headline, Quantity, Summary
 
@@ -99,7 +99,7 @@ def quantities_grid(summary: Summary, sample: str = "") -> Grid:
 
 def _quantity_row(summary: Summary, h: Headline, *, named: bool) -> tuple[Cell, ...]:
     cells: list[Cell] = [h.sample] if named else []
-    cells += [h.measurement, h.quantity, h.unit]
+    cells += [h.measurement, h.quantity, unit_symbol(h.unit)]
     several = len(h.known) > 1
     first, last = int(h.known[0]), int(h.known[-1])
     ends: tuple[tuple[int, Cell], ...] = (
@@ -136,7 +136,7 @@ def values_grid(summary: Summary) -> Grid:
             Quantity(row.value, row.stderr),
             row.status,
         )
-        for row in summary.rows()
+        for row in summary.rows
     )
     return Grid("values", "All values", tuple(heads), rows)
 
