@@ -127,13 +127,31 @@ def check_links(path: Path, file: Any, *, alone: bool = False) -> None:
     _LinkCheck(path, alone).walk(file, 0)
 
 
+def linked_files(path: Path) -> tuple[Path, ...]:
+    """Other files that hold parts of an HDF5 file, by links and as sources of virtual datasets.
+
+    Raises
+    ------
+    ReaderError
+        If it cannot be read, or `check_links` refuses it.
+    """
+    with open_hdf5(path) as file:
+        check = _LinkCheck(path, alone=False)
+        check.walk(file, 0)
+    return tuple(sorted(check.files))
+
+
 class _LinkCheck:
-    """One walk through a file and what it links to; each object is visited once."""
+    """One walk through a file and what it links to; each object is visited once.
+
+    ``files`` are those found to hold parts of it.
+    """
 
     def __init__(self, path: Path, alone: bool) -> None:
         self._path, self._alone = path, alone
         self._root = path.resolve().parent
         self._seen: set[tuple[str, int]] = set()
+        self.files: set[Path] = set()
 
     def walk(self, group: Any, depth: int) -> None:
         import h5py
@@ -175,6 +193,7 @@ class _LinkCheck:
                 f"{where} links to {target}, outside {self._root}",
                 remedy="if you trust it, copy both files into one folder and link them there",
             )
+        self.files |= _sources(place)
 
     def _check_dataset(self, where: str, node: Any) -> None:
         if node.external:

@@ -193,6 +193,7 @@ def table_to_plain(table: Table) -> dict[str, Any]:
     return {
         "name": table.name,
         "default": table.default,
+        "depth": table.depth,
         "columns": [asdict(c) for c in table.columns],
         "coords": {
             dim: {k: {"dtype": _dtype(v), "values": np.asarray(v).tolist()} for k, v in c.items()}
@@ -207,7 +208,7 @@ def _table_from_plain(plain: dict[str, Any]) -> Table:
         dim: {k: np.array(v["values"], dtype=v["dtype"]) for k, v in labels.items()}
         for dim, labels in plain["coords"].items()
     }
-    return Table(plain["name"], columns, coords, plain["default"])
+    return Table(plain["name"], columns, coords, plain["default"], plain.get("depth", ""))
 
 
 def _dtype(values: Any) -> str:

@@ -37,7 +37,7 @@ def describe_run(
         "program": "spectra",
         "version": spectra.__version__,
         "python": platform.python_version(),
-        "packages": _versions(),
+        "packages": _packages(),
         "date": started.isoformat(timespec="seconds"),
         "duration_s": round((now - started).total_seconds(), 3),
         "method": method.name,
@@ -57,7 +57,7 @@ def run_identity(data: Source, method: Method) -> dict[str, Any]:
     """What must be the same for the numbers to be the same, as plain data."""
     identity = {
         "version": spectra.__version__,
-        "packages": _versions(),
+        "packages": _packages(),
         "method": method.name,
         "settings": method.settings(),
         "frames": len(data),
@@ -81,7 +81,12 @@ def plain_text(value: Any) -> str:
     return json.dumps(value, default=to_plain, sort_keys=True)
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of `spectra` and of what it calculates with."""
+    return {"spectra": spectra.__version__, **_packages()}
+
+
+def _packages() -> dict[str, str]:
     return {n: str(importlib.import_module(n).__version__) for n in _PACKAGES}
 
 

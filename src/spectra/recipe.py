@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from spectra.method import Method
 from spectra.nexus import write_file
 from spectra.operando import align, read_cycler
 from spectra.readers import read
+from spectra.readers.files import find_files
 from spectra.results import Record, Results
 from spectra.settings import A_FILE, ANY_FILE, Settings
 from spectra.stack import Stack
@@ -56,7 +57,7 @@ class StackSettings(_Strict):
     mask: str = ""
     n_points: int = 3000
     unit: str = "2th_deg"
-    variables: dict[str, list[float] | str] = Field(default_factory=dict)
+    variables: dict[str, float | list[float] | str] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -159,21 +160,28 @@ def load_recipe(path: str | Path) -> Recipe:
         For an unknown key, a missing file, an unknown method or setting, naming the place.
     """
     path = Path(path)
+    return check_recipe(load_toml(path), path.parent, str(path))
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Load a TOML file as plain data.
+
+    Raises
+    ------
+    ReaderError
+        If it is missing or not TOML.
+    """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ReaderError(path, f"cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReaderError(path, f"not TOML ({error})", remedy="mend that line") from None
-    return check_recipe(data, path.parent, str(path))
 
 
 def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
     """Check a recipe given as plain data; paths are relative to `folder`."""
-    try:
-        settings = RecipeSettings.model_validate(data)
-    except ValidationError as error:
-        raise SettingError(f"{where}: {_explain(error)}") from None
+    settings = _validated(data, where)
     if not settings.step:
         raise SettingError(f"{where}: no [[step]]; name at least one method")
     methods: dict[str, Method] = {}
@@ -190,11 +198,81 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
         _made(find_correction, c.correction, dict(c.model_extra or {}), folder, place)
         for place, c in ((f"{where}, correction {i}", c) for i, c in enumerate(settings.correct, 1))
     )
+    return Recipe(_with_logs(settings, folder, where), folder, methods, tuple(corrections))
+
+
+def _validated(data: dict[str, Any], where: str) -> RecipeSettings:
+    try:
+        return RecipeSettings.model_validate(data)
+    except ValidationError as error:
+        raise SettingError(f"{where}: {_explain(error)}") from None
+
+
+def _with_logs(settings: RecipeSettings, folder: Path, where: str) -> RecipeSettings:
+    """The settings, if the logs of the cycler that they name are there."""
     if settings.electrochemistry is not None:
         for name in _listed(settings.electrochemistry.file):
             if not (folder / name).is_file():
                 raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
-    return Recipe(settings, folder, methods, tuple(corrections))
+    return settings
+
+
+def for_measurement(recipe: Recipe, changes: dict[str, Any], where: str) -> Recipe:
+    """The recipe for another measurement: its methods stay as they were checked.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    changes : dict
+        What takes the place of its ``stack``, ``electrochemistry``, ``title``, ``output``.
+    where : str
+        For messages.
+
+    Raises
+    ------
+    SettingError
+        For an unknown key, a wrong type, or a log of the cycler that is missing.
+    """
+    settings = _validated({**recipe.settings.model_dump(), **changes}, where)
+    return replace(recipe, settings=_with_logs(settings, recipe.folder, where))
+
+
+def named_files(recipe: Recipe) -> list[Path]:
+    """Every file that a recipe reads, those of its methods included, each once.
+
+    Raises
+    ------
+    ReaderError
+        If files of its stack are missing.
+    """
+    stack, chemistry = recipe.settings.stack, recipe.settings.electrochemistry
+    found = find_files([recipe.path_of(f) for f in _listed(stack.files)])
+    found += [recipe.path_of(name) for name in (stack.poni, stack.mask) if name]
+    if chemistry is not None:
+        found += [recipe.path_of(name) for name in _listed(chemistry.file)]
+    made = zip(
+        (*recipe.methods.values(), *recipe.corrections),
+        (*recipe.settings.step, *recipe.settings.correct),
+        strict=True,
+    )
+    for method, settings in made:
+        given = settings.model_extra or {}
+        for item in fields(method):
+            if item.metadata.get("files"):
+                found += _files_in(given.get(item.name), recipe.folder)
+    return list(dict.fromkeys(found))
+
+
+def _files_in(value: Any, folder: Path) -> Iterator[Path]:
+    """The files among the texts of a setting that `_located` takes for files."""
+    if isinstance(value, list):
+        for inner in value:
+            yield from _files_in(inner, folder)
+    elif isinstance(value, dict):
+        for key in _NAMES_OF_FILES:
+            yield from _files_in(value.get(key), folder)
+    elif isinstance(value, str) and value and (folder / value).is_file():
+        yield folder / value
 
 
 def _made(
@@ -225,6 +303,7 @@ def run_recipe(
     workers: Workers = 1,
     progress: bool | None = None,
     resume: bool = False,
+    origin: Mapping[str, Any] | None = None,
 ) -> Record:
     """Run a recipe and write its results.
 
@@ -238,6 +317,8 @@ def run_recipe(
     progress : bool, optional
     resume : bool
         Go on with what a killed run left behind.
+    origin : mapping, optional
+        Further entries of the record's provenance.
 
     Returns
     -------
@@ -262,6 +343,7 @@ def run_recipe(
         "program": "spectra",
         "version": spectra.__version__,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        **(origin or {}),
     }
     record = Record(steps, stack, recipe.to_plain(), provenance)
     try:

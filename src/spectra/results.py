@@ -36,6 +36,8 @@ class Column:
         Whether ``<name>_stderr``, its standard uncertainty, stands beside it.
     dtype : str
         Numpy type; floats are NaN where there is no result, integers -1.
+    headline : str
+        What a summary of samples calls it, e.g. ``V``; "" for what it leaves out.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Column:
     dims: tuple[str, ...] = ()
     stderr: bool = False
     dtype: str = "float64"
+    headline: str = ""
 
     def as_int(self) -> Column:
         """The same column holding whole numbers."""
@@ -54,7 +57,8 @@ class Column:
         if not self.stderr:
             return (self,)
         meaning = f"standard uncertainty of {self.name}"
-        return self, replace(self, name=f"{self.name}_stderr", meaning=meaning, stderr=False)
+        error = replace(self, name=f"{self.name}_stderr", meaning=meaning, stderr=False)
+        return self, replace(error, headline="")
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,16 @@ class Table:
         arrays of one dimension have its length.
     default : str
         The column that a plain plot shows.
+    depth : str
+        ``bulk`` or ``surface`` where the numbers speak of one of them by the nature of the
+        method, whoever measured.
     """
 
     name: str
     columns: tuple[Column, ...]
     coords: Mapping[str, Mapping[str, NDArray[Any]]] = field(default_factory=dict)
     default: str = ""
+    depth: str = ""
 
     def size(self, dim: str) -> int:
         """Length of a dimension."""

@@ -181,9 +181,7 @@ class Bands(Method):
         """The model that some bands of a plan, or all, are fitted with."""
         bands = self._bands(plan)
         some = range(len(bands)) if which is None else which.tolist()
-        return BandModel(
-            tuple(bands[k] for k in some), self.degree, float(x[0]), float(x[-1])
-        )
+        return BandModel(tuple(bands[k] for k in some), self.degree, float(x[0]), float(x[-1]))
 
     def _bands(self, plan: BandsPlan) -> tuple[tuple[str, str], ...]:
         profiles = self._profiles(plan)
@@ -328,7 +326,7 @@ def bands_table(plan: BandsPlan, degree: int, parameters: tuple[str, ...]) -> Ta
     """Declare the table of bands, with `parameters` of the fit."""
     unit, per = "1/cm", ("band",)
     columns = (
-        Column("center", unit, "position of a band", per, stderr=True),
+        Column("center", unit, "position of a band", per, stderr=True, headline="position"),
         Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
         Column("height", "counts", "its profile at the centre", per, stderr=True),
         Column("area", "counts/cm", "its integrated intensity", per, stderr=True),

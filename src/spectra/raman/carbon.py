@@ -176,7 +176,9 @@ class Carbon(Method):
             rows = np.flatnonzero(good.any(axis=1) & (best == m))
             one.write(columns, frames, rows)
             chosen_fits = one.fits.take(rows)
-            chosen_fits.write_parameters(columns, frames[rows], self.model(one.bands, series.x), every)
+            chosen_fits.write_parameters(
+                columns, frames[rows], self.model(one.bands, series.x), every
+            )
             status[frames[rows]] = one.fits.status[rows]
         _widen(columns, frames)
         lost = np.flatnonzero(~good.any(axis=1))
@@ -310,8 +312,8 @@ def carbon_table(models: tuple[int, ...], parameters: tuple[str, ...]) -> Table:
     """Declare the table of D and G bands, with `parameters` of the largest model."""
     unit, per, each = "1/cm", ("band",), ("model",)
     columns = (
-        Column("ratio_height", "", "I_D/I_G of heights", stderr=True),
-        Column("ratio_area", "", "I_D/I_G of areas", stderr=True),
+        Column("ratio_height", "", "I_D/I_G of heights", stderr=True, headline="I_D/I_G"),
+        Column("ratio_area", "", "I_D/I_G of areas", stderr=True, headline="A_D/A_G"),
         Column(
             "ratio_height_models", "", "part of its uncertainty: change in models that fit better"
         ),
@@ -323,10 +325,17 @@ def carbon_table(models: tuple[int, ...], parameters: tuple[str, ...]) -> Table:
             "nm",
             "L_a by Tuinstra and Koenig from heights, for lasers of 480 to 540 nm",
             stderr=True,
+            headline="L_a (Tuinstra–Koenig)",
         ),
-        Column("size_cancado", "nm", "L_a by Cancado et al. from areas", stderr=True),
+        Column(
+            "size_cancado",
+            "nm",
+            "L_a by Cancado et al. from areas",
+            stderr=True,
+            headline="L_a (Cançado)",
+        ),
         Column("n_bands", "", "bands of the model that was chosen").as_int(),
-        Column("center", unit, "position of a band", per, stderr=True),
+        Column("center", unit, "position of a band", per, stderr=True, headline="position"),
         Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
         Column("height", "counts", "its profile at the centre", per, stderr=True),
         Column("area", "counts/cm", "its integrated intensity", per, stderr=True),

@@ -96,9 +96,9 @@ def read(
     poni, mask, n_points, unit
         For detector images: pyFAI calibration, mask image, points and unit of the pattern.
     variables : mapping, optional
-        Values per frame, e.g. ``{"temperature": [300, 310]}``, or a regular expression with
-        one group that finds them in the frames' names: ``{"nno": r"NNO([+-][\d.]+)"}``. A unit
-        may follow, as in ``"time [h]"``.
+        Values per frame or per file, e.g. ``{"temperature": [300, 310]}``, one value for all,
+        or a regular expression with one group that finds them in the frames' names:
+        ``{"nno": r"NNO([+-][\d.]+)"}``. A unit may follow, as in ``"time [h]"``.
     metadata : mapping, optional
         Added to that of the files.
     title : str
@@ -148,7 +148,7 @@ def read(
         parts["noise"] = noise
     if title:
         parts["title"] = title
-    return replace(with_variables(stack, variables or {}), **parts)
+    return replace(with_variables(stack, variables or {}, [p.name for p in paths]), **parts)
 
 
 def read_regions(

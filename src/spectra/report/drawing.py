@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.report.labels import slug
 from spectra.report.mapdrawing import MapPanel, fill_map, plotly_map
-from spectra.report.plotdata import BLUE, numbers, plain_text
+from spectra.report.plotdata import BLUE, numbers, plain_text, see_through
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,7 +140,7 @@ def _traces(mark: Mark) -> list[dict[str, Any]]:
     }
     if mark.kind == "band" and mark.high is not None:
         edge = {**common, "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
-        fill = {"fill": "tonexty", "fillcolor": _rgba(mark.colour, 0.18)}
+        fill = {"fill": "tonexty", "fillcolor": see_through(mark.colour, 0.18)}
         low = {**edge, "y": numbers(mark.y), "showlegend": False}
         return [low, {**edge, "y": numbers(mark.high), **fill}]
     trace = {**common, "y": numbers(mark.y)}
@@ -162,7 +162,7 @@ def _traces(mark: Mark) -> list[dict[str, Any]]:
     for name, errors in (("error_x", mark.x_stderr), ("error_y", mark.y_stderr)):
         if errors is not None and np.isfinite(errors).any():
             bar = {"array": numbers(errors, 4), "thickness": 0.9, "width": 0}
-            trace[name] = {**bar, "color": _rgba(mark.colour, 0.45)}
+            trace[name] = {**bar, "color": see_through(mark.colour, 0.45)}
     return [trace]
 
 
@@ -171,11 +171,6 @@ def _label_sides(x: FloatArray) -> list[str]:
     known = x[np.isfinite(x)]
     middle = 0.5 * (known.min() + known.max()) if known.size else 0.0
     return ["right" if v < middle else "left" for v in x.tolist()]
-
-
-def _rgba(colour: str, share: float) -> str:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
-    return f"rgba({red},{green},{blue},{share})"
 
 
 def journal_figure(drawing: Drawing, heading: str = "") -> Figure:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from itertools import takewhile
 
+from spectra.filenames import slug as slug
 from spectra.notation import with_uncertainty
 from spectra.stack import Axis
 
@@ -15,6 +15,7 @@ _UNITS = {
     "angstrom^2": "Å²",
     "angstrom^3": "Å³",
     "1/angstrom": "Å⁻¹",
+    "1/cm": "cm⁻¹",
     "deg": "°",
     "deg^2": "°²",
     "counts*deg": "counts·°",
@@ -87,17 +88,6 @@ def measured(value: float, stderr: float) -> str:
     if not (math.isfinite(stderr) and stderr > 0.0):
         return f"{value:.4g}".replace("-", "−")
     return with_uncertainty(value, stderr).replace("-", "−")
-
-
-def slug(text: str) -> str:
-    """What may stand in a file name or an element's id; other characters become ``-``.
-
-    Examples
-    --------
-    >>> slug("../K3V5O14 <1>")
-    'K3V5O14-1'
-    """
-    return re.sub(r"[^\w.]+", "-", text).strip("-.") or "unnamed"
 
 
 def without_common_words(names: Sequence[str]) -> list[str]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from typing import Any
 
 import numpy as np
 
 from spectra.report.labels import axis_label, frame_ticks
+from spectra.report.picture import picture
 from spectra.report.plotdata import BLUE, CYAN, FAINT, MOST_POINTS, RED, numbers, plain_text
-from spectra.report.select import Abscissa, PatternMap, abscissa, beside, pattern_map, step_of, thin
+from spectra.report.select import Abscissa, abscissa, beside, pattern_map, step_of, thin
 from spectra.report.series import Series, beside_map
 from spectra.report.shades import magma
 from spectra.results import Record
@@ -19,7 +18,6 @@ from spectra.status import Status
 from spectra.xrd.tracks import found
 
 _MOST_TRACK = 400
-_MISSING = (150, 150, 150)
 
 
 def pattern_plot(record: Record) -> dict[str, Any] | None:
@@ -28,7 +26,7 @@ def pattern_plot(record: Record) -> dict[str, Any] | None:
     if reduced is None or stack is None:
         return None
     left, right, low, high = reduced.edges
-    picture, top = _picture(reduced)
+    image, top = picture(reduced.rows)
     scale = {
         "x": [left],
         "y": [low],
@@ -48,7 +46,7 @@ def pattern_plot(record: Record) -> dict[str, Any] | None:
         },
         "images": [
             {
-                "source": picture,
+                "source": image,
                 "xref": "x",
                 "yref": "y",
                 "x": left,
@@ -191,24 +189,3 @@ def _beside(stack: Stack, side: Abscissa) -> dict[str, Any]:
         "line": {"color": BLUE, "width": 1.6},
         "hovertemplate": "%{x}<br>frame %{y}<br>%{text}<extra></extra>",
     }
-
-
-def _picture(reduced: PatternMap) -> tuple[str, float]:
-    """Intensities as a PNG in a data URI on a square-root scale, and the scale's top.
-
-    A palette of 254 colours is a quarter of the size of true colours; the last entry is grey,
-    for what was not measured.
-    """
-    from PIL import Image
-
-    root = np.sqrt(np.maximum(np.nan_to_num(reduced.rows), 0.0))
-    top = float(np.quantile(root, 0.999)) or float(root.max()) or 1.0
-    index = np.round(np.clip(root / top, 0.0, 1.0) * 253).astype(np.uint8)
-    index[~np.isfinite(reduced.rows)] = 255
-    colours = [colour for _, colour in magma(254)]
-    palette = np.array([*colours, colours[-1], _MISSING], dtype=np.uint8)
-    image = Image.fromarray(np.ascontiguousarray(index[::-1]))
-    image.putpalette(palette.tobytes())
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode(), top

@@ -27,3 +27,9 @@ def numbers(values: Any, digits: int = 8) -> list[float | None]:
         float(f"{v:.{digits}g}") if np.isfinite(v) else None
         for v in np.asarray(values, dtype=float).tolist()
     ]
+
+
+def see_through(colour: str, share: float) -> str:
+    """A colour ``#rrggbb`` of which `share` is seen, from 0 to 1."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{share})"

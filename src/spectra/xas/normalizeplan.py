@@ -35,7 +35,13 @@ def normalize_table(powers: int) -> Table:
     columns = (
         Column("e0", ev, "edge energy", stderr=True),
         Column("edge_step", "", "edge step, in the unit of the absorption", stderr=True),
-        Column("edge_half", ev, "energy at half of the edge step", stderr=True),
+        Column(
+            "edge_half",
+            ev,
+            "energy at half of the edge step",
+            stderr=True,
+            headline="half-step energy",
+        ),
         Column("edge_integral", ev, "edge energy by the integral method", stderr=True),
         Column("edge_moment", ev, "first moment of the edge", stderr=True),
         Column("step_energy", ev, "energy of the point at which the step is taken"),

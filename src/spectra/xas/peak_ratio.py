@@ -41,7 +41,9 @@ _MORE = 60.0
 # Level before the pre-edge, as a share of the main peak, that says the edge is elsewhere.
 _EARLY = 0.3
 _WIDENING = (1.0, 2.0, 3.0)
-RATIO = Column("ratio", "", "maximum of the pre-edge over that of the main peak", stderr=True)
+RATIO = Column(
+    "ratio", "", "maximum of the pre-edge over that of the main peak", stderr=True, headline="P/M"
+)
 PEAKS = (
     Column("peak_energy", "eV", "position of the pre-edge maximum", stderr=True),
     Column("peak_height", "", "its height over the line before the edge", stderr=True),

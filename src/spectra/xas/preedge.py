@@ -226,8 +226,20 @@ def preedge_table(peaks: int) -> Table:
             stderr=True,
         ),
         *PEAKS,
-        Column("area", ev, "area of the pre-edge peaks over the main peak's height", stderr=True),
-        Column("centroid", ev, "centroid of the pre-edge peaks", stderr=True),
+        Column(
+            "area",
+            ev,
+            "area of the pre-edge peaks over the main peak's height",
+            stderr=True,
+            headline="pre-edge area",
+        ),
+        Column(
+            "centroid",
+            ev,
+            "centroid of the pre-edge peaks",
+            stderr=True,
+            headline="pre-edge centroid",
+        ),
         Column("fwhm", ev, "full width at half maximum of the pre-edge peak", stderr=True),
     ]
     coords = {}

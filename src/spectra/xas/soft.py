@@ -288,13 +288,19 @@ class SoftEdge(Method):
 
 
 _PEAK_COLUMNS = (
-    Column("position", "eV", "energy of the maximum", stderr=True),
+    Column("position", "eV", "energy of the maximum", stderr=True, headline="position"),
     Column("height", "", "maximum over the background", stderr=True),
-    Column("area", "eV", "area over the background", stderr=True),
+    Column("area", "eV", "area over the background", stderr=True, headline="area"),
     Column("centroid", "eV", "mean energy of the area", stderr=True),
 )
 _EDGE_COLUMNS = (
-    Column("branching", "", "area of the first peak over that of all", stderr=True),
+    Column(
+        "branching",
+        "",
+        "area of the first peak over that of all",
+        stderr=True,
+        headline="branching ratio",
+    ),
     Column("step", "", "height of all steps together", stderr=True),
     Column("background_misfit", "", "χ² per degree of freedom of the background"),
 )

@@ -287,11 +287,11 @@ def _has(source: Results, column: str) -> NDArray[np.bool_]:
 def _table(indicator: Column) -> Table:
     columns = (
         indicator,
-        Column("valence", "", "valence of the element", stderr=True),
+        Column("valence", "", "valence of the element", stderr=True, headline="valence"),
         Column("own_stderr", "", "part of it from the noise of this frame alone"),
         Column("valence_low", "", "lower end of the 95 % interval of the valence"),
         Column("valence_high", "", "upper end of the 95 % interval of the valence"),
         Column("beyond", "", "how far the valence lies outside those of the standards"),
         Column("disagreement", "", "from the valence by the second column, in uncertainties"),
     )
-    return Table("valence", columns, default="valence")
+    return Table("valence", columns, default="valence", depth="bulk")

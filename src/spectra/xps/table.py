@@ -16,13 +16,26 @@ def region_table(model: Model, parameters: tuple[str, ...], *, composition: bool
     per, each = ("species",), ("parameter",)
     columns: tuple[Column, ...] = (
         Column("area", "eV", "area of all lines of a species, in counts eV", per, stderr=True),
-        Column("position", "eV", "binding energy of its first line", per, stderr=True),
+        Column(
+            "position",
+            "eV",
+            "binding energy of its first line",
+            per,
+            stderr=True,
+            headline="position",
+        ),
         Column("fwhm", "eV", "full width at half maximum of that line", per, stderr=True),
         Column("height", "", "height of that line above the background", per, stderr=True),
-        Column("fraction", "", "part of its level's area", per, stderr=True),
+        Column("fraction", "", "part of its level's area", per, stderr=True, headline="fraction"),
         Column("area_correlation", "", "correlations of the areas", ("species", "other_species")),
         Column("transmission", "", "of the analyser at its lines, by the file", per),
-        Column("valence", "", "mean valence of the species that have one", stderr=True),
+        Column(
+            "valence",
+            "",
+            "mean valence of the species that have one",
+            stderr=True,
+            headline="valence",
+        ),
         Column("parameter", "", "all parameters of the fit, tied ones included", each, stderr=True),
         Column("reduced_chi2", "", "sum of squared residuals per degree of freedom"),
         Column("residual_sd", "", "standard deviation of the residuals in their uncertainties"),
@@ -32,7 +45,10 @@ def region_table(model: Model, parameters: tuple[str, ...], *, composition: bool
     )
     if composition:
         meaning = "atomic percent by the sensitivity factors given"
-        columns = (*columns, Column("atomic_percent", "%", meaning, per, stderr=True))
+        columns = (
+            *columns,
+            Column("atomic_percent", "%", meaning, per, stderr=True, headline="content"),
+        )
     labels = np.array([s.name for s in model.species])
     levels = np.array([s.level for s in model.species])
     coords = {
@@ -40,4 +56,4 @@ def region_table(model: Model, parameters: tuple[str, ...], *, composition: bool
         "other_species": {"label": labels},
         "parameter": {"label": np.array(parameters)},
     }
-    return Table("region", columns, coords, default="fraction")
+    return Table("region", columns, coords, default="fraction", depth="surface")

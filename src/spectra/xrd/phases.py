@@ -39,10 +39,10 @@ def cell_columns() -> tuple[Column, ...]:
     per_phase = ("phase",)
     units = ("angstrom",) * 3 + ("deg",) * 3
     return (
-        Column("volume", "angstrom^3", "unit-cell volume", per_phase, stderr=True),
+        Column("volume", "angstrom^3", "unit-cell volume", per_phase, stderr=True, headline="V"),
         *(
-            Column(n, u, f"cell parameter {n}", per_phase, stderr=True)
-            for n, u in zip(CELL_NAMES, units, strict=True)
+            Column(n, u, f"cell parameter {n}", per_phase, stderr=True, headline=symbol)
+            for n, u, symbol in zip(CELL_NAMES, units, "abcαβγ", strict=True)
         ),
         Column("c_over_a", "", "ratio c/a", per_phase, stderr=True),
         Column("phase_status", "", "code of PhaseStatus", per_phase, dtype="int8"),

@@ -144,9 +144,16 @@ def strain_table(names: tuple[str, ...]) -> Table:
     """Declare the table of strains for some phases."""
     per = ("phase",)
     columns = [
-        Column("dv_over_v", "", "relative change of volume", per, stderr=True),
+        Column("dv_over_v", "", "relative change of volume", per, stderr=True, headline="ΔV/V"),
         Column("volume", "angstrom^3", "unit-cell volume", per, stderr=True),
-        *(Column(f"d{n}_over_{n}", "", f"relative change of {n}", per, stderr=True) for n in "abc"),
+        *(
+            Column(
+                *(f"d{n}_over_{n}", "", f"relative change of {n}", per),
+                stderr=True,
+                headline=f"Δ{n}/{n}",
+            )
+            for n in "abc"
+        ),
         *(Column(f"e{c}", "", f"infinitesimal strain e{c}", per, stderr=True) for c in _COMPONENTS),
         *(Column(f"eta{c}", "", f"Lagrangian strain {c}", per, stderr=True) for c in _COMPONENTS),
         Column("strain_cov", "", "covariance of e11…e12", ("phase", "component", "component")),

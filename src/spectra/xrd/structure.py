@@ -36,6 +36,7 @@ _QUANTITIES = (
     ("quadratic_elongation", "", "mean (l/l0)^2 of tetrahedra, octahedra", "polyhedron"),
     ("angle_variance", "deg^2", "variance of angles of tetrahedra, octahedra", "polyhedron"),
 )
+_HEADLINES = {"mean_length": "mean bond", "valence_sum": "bond-valence sum"}
 _CHANGING = tuple(name for name, *_ in _QUANTITIES[:5])
 
 
@@ -261,7 +262,8 @@ def structure_table(inventories: Sequence[Inventory]) -> Table:
     for name, unit, meaning, dim in _QUANTITIES:
         if dim not in coords:
             continue
-        columns.append(Column(name, unit, meaning, (dim,), stderr=True))
+        symbol = _HEADLINES.get(name, "")
+        columns.append(Column(name, unit, meaning, (dim,), stderr=True, headline=symbol))
         if name in _CHANGING:
             text = f"change of {name} against the reference"
             columns.append(Column(f"{name}_change", "percent", text, (dim,), stderr=True))

@@ -267,8 +267,14 @@ def lines_table(coords: dict[str, NDArray[Any]], plot: str) -> Table:
     """Declare the table of a plot; `coords` label its lines."""
     unit = "angstrom" if plot == "size_strain" else ""
     columns = (
-        Column("size", "angstrom", "crystallite size, K lambda over breadth", stderr=True),
-        Column("strain", "", "microstrain, Stokes-Wilson", stderr=True),
+        Column(
+            "size",
+            "angstrom",
+            "crystallite size, K lambda over breadth",
+            stderr=True,
+            headline="size",
+        ),
+        Column("strain", "", "microstrain, Stokes-Wilson", stderr=True, headline="microstrain"),
         Column("intercept", "", "intercept of the line", stderr=True),
         Column("slope", f"1/{unit}" if unit else "", "slope of the line", stderr=True),
         Column("line_covariance", "", "covariance of intercept and slope"),

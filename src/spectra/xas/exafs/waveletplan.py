@@ -96,8 +96,15 @@ def wavelet_table(lobes: tuple[Lobe, ...], k: FloatArray, r: FloatArray, *, maps
     own = ("lobe",)
     # The unit of |W| is 1/angstrom^k_weight.
     columns = [
-        Column("lobe_r", "angstrom", "R of the lobe's maximum, phase not corrected", own, True),
-        Column("lobe_k", "1/angstrom", "k of the lobe's maximum", own, True),
+        Column(
+            "lobe_r",
+            "angstrom",
+            "R of the lobe's maximum, phase not corrected",
+            own,
+            True,
+            headline="lobe R",
+        ),
+        Column("lobe_k", "1/angstrom", "k of the lobe's maximum", own, True, headline="lobe k"),
         Column("height", "", "|W| there, in angstrom^-k_weight", own, True),
         Column("integral", "", "|W| over the lobe's window, in angstrom^-k_weight", own, True),
         Column("ridge_r", "angstrom", "R at which |W| is highest at each k", ("k",)),

@@ -266,7 +266,9 @@ def mixture_table(
     """Declare the table of `LinearCombination`."""
     each = ("standard",)
     columns = [
-        Column("weight", "", "share of the standard, not negative", each, stderr=True),
+        Column(
+            "weight", "", "share of the standard, not negative", each, stderr=True, headline="share"
+        ),
         Column("weight_free", "", "share without the bound at zero", each, stderr=True),
         Column("weight_upper", "", "limit that holds the share with 95 %", each),
         Column("weight_covariance", "", "covariance of the shares", ("standard", "standard")),

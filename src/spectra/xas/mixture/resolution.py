@@ -311,7 +311,14 @@ class CurveResolution(OnNormalised):
 def resolution_table(count: int) -> Table:
     """Declare the table of `CurveResolution`."""
     columns = (
-        Column("concentration", "", "share of the component", ("component",), stderr=True),
+        Column(
+            "concentration",
+            "",
+            "share of the component",
+            ("component",),
+            stderr=True,
+            headline="share",
+        ),
         Column("r_factor", "", "sum of squared residuals over that of squared data"),
         Column("chi2_reduced", "", "χ² per degree of freedom (unit weights without errors)"),
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ResultsError, SettingError
 from spectra.results import Column, Results, Table
-from spectra.xas.shells.table import PATH_UNITS, SHARED
+from spectra.xas.shells.table import HEADLINES, PATH_UNITS, SHARED
 
 FloatArray = NDArray[np.float64]
 
@@ -105,7 +105,9 @@ def _declared(name: str) -> tuple[Column, ...]:
     return (
         Column(name, unit, meaning, ("path",), stderr=True),
         Column(
-            f"{name}_change", unit, f"change of {name} from the reference", ("path",), stderr=True
+            *(f"{name}_change", unit, f"change of {name} from the reference", ("path",)),
+            stderr=True,
+            headline=f"Δ{HEADLINES[name]}",
         ),
         Column(f"{name}_significance", "", "change over its standard uncertainty", ("path",)),
     )

@@ -31,6 +31,9 @@ _ALWAYS = ("n", "amplitude", "r", "sigma2", "e0", "delta_r")
 SHARED = ("n", "r", "sigma2")
 """What of a path tells how it hangs on the coefficients that frames share."""
 
+HEADLINES = {"n": "CN", "r": "R", "sigma2": "σ²"}
+"""What a summary shows of a path."""
+
 
 def path_quantities(model: Model) -> tuple[str, ...]:
     """Which of `PATH_UNITS` the paths of a model have."""
@@ -84,7 +87,8 @@ def make_table(model: Model, k: FloatArray, coefficients: Sequence[str]) -> Tabl
 
 
 def _with_unscaled(name: str, unit: str, meaning: str, dims: tuple[str, ...]) -> Iterator[Column]:
-    yield Column(name, unit, meaning, dims, stderr=True)
+    symbol = HEADLINES.get(name, "")
+    yield Column(name, unit, meaning, dims, stderr=True, headline=symbol)
     told = f"standard uncertainty of {name} from the noise alone"
     yield Column(f"{name}_stderr_unscaled", unit, told, dims)
 

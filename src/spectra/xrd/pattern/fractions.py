@@ -132,7 +132,13 @@ def with_standard(table: Table) -> Table:
             ("phase",),
             stderr=True,
         ),
-        Column("amorphous", "", "share of the whole sample that has no lines", stderr=True),
+        Column(
+            "amorphous",
+            "",
+            "share of the whole sample that has no lines",
+            stderr=True,
+            headline="amorphous fraction",
+        ),
     )
     return replace(table, columns=(*table.columns, *columns))
 

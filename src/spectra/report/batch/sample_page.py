@@ -1,0 +1,129 @@
+"""The page of one sample: all its techniques over one axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spectra.batch import Batch, Outcome
+from spectra.report import summary as told
+from spectra.report.batch.axis import CommonAxis, ends
+from spectra.report.batch.comparison import points
+from spectra.report.batch.lanes import MOST_POINTS, Curve, curves
+from spectra.report.batch.links import link
+from spectra.report.batch.panels import Placed, parts
+from spectra.report.batch.tones import technique_name, tones, written
+from spectra.report.labels import measured, unit_symbol, with_unit
+from spectra.report.plotdata import numbers
+from spectra.report.select import is_simulated
+from spectra.report.shell import render
+from spectra.summary import Summary, sample_summary
+
+_MOST_ROWS = 300
+
+
+def sample_text(
+    batch: Batch,
+    sample: str,
+    path: Path,
+    summary: Summary | None = None,
+    batch_page: str | Path | None = None,
+) -> str:
+    """Render the page."""
+    own = batch.sheet.sample(sample)
+    found = summary or sample_summary(batch)
+    axis = CommonAxis.of(batch.sheet.axis, found.axis_unit, (r.at for r in found.rows))
+    outcomes = batch.of(sample)
+    placed = [Placed.of(o, axis) for o in outcomes if o.state != "failed"]
+    every = list(curves((r for r in found.rows if r.sample == sample), axis))
+    tone = tones(m.technique for _, m in batch.sheet.measurements())
+    drawn = list(parts(placed, every, axis, tone))
+    data = {
+        "plots": [p for part in drawn for p in part.plots],
+        "measurements": {
+            p.outcome.name: {"title": p.title, "at": numbers(p.at, 7), "names": p.names}
+            for p in placed
+            if p.at is not None
+        },
+        "range": ends([c.at for c in every] + [p.at for p in placed if p.at is not None]),
+        "axis": axis.label,
+    }
+    return render(
+        "sample.html",
+        data,
+        scripts=("sample.js",),
+        styles=("batch.css",),
+        title=sample,
+        simulated=any(is_simulated(p.record) for p in placed),
+        batch_title=batch.sheet.title or "All samples",
+        batch_page=None if batch_page is None else link(Path(batch_page), path),
+        values=written(own.values),
+        along=axis.name.replace("_", " "),
+        parts=drawn,
+        sequences=_sequences(placed),
+        verdicts=[v for p in placed for v in told.verdicts(p.record)],
+        cautions=[f"{p.title}, {said}" for p in placed for said in told.cautions(p.record)],
+        rows=[_change(c) for c in every],
+        lone=list(_lone(every))[:_MOST_ROWS],
+        outcomes=list(_outcomes(outcomes, placed)),
+        failures=[o for o in outcomes if o.state == "failed"],
+        bad=list(_bad(placed))[:_MOST_ROWS],
+        thinned=max((len(c.values) for c in every), default=0) > MOST_POINTS,
+    )
+
+
+def _sequences(placed: list[Placed]) -> list[tuple[str, str]]:
+    """Measurements through whose frames one can step, the longest first."""
+    counts = [(p, 0 if p.at is None else int(np.isfinite(p.at).sum())) for p in placed]
+    return [
+        (p.outcome.name, f"{p.title}, {n} {'frame' if n == 1 else 'frames'}")
+        for p, n in sorted(counts, key=lambda c: -c[1])
+        if n
+    ]
+
+
+def _change(curve: Curve) -> tuple[str, ...]:
+    """Technique, quantity, points, first and last value and the change between them."""
+    one = points([curve])
+    name = technique_name(curve.technique)
+    if curve.measurement != curve.technique:
+        name = f"{name} ({curve.measurement})"
+    first, last, change = (measured(*one.told[k]) for k in ("first", "last", "change"))
+    if len(one.values) == 1:
+        first = change = ""
+    return name, with_unit(curve.label, curve.unit), str(len(one.values)), first, last, change
+
+
+def _lone(every: list[Curve]) -> Iterator[tuple[str, str, str, str]]:
+    """Numbers of frames that have no place on the common axis."""
+    for curve in every:
+        for i in np.flatnonzero(~np.isfinite(curve.at)).tolist():
+            value = measured(float(curve.values[i]), float(curve.stderr[i]))
+            name, frame = technique_name(curve.technique), f"frame {int(curve.frames[i])}"
+            yield name, curve.label, frame, f"{value} {unit_symbol(curve.unit)}".strip()
+
+
+def _outcomes(outcomes: tuple[Outcome, ...], placed: list[Placed]) -> Iterator[dict[str, Any]]:
+    """What became of each measurement."""
+    made = {p.outcome.name: p for p in placed}
+    for outcome in outcomes:
+        one = made.get(outcome.name)
+        fine = None if one is None or one.last is None else int(one.last.ok().sum())
+        yield {
+            "technique": technique_name(outcome.technique),
+            "name": outcome.name,
+            "state": outcome.state,
+            "frames": "–" if one is None else one.frames,
+            "fine": "–" if fine is None else fine,
+            "path": "–" if one is None else outcome.path,
+        }
+
+
+def _bad(placed: list[Placed]) -> Iterator[dict[str, str]]:
+    """Frames that are not ok, with their measurement."""
+    for one in placed:
+        for row in told.bad_frames(one.record)[0]:
+            yield {**row, "measurement": one.outcome.name}

@@ -1,0 +1,329 @@
+"""Samples and their measurements: what a batch works through, read and checked beforehand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spectra.entries import electrochemistry, located, needed, patterns, plain_value, variable
+from spectra.errors import ReaderError, SettingError, SpectraError
+from spectra.filenames import slug
+from spectra.readers.files import find_files
+from spectra.readers.variables import split_unit
+from spectra.recipe import Recipe, StackSettings, check_recipe, for_measurement, load_toml
+from spectra.sheets import Entry, PlainSheet, read_sheet
+from spectra.spelling import meant, misspelt
+
+Value = float | str
+
+_STACK = frozenset(StackSettings.model_fields)
+_OWN = ("technique", "files", "recipe", "name", "electrochemistry")
+_KNOWN = (*_OWN, *sorted(_STACK - set(_OWN)))
+# So many problems of a sheet are told at once.
+_MOST_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measurement of a sample, with the recipe that evaluates it.
+
+    Parameters
+    ----------
+    technique : str
+        As the sheet calls it, e.g. ``xanes``.
+    name : str
+        Technique, with a number where a sample has several of it: ``xanes-2``.
+    recipe : Recipe
+        That of the technique, with this measurement's files and settings put in.
+    recipe_path : Path
+    files : tuple of Path
+        What was measured, as the sheet's patterns find it.
+    values : mapping of str to float or str
+        Values of the measurement as a whole; numbers are also variables of every frame.
+    output : Path
+        Where its results stand.
+    where : str
+        Its place in the sheet, for messages.
+    """
+
+    technique: str
+    name: str
+    recipe: Recipe
+    recipe_path: Path
+    files: tuple[Path, ...]
+    values: Mapping[str, Value]
+    output: Path
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A sample: its own values (mass, composition …) and what was measured on it."""
+
+    name: str
+    values: Mapping[str, Value]
+    measurements: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True)
+class SampleSheet:
+    """Everything a batch works through.
+
+    Parameters
+    ----------
+    title : str
+    axis : str
+        Variable along which measurements compare; "" if the sheet states none.
+    path : Path
+        The sheet itself.
+    folder : Path
+        What its paths are relative to.
+    output : Path
+        Folder of the results.
+    samples : tuple of Sample
+    """
+
+    title: str
+    axis: str
+    path: Path
+    folder: Path
+    output: Path
+    samples: tuple[Sample, ...] = field(default=())
+
+    def measurements(self) -> Iterator[tuple[Sample, Measurement]]:
+        """Every measurement with its sample, in the order of the sheet."""
+        for sample in self.samples:
+            for measurement in sample.measurements:
+                yield sample, measurement
+
+    def sample(self, name: str) -> Sample:
+        """The sample of a name.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        for sample in self.samples:
+            if sample.name == name:
+                return sample
+        raise KeyError(name)
+
+
+def load_samples(path: str | Path, *, output: str | Path | None = None) -> SampleSheet:
+    """Read a sheet of samples (TOML, CSV or XLSX) and check all of it.
+
+    Parameters
+    ----------
+    path : path
+    output : path, optional
+        Folder of the results, instead of the sheet's own.
+
+    Raises
+    ------
+    ReaderError
+        If the sheet is missing or not of its format.
+    SettingError
+        For unknown keys, missing files, techniques without a recipe, samples of one name: all
+        that is wrong, each with its place.
+    """
+    plain = read_sheet(path)
+    folder = plain.path.parent
+    stated = plain.head.get("output", "results")
+    target = Path(output) if output is not None else folder / str(stated)
+    problems: list[str] = []
+    work = _Loader(plain, target, problems)
+    samples = tuple(work.samples())
+    axis = work.axis()
+    if problems:
+        told = problems[:_MOST_TOLD]
+        if len(problems) > len(told):
+            told.append(f"and {len(problems) - len(told)} more")
+        raise SettingError("\n".join(told))
+    title = str(plain.head.get("title", "")) or plain.path.stem
+    return SampleSheet(title, axis, plain.path, folder, target, samples)
+
+
+class _Loader:
+    """Makes samples of a plain sheet and collects what is wrong with it."""
+
+    def __init__(self, plain: PlainSheet, output: Path, problems: list[str]) -> None:
+        self._plain, self._output, self._problems = plain, output, problems
+        self._recipes: dict[Path, _Template | SpectraError] = {}
+        self._variables: dict[str, list[str]] = {}
+
+    def samples(self) -> Iterator[Sample]:
+        """Each sample, as far as it can be made."""
+        by_name: dict[str, list[Entry]] = {name: [] for name in self._plain.samples}
+        for entry in self._plain.entries:
+            by_name.setdefault(entry.sample, []).append(entry)
+        folders: dict[str, str] = {}
+        for name, entries in by_name.items():
+            other = folders.setdefault(slug(name).casefold(), name)
+            if other != name:
+                self._problems.append(
+                    f"{self._plain.path}: samples {other!r} and {name!r} would share a folder; "
+                    "give one another name"
+                )
+            if not entries:
+                self._problems.append(
+                    f"{self._plain.path}, sample {name!r}: it has no measurement; "
+                    "add [[sample.measurement]]"
+                )
+            yield self._sample(name, entries)
+
+    def _sample(self, name: str, entries: list[Entry]) -> Sample:
+        values: dict[str, Value] = {}
+        for key, value in self._plain.samples.get(name, {}).items():
+            if isinstance(value, list | dict):
+                where = f"{self._plain.path}, sample {name!r}, key {key!r}"
+                self._problems.append(f"{where}: it is {value!r}; expected a number or a text")
+                continue
+            values[key] = plain_value(value)
+        made: dict[str, Measurement] = {}
+        for entry in entries:
+            try:
+                one = self._measurement(entry, made)
+            except SpectraError as error:
+                self._problems.append(str(error))
+                continue
+            made[slug(one.name).casefold()] = one
+        shared = _shared(made.values()) if entries and entries[0].columns else {}
+        return Sample(name, {**shared, **values}, tuple(made.values()))
+
+    def _measurement(self, entry: Entry, before: Mapping[str, Measurement]) -> Measurement:
+        for key in entry.keys:
+            if key not in _KNOWN and (hint := misspelt(split_unit(key)[0], _KNOWN)):
+                raise SettingError(
+                    f"{entry.place(key)}: unknown; {hint} (if a variable is meant, give it "
+                    "another name)"
+                )
+        technique = needed(entry, "technique")
+        recipe_path, template = self._recipe_of(entry, technique)
+        recipe = template.recipe
+        name = _name_of(entry, technique, before)
+        files, changes, values = self._changes(entry, template)
+        place = self._output / slug(entry.sample) / f"{slug(name)}.h5"
+        title = f"{entry.sample}: {recipe.settings.title or technique}"
+        changes |= {"title": title, "output": str(place.absolute())}
+        own = for_measurement(recipe, changes, entry.where)
+        return Measurement(technique, name, own, recipe_path, files, values, place, entry.where)
+
+    def _changes(
+        self, entry: Entry, template: _Template
+    ) -> tuple[tuple[Path, ...], dict[str, Any], dict[str, Value]]:
+        """Files, what the measurement changes of its recipe, and its values."""
+        stack = dict(template.stack)
+        variables: dict[str, Any] = dict(stack.get("variables", {}))
+        values: dict[str, Value] = {}
+        for key, value in entry.keys.items():
+            if key == "variables":
+                variables |= value if isinstance(value, dict) else {}
+            elif key in _STACK and key != "files":
+                stack[key] = located(key, value, entry)
+            elif key not in _OWN:
+                name, given = split_unit(key)[0], variable(entry, key, value)
+                if not isinstance(given, str):
+                    variables[key] = given
+                    self._variables.setdefault(name, []).append(entry.where)
+                if not isinstance(given, list):
+                    values[name] = given
+        found = patterns(entry)
+        try:
+            files = tuple(find_files(found))
+        except ReaderError as error:
+            raise SettingError(f"{entry.place('files')}: {error}") from None
+        changes: dict[str, Any] = {"stack": {**stack, "files": found, "variables": variables}}
+        chemistry = {**template.electrochemistry, **electrochemistry(entry)}
+        return files, changes | ({"electrochemistry": chemistry} if chemistry else {}), values
+
+    def _recipe_of(self, entry: Entry, technique: str) -> tuple[Path, _Template]:
+        recipes = self._plain.head.get("recipes", {})
+        if "recipe" in entry.keys:
+            path = entry.folder / needed(entry, "recipe")
+        elif technique in recipes:
+            path = self._plain.path.parent / str(recipes[technique])
+        else:
+            raise SettingError(
+                f"{entry.place('technique')}: {technique!r} has no recipe; "
+                f"{meant(technique, recipes)}"
+            )
+        if path not in self._recipes:
+            try:
+                self._recipes[path] = _template(path)
+            except SpectraError as error:
+                self._recipes[path] = error
+        found = self._recipes[path]
+        if isinstance(found, SpectraError):
+            raise SettingError(f"{entry.where}, recipe of {technique!r}: {found}")
+        return path, found
+
+    def axis(self) -> str:
+        """The variable that is asked for, or the first that two measurements have, or one."""
+        for name, places in self._variables.items():
+            if hint := misspelt(name, self._variables):
+                self._problems.append(f"{places[0]}: variable {name!r} is there alone; {hint}")
+        asked = self._plain.head.get("axis", "")
+        if not isinstance(asked, str):
+            self._problems.append(f"{self._plain.path}, key 'axis': it is {asked!r}; not a text")
+            return ""
+        if asked and (hint := misspelt(asked, self._variables)):
+            self._problems.append(f"{self._plain.path}, key 'axis': no variable {asked!r}; {hint}")
+        several = (name for name, places in self._variables.items() if len(places) > 1)
+        return asked or next(several, next(iter(self._variables), ""))
+
+
+@dataclass(frozen=True)
+class _Template:
+    """The recipe of a technique, and what it says of files that a measurement may replace."""
+
+    recipe: Recipe
+    stack: Mapping[str, Any]
+    electrochemistry: Mapping[str, Any]
+
+
+def _template(path: Path) -> _Template:
+    """The recipe without its files and its log: these are checked with each measurement."""
+    data = load_toml(path)
+    stack, chemistry = data.get("stack", {}), data.pop("electrochemistry", {})
+    for key, part in (("stack", stack), ("electrochemistry", chemistry)):
+        if not isinstance(part, dict):
+            raise SettingError(f"{path}, key {key!r}: it is {part!r}; expected a table")
+    stack = {"files": [], **stack}
+    recipe = check_recipe({**data, "stack": stack}, path.parent.absolute(), str(path))
+    return _Template(recipe, stack, chemistry)
+
+
+def _name_of(entry: Entry, technique: str, before: Mapping[str, Measurement]) -> str:
+    """The name that is stated, or the technique with its number among those of the sample."""
+    if "name" in entry.keys:
+        name = needed(entry, "name")
+        if other := before.get(slug(name).casefold()):
+            raise SettingError(f"{entry.place('name')}: {name!r} is that of {other.where}")
+        return name
+    number = 1 + sum(m.technique == technique for m in before.values())
+    name = technique if number == 1 else f"{technique}-{number}"
+    while slug(name).casefold() in before:
+        number += 1
+        name = f"{technique}-{number}"
+    return name
+
+
+def _shared(measurements: Iterable[Measurement]) -> dict[str, Value]:
+    """Values that all measurements of a sample have alike: those of the sample, in a table."""
+    several = [m.values for m in measurements]
+    if not several:
+        return {}
+    return {
+        key: value
+        for key, value in several[0].items()
+        if all(key in v and _same(v[key], value) for v in several)
+    }
+
+
+def _same(one: Value, other: Value) -> bool:
+    both = isinstance(one, float) and isinstance(other, float)
+    return one == other or (both and math.isnan(float(one)) and math.isnan(float(other)))
