@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from spectra.fit.functions import FunctionTerm
 from spectra.fit.lineshapes import PROFILES, Profile
 from spectra.fit.model import PeakFamily, Points, Sum, Term
 from spectra.fit.own import model_of_terms
+from spectra.fit.scattered import WindowChebyshev
 
 if TYPE_CHECKING:
     import lmfit
@@ -72,9 +71,8 @@ class BandModel:
 
     def background(self, x: FloatArray) -> FloatArray:
         """The background's polynomials at x (points, degree + 1)."""
-        u = (2.0 * x - self.low - self.high) / (self.high - self.low)
-        powers = chebyshev.chebvander(u, max(self.degree, 0))[:, : self.degree + 1]
-        return np.asarray(powers, dtype=float)
+        columns = np.arange(self.degree + 1)
+        return WindowChebyshev(columns, self.low, self.high).powers(x).T
 
     def linear_start(self, x: FloatArray, y: FloatArray, theta: FloatArray) -> FloatArray:
         """Best areas and background (rows, bands + terms) of spectra for given shapes.
@@ -139,18 +137,6 @@ class BandModel:
             index = np.array(firsts) + np.arange(width)[:, None]
             terms.append(PeakFamily(PROFILES[name], columns[index]))
         if self.degree >= 0:
-            terms.append(FunctionTerm(self._polynomial, columns[-(self.degree + 1) :]))
+            last = columns[-(self.degree + 1) :]
+            terms.append(WindowChebyshev(last, self.low, self.high))
         return terms
-
-    def _polynomial(
-        self, x: FloatArray, *coefficients: FloatArray
-    ) -> tuple[FloatArray, tuple[FloatArray, ...]]:
-        u = (2.0 * x - self.low - self.high) / (self.high - self.low)
-        powers = [np.ones_like(u), u]
-        while len(powers) < len(coefficients):
-            powers.append(2.0 * u * powers[-1] - powers[-2])
-        powers = powers[: len(coefficients)]
-        value = coefficients[0] * powers[0]
-        for c, p in zip(coefficients[1:], powers[1:], strict=True):
-            value = value + c * p
-        return value, tuple(powers)

@@ -26,33 +26,34 @@ _PER_PARAMETER = 8
 _BENT = 0.02
 # What may be left of χ² when a start is near enough.
 _ROUGH = 0.1
+# The same of the last steps in single precision, for which the exact fit needs one more.
+_NEAR = 1e-5
 # Inflation of a variance up to which steps in single precision are good to about a hundredth.
 _SINGLE = 1e5
 
 
 def approach(
     objective: TiedObjective,
+    last: TiedObjective | None,
     plausible: FloatArray,
     start: FloatArray,
     lower: FloatArray,
     upper: FloatArray,
     free: BoolArray,
-    *,
-    same: bool,
 ) -> tuple[FloatArray, FloatArray]:
-    """Starts nearer to the minimum, from rough fits of least squares.
+    """Starts nearer to the minimum, from rough fits.
 
     Parameters
     ----------
     objective : TiedObjective
         Sums of squares.
+    last : TiedObjective or None
+        What is to be minimised in the end, if its steps may be taken in single precision. A
+        robust cost may have its minimum elsewhere: it gets rough starts and no finer ones.
     plausible : array (variables,)
         Common start, from which bins and precision are chosen: no choice may hang on which
         spectra are worked on together.
     start, lower, upper, free : array (rows, variables)
-    same : bool
-        Whether this is the objective to be minimised in the end. Another, such as a robust
-        cost, has its minimum elsewhere: it gets rough starts in any case, and no finer ones.
 
     Returns
     -------
@@ -64,21 +65,25 @@ def approach(
     inner = objective.inner
     own, _ = objective.expand(plausible[None])
     size = bin_size(inner.at.x[0], inner.model.value(own, inner.at)[0], int(free[:1].sum()))
+    same = last is objective
     if size == 1 and same:
         return start, promised
     # Twice, the second time on finer bins: what binning bends goes with their square.
     sizes = [size, max(2, size // 4)] if size > 2 else [size]
     single = _bears_single_precision(objective, plausible, free[0])
-    if single and same:
-        sizes.append(1)
-    for bins in sizes:
-        binned = bin_objective(inner, bins) if bins > 1 else inner
-        seen = replace(objective, inner=binned.in_single_precision() if single else binned)
-        rough = minimize(seen, start, lower, upper, free, tolerance=_ROUGH)
+    stages = [
+        (replace(objective, inner=bin_objective(inner, bins) if bins > 1 else inner), _ROUGH)
+        for bins in sizes
+    ]
+    if single and last is not None:
+        stages.append((last, _ROUGH if same else _NEAR))
+    for stage, tolerance in stages:
+        seen = replace(stage, inner=stage.inner.in_single_precision()) if single else stage
+        rough = minimize(seen, start, lower, upper, free, tolerance=tolerance)
         # What went astray starts from where it was told to.
         good = np.isin(rough.status, (Status.OK, Status.AT_BOUND))
         start = np.where(good[:, None], rough.theta, start)
-        promised = np.where(good & (bins == 1), rough.decrement, 0.0)
+        promised = np.where(good & (stage is last), rough.promised, 0.0)
     return start, promised
 
 

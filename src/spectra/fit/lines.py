@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from spectra.fit.cumulative import WITH_INTEGRAL
+from spectra.fit.cumulative import LineArrays, fill_line
 from spectra.fit.lineshapes import Profile
 from spectra.fit.model import Points
 from spectra.fit.photolines import WIDTHS
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
+
+# One function of all lines of the rows that are worked on at once. No answer depends on it.
+_PART_BYTES = 130_000
 
 
 @dataclass(frozen=True)
@@ -91,116 +94,247 @@ class Lines:
     f(x) = Σ Aⱼ·[sⱼ(x) + kⱼ·Cⱼ(x)], where s is a component's profile and C its integral from
     below: an active Shirley background (A. Herrera-Gomez et al., Surf. Interface Anal. 46 (2014)
     897, doi:10.1002/sia.5453), analytic and fitted together with the peaks. Components may
-    share columns.
+    share columns of one kind: areas, positions and offsets, shapes and broadenings, strengths.
 
     Parameters
     ----------
     profile : Profile
         One of `spectra.fit.cumulative.WITH_INTEGRAL` if any component has a background.
     components : sequence of Component
+    held : frozenset of int
+        Columns whose derivatives nobody needs.
+
+    Raises
+    ------
+    ValueError
+        If a column serves as two kinds.
     """
 
     profile: Profile
     components: Sequence[Component]
+    held: frozenset[int] = frozenset()
     columns: IntArray = field(init=False)
+    _lines: Sequence[tuple[Component, Line]] = field(init=False, repr=False)
+    _sizes: Sequence[int] = field(init=False, repr=False)
+    _members: Sequence[FloatArray] = field(init=False, repr=False)
+    _shapes: Sequence[int] = field(init=False, repr=False)
+    _backed: bool = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        used = {c for component in self.components for c in _columns_of(component)}
-        object.__setattr__(self, "columns", np.array(sorted(used), dtype=np.intp))
+        lines = [(c, line) for c in self.components for line in c.lines]
+        broadenings = _columns(line.broadening for _, line in lines)
+        used = (
+            _columns(c.area for c, _ in lines),
+            _columns(c.center for c, _ in lines) | _columns(line.offset for _, line in lines),
+            {s for c in self.components for s in c.shape} | broadenings,
+            _columns(c.loss for c, _ in lines),
+        )
+        kinds = [sorted(columns - self.held) for columns in used]
+        columns = [column for kind in kinds for column in kind]
+        if len(set(columns)) < len(columns):
+            raise ValueError("components of lines share a column of two kinds")
+        shapes = [
+            j
+            for j, name in enumerate(self.profile.shape_names)
+            if ({c.shape[j] for c in self.components} | (broadenings if name in WIDTHS else set()))
+            - self.held
+        ]
+        object.__setattr__(self, "columns", np.array(columns, dtype=np.intp))
+        object.__setattr__(self, "_lines", lines)
+        object.__setattr__(self, "_sizes", tuple(len(kind) for kind in kinds))
+        object.__setattr__(self, "_shapes", shapes)
+        object.__setattr__(self, "_backed", any(c.loss is not None for c in self.components))
+        object.__setattr__(self, "_members", self._membership(kinds))
+
+    def _membership(self, kinds: Sequence[Sequence[int]]) -> list[FloatArray]:
+        """How much each column of a kind has to do with each line: arrays (columns, lines).
+
+        Kind by kind, of shapes those of each that is wanted, and those that broaden.
+        """
+        areas, positions, shapes, losses = kinds
+
+        def part(columns: Sequence[int], of: Callable[[Component, Line], object]) -> FloatArray:
+            rows = [[float(c == of(*pair)) for pair in self._lines] for c in columns]
+            return np.array(rows).reshape(len(columns), len(self._lines))
+
+        def whole(value: float | int) -> int | None:
+            return value if isinstance(value, int) else None
+
+        share = np.array([line.share for _, line in self._lines])
+        offsets = part(positions, lambda _, line: whole(line.offset))
+        return [
+            part(areas, lambda c, _: c.area) * share,
+            part(positions, lambda c, _: c.center) + offsets,
+            part(losses, lambda c, _: c.loss),
+            part(shapes, lambda _, line: whole(line.broadening)),
+            *(part(shapes, lambda c, _, j=j: c.shape[j]) for j in self._shapes),  # type: ignore[misc]
+        ]
+
+    def without(self, columns: frozenset[int]) -> Lines:
+        """The same without the derivatives by some columns."""
+        return replace(self, held=self.held | columns)
 
     def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
         """Add the components to `total`."""
-        for component, line, center, shape in self._each(theta):
-            area = theta[:, component.area, None] * line.share
-            if component.loss is None:
-                total += area * self.profile.value(at.x, center, *shape)
-                continue
-            g, _, integral, _ = WITH_INTEGRAL[self.profile.name](at.x, center, *shape)
-            total += area * (g + theta[:, component.loss, None] * integral)
+        at_lines = _AtLines.of(self, theta, at, total.dtype)
+        n = len(self._lines)
+        nothing = [None] * len(self.profile.shape_names)
+        for part, work in self._parts(total, 1 + self._backed):
+            integral = work[:, n:] if self._backed else None
+            out = LineArrays(work[:, :n], None, nothing, integral, nothing)
+            at_lines.fill(self.profile, part, out)
+            total[part] += np.matmul(at_lines.strength[part, None], work)[:, 0]
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
     ) -> FloatArray | None:
         """Add the components to `total` and write the derivatives."""
-        slopes[...] = 0.0
-        place = {int(column): i for i, column in enumerate(self.columns)}
-        # Counted from the first point, positions bear to be rounded to single precision.
-        origin = at.x[:, :1]
-        x = (at.x - origin).astype(slopes.dtype, copy=False)
-        for component, line, center, shape in self._each(theta):
-            rounded = (v.astype(slopes.dtype, copy=False) for v in (center - origin, *shape))
-            area = (theta[:, component.area, None] * line.share).astype(slopes.dtype, copy=False)
-            k = None if component.loss is None else theta[:, component.loss, None]
-            k = None if k is None else k.astype(slopes.dtype, copy=False)
-            value, by_center, by_shape, integral = self._line(x, tuple(rounded), k)
-            total += area * value
-            value *= line.share
-            slopes[:, place[component.area]] += value
-            by_center *= area
-            slopes[:, place[component.center]] += by_center
-            if isinstance(line.offset, int):
-                slopes[:, place[line.offset]] += by_center
-            self._add_shapes(theta, component, line, area, by_shape, slopes, place)
-            if component.loss is not None and integral is not None:
-                integral *= area
-                slopes[:, place[component.loss]] += integral
+        at_lines = _AtLines.of(self, theta, at, slopes.dtype)
+        n, every = len(self._lines), 1 + self._backed
+        mixing = self._mixing(at_lines)
+        ends = np.cumsum([0, *self._sizes])
+        for part, work in self._parts(total, 1 + every * (1 + len(self._shapes))):
+            at_lines.fill(self.profile, part, self._arrays(work))
+            # What stands beside another in `work` is mixed together.
+            sources = (
+                work[:, n : n + n * every],
+                work[:, : n * every],
+                work[:, n + n * every :],
+                work[:, 2 * n : 3 * n],
+            )
+            total[part] += np.matmul(at_lines.strength[part, None], sources[0])[:, 0]
+            for i, (weights, source) in enumerate(zip(mixing, sources, strict=True)):
+                if weights.shape[1]:
+                    np.matmul(weights[part], source, out=slopes[part, ends[i] : ends[i + 1]])
         return None
 
-    def _line(
-        self, x: FloatArray, parameters: tuple[FloatArray, ...], k: FloatArray | None
-    ) -> tuple[FloatArray, FloatArray, list[FloatArray], FloatArray | None]:
-        """One line with its background, derivatives by centre and shape, and its integral."""
-        if k is None:
-            g, gradient = self.profile.evaluate(x, *parameters)
-            return np.array(g), np.array(gradient[0]), list(gradient[1:]), None
-        found = WITH_INTEGRAL[self.profile.name](x, *parameters)
-        g, gradient, integral, by_shape = found
-        by_center = gradient[0] - k * g
-        shapes = [a + k * b for a, b in zip(gradient[1:], by_shape, strict=True)]
-        return g + k * integral, by_center, shapes, integral
+    def _parts(self, total: FloatArray, functions: int) -> Iterator[tuple[slice, FloatArray]]:
+        """Few rows at a time, with room (rows, functions·lines, points) for the caches."""
+        n_rows, n_points = total.shape
+        per_row = max(len(self._lines) * n_points, 1) * total.itemsize
+        size = min(max(1, _PART_BYTES // per_row), max(n_rows, 1))
+        work = np.empty((size, functions * len(self._lines), n_points), total.dtype)
+        for i in range(0, n_rows, size):
+            last = min(i + size, n_rows)
+            yield slice(i, last), work[: last - i]
 
-    def _add_shapes(
-        self,
-        theta: FloatArray,
-        component: Component,
-        line: Line,
-        area: FloatArray,
-        by_shape: list[FloatArray],
-        slopes: FloatArray,
-        place: dict[int, int],
-    ) -> None:
-        """Add a line's derivatives by its shape parameters and by its broadening."""
-        named = zip(self.profile.shape_names, component.shape, by_shape, strict=True)
-        for name, column, slope in named:
-            slope = slope * area
-            if name in WIDTHS and line.broadening != 1.0:
-                if isinstance(line.broadening, int):
-                    own = theta[:, column, None].astype(slopes.dtype, copy=False)
-                    slopes[:, place[line.broadening]] += slope * own
-                slope *= _value(theta, line.broadening).astype(slopes.dtype, copy=False)
-            slopes[:, place[column]] += slope
+    def _arrays(self, work: FloatArray) -> LineArrays:
+        """Where all that is wanted of the lines stands.
 
-    def _each(
-        self, theta: FloatArray
-    ) -> Iterator[tuple[Component, Line, FloatArray, list[FloatArray]]]:
-        """Every line with its centre and shape parameters (rows, 1)."""
-        for component in self.components:
-            for line in component.lines:
-                center = theta[:, component.center, None] + _value(theta, line.offset)
-                factor = _value(theta, line.broadening)
-                named = zip(self.profile.shape_names, component.shape, strict=True)
-                shape = [theta[:, c, None] * (factor if n in WIDTHS else 1.0) for n, c in named]
-                yield component, line, center, shape
+        In this order: by the centre, g, C; by a shape parameter, and C by it; by the next.
+        """
+        n, every = len(self._lines), 1 + self._backed
+        parts = [work[:, i : i + n] for i in range(0, work.shape[1], n)]
+        count = len(self.profile.shape_names)
+        by_shape: list[FloatArray | None] = [None] * count
+        integral_by_shape: list[FloatArray | None] = [None] * count
+        for i, j in enumerate(self._shapes):
+            by_shape[j] = parts[1 + every * (1 + i)]
+            if self._backed:
+                integral_by_shape[j] = parts[2 + every * (1 + i)]
+        integral = parts[2] if self._backed else None
+        return LineArrays(parts[1], parts[0], by_shape, integral, integral_by_shape)
+
+    def _mixing(self, at: _AtLines) -> list[FloatArray]:
+        """What functions are multiplied by to sum up to derivatives, kind by kind.
+
+        Arrays (rows, columns of a kind, functions·lines).
+        """
+        areas, positions, losses, broadenings, *shapes = self._members
+        n = len(self._lines)
+        own = at.strength[:, None]
+        # The derivative of C by the centre is −g.
+        signed = own if not self._backed else np.concatenate([own[..., :n], -own[..., n:]], axis=2)
+        parts: list[FloatArray] = [np.zeros((len(own), self._sizes[2], 0), own.dtype)]
+        for j, member in zip(self._shapes, shapes, strict=True):
+            weights = _both(member, own, at.factor[j])
+            if at.bare[j] is not None:
+                weights += _both(broadenings, own, at.bare[j])
+            parts.append(weights)
+        return [
+            _both(areas, at.unit[:, None], None),
+            _both(positions, signed, None),
+            np.concatenate(parts, axis=2),
+            _both(losses, own[..., :n], None),
+        ]
 
 
-def _value(theta: FloatArray, what: float | int) -> FloatArray:
-    """A parameter (rows, 1), or a number."""
-    return theta[:, what, None] if isinstance(what, int) else np.full((1, 1), what)
+def _both(member: FloatArray, weights: FloatArray, factor: FloatArray | None) -> FloatArray:
+    """(columns, lines) times (rows, 1, functions·lines), times (rows, lines)."""
+    n = member.shape[1]
+    parts = [weights[..., i : i + n] for i in range(0, weights.shape[2], n)]
+    if factor is not None:
+        parts = [part * factor[:, None] for part in parts]
+    return np.concatenate([part * member.astype(part.dtype) for part in parts], axis=2)
 
 
-def _columns_of(component: Component) -> Iterator[int]:
-    yield from (component.center, component.area, *component.shape)
-    for line in component.lines:
-        yield from (v for v in (line.offset, line.broadening) if isinstance(v, int))
-    if component.loss is not None:
-        yield component.loss
+@dataclass(frozen=True)
+class _AtLines:
+    """Parameters of all lines at some variables.
+
+    Attributes
+    ----------
+    x : array (rows or 1, 1, points)
+        Counted from the first point: so they bear to be rounded to single precision.
+    center : array (rows, lines, 1)
+    shape : list of array (rows, lines, 1)
+    unit, strength : array (rows, functions·lines)
+        1 and the strength k of the background; the line's area and k times it.
+    factor : list of array (rows, lines) or None
+        What a component's shape parameter is multiplied by for the line.
+    bare : list of array (rows, lines) or None
+        The component's shape parameter where the factor is a variable.
+    """
+
+    x: FloatArray
+    center: FloatArray
+    shape: list[FloatArray]
+    unit: FloatArray
+    strength: FloatArray
+    factor: list[FloatArray | None]
+    bare: list[FloatArray | None]
+
+    @classmethod
+    def of(cls, lines: Lines, theta: FloatArray, at: Points, precision: DTypeLike) -> _AtLines:
+        every = list(lines._lines)
+        origin = at.x[:, :1]
+
+        def columns(values: Iterable[FloatArray | float]) -> FloatArray:
+            out = np.empty((len(theta), len(every)), precision)
+            for i, value in enumerate(values):
+                out[:, i] = value
+            return out
+
+        center = columns(
+            (theta[:, c.center] + _value(theta, line.offset)) - origin[:, 0] for c, line in every
+        )
+        broad = columns(_value(theta, line.broadening) for _, line in every)
+        broadened = any(line.broadening != 1.0 for _, line in every)
+        shape, factor, bare = [], [], []
+        for j, name in enumerate(lines.profile.shape_names):
+            own = columns(theta[:, c.shape[j]] for c, _ in every)
+            scaled = broadened and name in WIDTHS
+            shape.append((own * broad if scaled else own)[:, :, None])
+            factor.append(broad if scaled else None)
+            bare.append(own if scaled else None)
+        area = columns(theta[:, c.area] * line.share for c, line in every)
+        unit = np.ones_like(area)
+        if lines._backed:
+            k = columns(0.0 if c.loss is None else theta[:, c.loss] for c, _ in every)
+            unit, area = np.concatenate([unit, k], axis=1), np.concatenate([area, area * k], axis=1)
+        x = (at.x - origin)[:, None].astype(precision, copy=False)
+        return cls(x, center[:, :, None], shape, unit, area, factor, bare)
+
+    def fill(self, profile: Profile, part: slice, out: LineArrays) -> None:
+        """Write the line shapes of some rows."""
+        x = self.x if len(self.x) == 1 else self.x[part]
+        fill_line(profile, x, self.center[part], [s[part] for s in self.shape], out)
+
+
+def _columns(of: Iterable[float | int | None]) -> set[int]:
+    return {column for column in of if isinstance(column, int | np.integer)}
+
+
+def _value(theta: FloatArray, what: float | int) -> FloatArray | float:
+    """A parameter (rows,), or a number."""
+    return theta[:, what] if isinstance(what, int) else what

@@ -8,7 +8,7 @@ to the centre and then to each shape parameter.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +33,8 @@ Gradient = tuple[FloatArray, ...]
 _SIGMA = float(1.0 / (2.0 * np.sqrt(2.0 * LN2)))
 _POSITIVE = (1e-12, np.inf)
 _FAR = -300.0
+# Exponents of Gaussians that are nothing even in single precision, where less would underflow.
+_UNDERFLOW = -80.0
 # Γ⁵ = Γ_G⁵ + c₁Γ_G⁴Γ_L + … + Γ_L⁵ of Thompson, Cox and Hastings.
 _TCH = (2.69269, 2.42843, 4.47163, 0.07842)
 # Width of a Voigt profile from those of its parts: J. J. Olivero and R. L. Longbothum,
@@ -143,6 +145,62 @@ def _lorentzian(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> tuple[Fl
     return g, (g * slope * inverse, g * (slope * t - 1.0) * inverse)
 
 
+def _fill_gaussian(
+    x: FloatArray, center: FloatArray, fwhm: FloatArray, out: Sequence[FloatArray]
+) -> None:
+    """Write G = exp(−t² ln 2), t·G and t²·G with t = 2(x − c)/w."""
+    bell, by_t, by_t2 = out
+    np.subtract(x, center, out=by_t)
+    by_t *= 2.0 / fwhm
+    np.multiply(by_t, by_t, out=by_t2)
+    np.multiply(by_t2, -LN2, out=bell)
+    np.maximum(bell, _UNDERFLOW, out=bell)
+    np.exp(bell, out=bell)
+    by_t *= bell
+    by_t2 *= bell
+
+
+def _mix_gaussian(area: FloatArray, fwhm: FloatArray) -> FloatArray:
+    """Coefficients (..., 3, 3) of what `_fill_gaussian` writes, as `ProfileBasis.mixing`."""
+    inverse = 1.0 / fwhm
+    top = GAUSS * inverse
+    mixing = np.zeros((*area.shape, 3, 3))
+    mixing[..., 1, 0] = 4.0 * LN2 * inverse * top * area
+    mixing[..., 0, 1] = top
+    mixing[..., 0, 2] = -area * top * inverse
+    mixing[..., 2, 2] = 2.0 * LN2 * area * top * inverse
+    return mixing
+
+
+def _fill_lorentzian(
+    x: FloatArray, center: FloatArray, fwhm: FloatArray, out: Sequence[FloatArray]
+) -> None:
+    """Write L = 1/(1 + t²), t·L² and L² with t = 2(x − c)/w."""
+    bell, by_t, square = out
+    np.subtract(x, center, out=by_t)
+    by_t *= 2.0 / fwhm
+    np.multiply(by_t, by_t, out=bell)
+    bell += 1.0
+    np.divide(1.0, bell, out=bell)
+    np.multiply(bell, bell, out=square)
+    by_t *= square
+
+
+def _mix_lorentzian(area: FloatArray, fwhm: FloatArray) -> FloatArray:
+    """Coefficients (..., 3, 3) of what `_fill_lorentzian` writes, as `ProfileBasis.mixing`.
+
+    As t²·L² = L − L², w·∂g/∂w = (2/πw)·(2t²L² − L) = (2/πw)·(L − 2L²).
+    """
+    inverse = 1.0 / fwhm
+    top = 2.0 / np.pi * inverse
+    mixing = np.zeros((*area.shape, 3, 3))
+    mixing[..., 1, 0] = 4.0 * area * top * inverse
+    mixing[..., 0, 1] = top
+    mixing[..., 0, 2] = area * top * inverse
+    mixing[..., 2, 2] = -2.0 * area * top * inverse
+    return mixing
+
+
 def _pearson7(
     x: FloatArray, center: FloatArray, fwhm: FloatArray, exponent: FloatArray
 ) -> tuple[FloatArray, Gradient]:
@@ -251,8 +309,14 @@ _TWO_WIDTHS = {"fwhm_gauss": _POSITIVE, "fwhm_lorentz": (0.0, np.inf)}
 PROFILES: Mapping[str, Profile] = {
     p.name: p
     for p in (
-        Profile("gaussian", ("fwhm",), _FWHM, {}, _gaussian, _own_width),
-        Profile("lorentzian", ("fwhm",), _FWHM, {}, _lorentzian, _own_width),
+        Profile(
+            *("gaussian", ("fwhm",), _FWHM, {}, _gaussian, _own_width),
+            ProfileBasis(3, 1, _fill_gaussian, _mix_gaussian),
+        ),
+        Profile(
+            *("lorentzian", ("fwhm",), _FWHM, {}, _lorentzian, _own_width),
+            ProfileBasis(3, 1, _fill_lorentzian, _mix_lorentzian),
+        ),
         Profile(
             *("pseudo_voigt", ("fwhm", "eta"), _FWHM | _ETA, {"eta": 0.5}),
             *(pseudo_voigt, _own_width),

@@ -61,18 +61,25 @@ class Counts:
         self, value: FloatArray, y: FloatArray, weight: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Give the deviance (rows,) and 1/f (rows, points)."""
-        use = weight > 0
         safe = np.maximum(value, self.floor)
         misfit = y - safe
-        # From what is small itself: a difference of large numbers would leave their rounding.
-        log = np.log1p(np.where(y > 0, misfit, 0.0) / safe)
-        deviance = 2.0 * (y * log - misfit)
+        # y·ln(y/f) + f − y, from what is small itself; without counts f alone is left.
+        part = misfit / safe
+        np.maximum(part, np.finfo(part.dtype).eps - 1.0, out=part)
+        np.log1p(part, out=part)
+        part *= y
+        part -= misfit
+        part *= 2.0
         low = value < self.floor
         if low.any():
             further = (y - value) ** 2 - (y - self.floor) ** 2
-            deviance += np.where(low, further / self.floor, 0.0)
-        information = np.where(use, 1.0 / safe, 0.0)
-        return np.where(use, deviance, 0.0).sum(axis=1), information
+            part += np.where(low, further / self.floor, 0.0)
+        information = np.divide(1.0, safe, out=safe)
+        # Factors of one change no bit: whether they are left out may hang on the neighbours.
+        use = weight > 0
+        if not use.all():
+            part, information = np.where(use, part, 0.0), np.where(use, information, 0.0)
+        return part.sum(axis=1), information
 
 
 @dataclass(frozen=True)

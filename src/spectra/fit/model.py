@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -64,6 +64,15 @@ class Term(Protocol):
         Where the term returns a matrix M (rows, C, C), it has written other functions s whose
         combinations Mᵀ·s are the derivatives.
         """
+        ...
+
+
+@runtime_checkable
+class Sparing(Protocol):
+    """A term that can leave out derivatives."""
+
+    def without(self, columns: frozenset[int]) -> Term:
+        """The same term without the derivatives by some columns, as far as that saves work."""
         ...
 
 
@@ -182,6 +191,11 @@ class Sum:
     def __post_init__(self) -> None:
         columns = [term.columns for term in self.terms]
         object.__setattr__(self, "columns", np.concatenate([np.zeros(0, np.intp), *columns]))
+
+    def without(self, columns: frozenset[int]) -> Sum:
+        """The same without the derivatives by some columns, where terms can do without."""
+        terms = [t.without(columns) if isinstance(t, Sparing) else t for t in self.terms]
+        return Sum(terms, self.n_parameters)
 
     def value(self, theta: FloatArray, at: Points) -> FloatArray:
         """Curves (rows, points) for parameters (rows, P)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,13 +143,12 @@ class Problem:
         free = np.tile(ties.free, (len(rows), 1))
         with np.errstate(all="ignore"):
             rough, n_points = self.objective(part, SQUARES)
-            rows, promised = approach(
-                *(rough, ties.start, rows, lower, upper, free),
-                same=self.loss is SQUARES,
-            )
-            objective = rough
-            if self.loss is not SQUARES:
-                objective, _ = self.objective(part, self.loss)
+            rough = rough.of_varied()
+            objective = replace(rough, inner=replace(rough.inner, loss=self.loss))
+            last: TiedObjective | None = None if isinstance(self.loss, Robust) else objective
+            if self.loss is SQUARES:
+                last = objective = rough
+            rows, promised = approach(rough, last, ties.start, rows, lower, upper, free)
             solution = minimize(
                 objective,
                 rows,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
+from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
 from spectra.fit.lines import Lines
@@ -107,6 +108,10 @@ class Scattered:
         columns = np.unique(np.concatenate([lines.columns for lines in self.peaks]))
         object.__setattr__(self, "columns", np.concatenate([columns, self.strengths]))
 
+    def without(self, columns: frozenset[int]) -> Scattered:
+        """The same without the peaks' derivatives by some columns."""
+        return replace(self, peaks=[lines.without(columns) for lines in self.peaks])
+
     def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
         """Add peaks and backgrounds to `total`."""
         curve = np.zeros_like(total)
@@ -155,18 +160,34 @@ class WindowPolynomial:
 
     def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
         """Add the polynomial."""
-        total += np.matmul(theta[:, self.columns], self._powers(at.x[0]))
+        powers = self.powers(at.x[0])
+        # Not one product of matrices, whose last bits hang on how many rows there are.
+        for i, column in enumerate(self.columns.tolist()):
+            total += theta[:, column, None] * powers[i]
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
     ) -> FloatArray | None:
         """Add the polynomial and write its derivatives, the powers."""
-        powers = self._powers(at.x[0]).astype(slopes.dtype, copy=False)
+        powers = self.powers(at.x[0]).astype(slopes.dtype, copy=False)
         slopes[...] = powers
         for i, column in enumerate(self.columns.tolist()):
             total += theta[:, column, None].astype(slopes.dtype, copy=False) * powers[i]
         return None
 
-    def _powers(self, x: FloatArray) -> FloatArray:
-        u = (2.0 * x - self.low - self.high) / (self.high - self.low)
-        return np.asarray(u ** np.arange(self.columns.size)[:, None])
+    def powers(self, x: FloatArray) -> FloatArray:
+        """What the coefficients multiply (degree + 1, points)."""
+        return np.asarray(self._scaled(x) ** np.arange(self.columns.size)[:, None])
+
+    def _scaled(self, x: FloatArray) -> FloatArray:
+        return (2.0 * x - self.low - self.high) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class WindowChebyshev(WindowPolynomial):
+    """The same by coefficients of Chebyshev polynomials of u, which hang on one another less."""
+
+    def powers(self, x: FloatArray) -> FloatArray:
+        """What the coefficients multiply (degree + 1, points)."""
+        powers = chebyshev.chebvander(self._scaled(x), max(self.columns.size - 1, 0))
+        return np.ascontiguousarray(powers.T[: self.columns.size], dtype=float)

@@ -101,6 +101,8 @@ class Solution:
     decrement : array (rows,)
         What a further step would gain, g·H⁻¹·g, as far as the last steps let foresee; infinite
         where the solver gave up.
+    promised : array (rows,)
+        What the step that led here was to gain, where it was taken on trust; else zero.
     rest : array (rows, parameters, parameters) or None
         What was learnt of second derivatives that the Hessian lacks, if that was asked for.
     """
@@ -113,6 +115,7 @@ class Solution:
     status: NDArray[np.int8]
     iterations: NDArray[np.int32]
     decrement: FloatArray
+    promised: FloatArray
     rest: FloatArray | None
 
     def covariance(self) -> FloatArray:
@@ -204,7 +207,7 @@ def minimize(
         Of the first step; less is faster from a start close to the minimum.
     promised : array (rows,), optional
         What the step that led to the start was to gain, where it was one of the same objective:
-        `Solution.decrement` of a fit in single precision.
+        `Solution.promised` of a fit in single precision.
     rest : array (rows, parameters, parameters), optional
         What the objective's Hessian lacks, as far as it is known; zeros are enough. Then the
         steps learn it from gradients, which pays where large residuals are left or a model is
@@ -225,6 +228,7 @@ def minimize(
         status=np.full(n_rows, Status.NOT_CONVERGED, np.int8),
         iterations=np.zeros(n_rows, np.int32),
         decrement=np.full(n_rows, np.inf),
+        promised=np.zeros(n_rows),
         rest=None if rest is None else rest.copy(),
     )
     if n_rows == 0:
@@ -270,9 +274,10 @@ def _iterate(state: _State, out: Solution, iteration: int, tolerance: float) -> 
     if done.any():
         rows = np.flatnonzero(done)
         last = state.take(rows)
-        last.here = _last_step(last, newton[rows], decrement[rows], arrived[rows])
+        last.here, taken = _last_step(last, newton[rows], decrement[rows], arrived[rows])
         _finish(last, out, iteration, np.True_)
         out.decrement[last.rows] = left[rows]
+        out.promised[last.rows] = np.where(taken, decrement[rows], 0.0)
         rest = np.flatnonzero(~done)
         state, vary, decrement = state.take(rest), vary[rest], decrement[rest]
         if rest.size == 0:
@@ -382,16 +387,17 @@ def _newton_step(here: Evaluation, vary: BoolArray) -> tuple[FloatArray, FloatAr
 
 def _last_step(
     state: _State, step: FloatArray, decrement: FloatArray, arrived: BoolArray
-) -> Evaluation:
+) -> tuple[Evaluation, BoolArray]:
     """Take a last step on trust where it promises next to nothing and stays in the box."""
     here = state.here
     theta = here.theta + step
     inside = arrived & ((theta >= state.lower) & (theta <= state.upper) | (step == 0)).all(axis=1)
-    return replace(
+    stepped = replace(
         here,
         theta=np.where(inside[:, None], theta, here.theta),
         cost=np.where(inside, np.maximum(here.cost - decrement, 0.0), here.cost),
     )
+    return stepped, inside
 
 
 def _bounded_step(

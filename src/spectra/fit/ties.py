@@ -149,6 +149,19 @@ class TiedObjective:
         """The same objective for some of the rows."""
         return replace(self, inner=self.inner.take(rows))
 
+    def of_varied(self) -> TiedObjective:
+        """The same without derivatives by what no free variable moves."""
+        found = self.ties.values(self.ties.start[None])
+        held = set()
+        for place, (_, called) in enumerate(self.sources):
+            moved = {v for name in called.values() for v in found[name].slopes}
+            if not self.ties.free[list(moved)].any():
+                held.add(place)
+        if not held:
+            return self
+        model = self.inner.model.without(frozenset(held))
+        return replace(self, inner=replace(self.inner, model=model))
+
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Cost, gradient and Hessian by the variables (rows, F)."""
         own, slopes = self.expand(theta)

@@ -357,7 +357,7 @@ class WindowFitter:
         # What went astray starts from where it was told to.
         good = np.isin(found.status, (Status.OK, Status.AT_BOUND))
         theta = np.where(good[:, None], found.theta, start.theta)
-        return replace(start, theta=theta), np.where(good, found.decrement, 0.0)
+        return replace(start, theta=theta), np.where(good, found.promised, 0.0)
 
     def _solve_near(
         self, objective: SpectraObjective, start: Start, promised: FloatArray | None = None
