@@ -15,6 +15,7 @@ from spectra.results import Results, Table
 from spectra.settings import setting
 from spectra.stack import Stack
 from spectra.xas.exafs.chi import Chi, chi_of, k_of
+from spectra.xas.exafs.high_r import HIGH_R
 from spectra.xas.exafs.screening import (
     check_range,
     known_errors,
@@ -106,7 +107,7 @@ class KMethod(Method):
     taper: float = setting(1.0, "width of the window's tapers", unit="1/angstrom", within="≥ 0")
     r_range: tuple[float, float] = setting((1.0, 3.0), "range of R", unit="angstrom")
     noise_range: tuple[float, float] = setting(
-        (15.0, 25.0), "R at which there is nothing but noise", unit="angstrom"
+        HIGH_R, "R at which there is nothing but noise", unit="angstrom"
     )
     noise: str = setting(
         "auto", "given with χ(k) where it is, or always high R's", within=", ".join(NOISES)

@@ -26,7 +26,7 @@ from spectra.xas.exafs.checks import (
     shell_remarks,
 )
 from spectra.xas.exafs.chi import k_grid
-from spectra.xas.exafs.noise import white_level
+from spectra.xas.exafs.high_r import white_level_of_all
 from spectra.xas.exafs.removed import Refused, Removed, Spectra, span_of
 from spectra.xas.frames import Verdicts, alike_points, cut
 from spectra.xas.noise import Noise, find_noise
@@ -198,7 +198,7 @@ class Removal(Method):
                     # Single precision is ample for what is only looked at, and twice as fast.
                     chi, reference = (a.astype(np.float32) for a in (part.chi, part.reference))
                     shell = first_shell(chi, reference, self.k_step)
-                    columns["noise"][own] = white_level(chi, self.k_step)
+                    columns["noise"][own] = white_level_of_all(chi, self.k_step)
                     columns["noise"][own] /= normal["edge_step"][own]
                     self._write(columns, span_of(own), part, normal, shell)
                     said = shell_remarks(shell, self.reach, self.remedy)

@@ -154,7 +154,7 @@ class FourierTransform(KMethod):
             phase = phase_at(self.phase, self.phase_of, k, float(k[needed_points(window)][-1]))
             factors = factors * np.exp(-1j * phase)
         r = r_grid(step, self.r_max)
-        high = high_r_points(self.name, self.noise_range, step)
+        high = high_r_points(self.name, self.noise_range, step, used.stop - used.start)
         waves = waves_to(np.concatenate([np.arange(len(r)), high]), used)
         first, last = np.searchsorted(r, self.r_range).tolist()
         transforms = []

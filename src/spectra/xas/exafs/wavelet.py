@@ -150,6 +150,7 @@ class Wavelet(KMethod):
                 f"{self.name}: k_range = [{low:g}, {high:g}] holds {len(at)} points of χ(k); "
                 f"expected {_FEWEST} or more"
             )
+        used = used_points(window)
         r = np.linspace(*self.r_range, self.points[1])
         mother = self.mother_wavelet()
         attrs = {
@@ -162,11 +163,11 @@ class Wavelet(KMethod):
             mother=mother,
             weight=np.asarray(window * grid**self.k_weight),
             step=step,
-            used=used_points(window),
+            used=used,
             at=at,
             k=grid[at],
             r=r,
-            high=high_r_points(self.name, self.noise_range, step),
+            high=high_r_points(self.name, self.noise_range, step, used.stop - used.start),
             lobes=(),
             attrs=attrs,
         )

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from spectra.status import Status
 from spectra.xas.exafs.chi import Chi
+from spectra.xas.exafs.high_r import level_by_k
 from spectra.xas.frames import Verdicts
 from spectra.xas.shells.model import Model
-from spectra.xas.shells.noise import noise_beyond
 from spectra.xas.shells.objective import ShellsObjective
 from spectra.xas.shells.space import Map, Ranges, make_map
 
@@ -169,7 +169,7 @@ def _sigma(
     given = chi.stderr
     if noise == "given":
         return _given(verdicts, chi, ranges)
-    seen = noise_beyond(values, chi.k, *ranges.k)
+    seen = level_by_k(values, chi.k, *ranges.k)
     if noise == "high_r" or given is None:
         return seen
     inside = (chi.k >= ranges.k[0]) & (chi.k <= ranges.k[1])
