@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 from spectra.errors import SettingError
+from spectra.kinds import shown, take_fields
 
 # Of settings whose texts all name files, and of those that do if there is such a file.
 A_FILE = ("*",)
@@ -28,10 +30,22 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Named settings that become plain data and are made from them again."""
+    """Named settings that become plain data and are made from them again.
+
+    A class with a ``__post_init__`` of its own calls this one's first: its checks then meet values
+    of the kinds that the annotations say.
+
+    Raises
+    ------
+    SettingError
+        For a value of another kind, naming the setting, the value and what is expected.
+    """
 
     name: ClassVar[str]
     """How a recipe calls it, e.g. ``xrd.Peaks``."""
+
+    def __post_init__(self) -> None:
+        take_fields(self, self.name)
 
     def settings(self) -> dict[str, Any]:
         """The settings as plain data, from which `from_settings` makes the same again."""
@@ -50,17 +64,25 @@ class Settings:
         SettingError
             For an unknown setting, naming the known ones.
         """
-        known = {f.name for f in fields(cls)}
-        if unknown := settings.keys() - known:
+        known = sorted(f.name for f in fields(cls))
+        if unknown := sorted(map(str, settings.keys() - set(known))):
+            near = [n for name in unknown for n in get_close_matches(name, known, 1)]
+            meant = f"did you mean {', '.join(near)}? " if near else ""
             raise SettingError(
-                f"{cls.name} has no setting {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(sorted(known))}"
+                f"{cls.name} has no setting {', '.join(unknown)}; {meant}"
+                f"it has {', '.join(known)}"
             )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+        return cls(**settings)
 
     @classmethod
-    def given(cls, value: Self | Mapping[str, Any]) -> Self:
+    def given(cls, value: Self | Mapping[str, Any], where: str = "") -> Self:
         """Take it as it is, or make it from plain data: for who holds it in a setting.
+
+        Parameters
+        ----------
+        value : Settings or mapping
+        where : str
+            Whose setting it is, and which, for the message: ``"xas.Background: normalize"``.
 
         Raises
         ------
@@ -69,9 +91,13 @@ class Settings:
         """
         if isinstance(value, cls):
             return value
+        place = f"{where}: " if where else ""
         if not isinstance(value, Mapping):
-            raise SettingError(f"{value!r} is neither {cls.name} nor its settings")
-        return cls.from_settings(dict(value))
+            raise SettingError(f"{place}{shown(value)} is neither {cls.name} nor its settings")
+        try:
+            return cls.from_settings(dict(value))
+        except SettingError as error:
+            raise SettingError(f"{place}{error}") from None
 
 
 def _plain(value: Any) -> Any:

@@ -90,7 +90,7 @@ class Bands(Method):
     name: ClassVar[str] = "raman.Bands"
     block_size: ClassVar[int] = 256
 
-    window: tuple[float, ...] = setting((), "Raman shifts fitted; none for all", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting((), "Raman shifts fitted; none for all", unit="1/cm")
     positions: tuple[float, ...] = setting((), "bands; none to find them", unit="1/cm")
     widths: tuple[float, ...] = setting((), "their full widths; none to guess", unit="1/cm")
     profile: str = setting("lorentzian", "line shape")
@@ -105,6 +105,7 @@ class Bands(Method):
     tolerance: float = setting(12.0, "farthest mode that is assigned", unit="1/cm", within="> 0")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_window(self.name, self.window)
         checks = {
             "degree": -1 <= self.degree <= 10,

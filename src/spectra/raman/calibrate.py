@@ -82,6 +82,7 @@ class Calibrate(Correction):
     laser: float = setting(0.0, "laser line in air; 0 takes that of the metadata", unit="nm")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.degree <= 4:
             raise SettingError(f"{self.name}: degree = {self.degree!r}; expected 0 to 4")
         if not self.search > 0:

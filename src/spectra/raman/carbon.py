@@ -84,7 +84,7 @@ class Carbon(Method):
     name: ClassVar[str] = "raman.Carbon"
     block_size: ClassVar[int] = 256
 
-    window: tuple[float, ...] = setting((900.0, 1900.0), "Raman shifts fitted", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting((900.0, 1900.0), "Raman shifts fitted", unit="1/cm")
     bands: tuple[int, ...] = setting((2, 3, 4, 5), "models to choose from", within="2, 3, 4, 5")
     profile_d: str = setting("lorentzian", "line shape of D")
     profile_g: str = setting("lorentzian", "line shape of G, e.g. breit_wigner_fano")
@@ -93,6 +93,7 @@ class Carbon(Method):
     laser: float = setting(0.0, "wavelength of the laser; 0: what the stack says", unit="nm")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_window(self.name, self.window)
         if not self.bands or not set(self.bands) <= set(MODELS):
             raise SettingError(f"{self.name}: bands = {self.bands!r}; expected some of 2, 3, 4, 5")

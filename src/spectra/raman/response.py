@@ -48,9 +48,10 @@ class Response(Correction):
     certified: tuple[float, ...] = setting(
         (1.0,), "coefficients of the certified intensity: of 1, of the Raman shift, of its square …"
     )
-    window: tuple[float, ...] = setting((), "range certified; empty takes all", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting((), "range certified; empty takes all", unit="1/cm")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         x, y = np.array(self.shift, dtype=float), np.array(self.measured, dtype=float)
         if len(x) < _FEWEST or len(x) != len(y):
             raise SettingError(
@@ -75,7 +76,7 @@ class Response(Correction):
         standard: Stack,
         certified: Sequence[float] = (1.0,),
         *,
-        window: tuple[float, ...] = (),
+        window: tuple[()] | tuple[float, float] = (),
     ) -> Self:
         """The response by spectra of a standard.
 

@@ -86,6 +86,7 @@ class Mback(Method):
     after: float = setting(40.0, "begin of the points after the edge, from the edge", unit="eV")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.order <= 5:
             raise SettingError(f"{self.name}: order = {self.order}; expected 0 to 5")
         if not self.before < self.after:

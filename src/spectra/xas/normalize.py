@@ -137,6 +137,7 @@ class Normalize(Method):
     edge: str = setting("K", "edge of that element, e.g. K, L3")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.e0, str) and self.e0 not in DEFINITIONS:
             raise SettingError(
                 f"{self.name}: e0 = {self.e0!r}; expected a number or {', '.join(DEFINITIONS)}"

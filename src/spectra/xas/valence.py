@@ -95,6 +95,7 @@ class Valence(Method):
     scatter: float = setting(0.05, "scatter of compounds of one valence", within="0 or more")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.curve not in CURVES:
             raise SettingError(f"{self.name}: curve = {self.curve!r}; expected {', '.join(CURVES)}")
         if not self.scatter >= 0:

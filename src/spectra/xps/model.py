@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra.errors import SettingError
+from spectra.kinds import shown, take_fields
 from spectra.reference import reference_folder
 
 _ORBITALS = {"s": 0.0, "p": 1.0 / 2.0, "d": 2.0 / 3.0, "f": 3.0 / 4.0}
@@ -65,10 +66,7 @@ class Species:
     source: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))
-        pairs = tuple((float(a), float(b)) for a, b in self.multiplet)
-        object.__setattr__(self, "multiplet", pairs)
-        object.__setattr__(self, "shape", dict(self.shape))
+        take_fields(self, f"species {shown(self.name)}")
         low, high = self.widths
         if not 0 < low <= self.width <= high or self.spread < 0:
             raise SettingError(
@@ -122,9 +120,7 @@ class Model:
     source: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "species", tuple(self.species))
-        given = {k: dict(v) for k, v in self.parameters.items()}
-        object.__setattr__(self, "parameters", given)
+        take_fields(self, f"model {shown(self.name)}")
         keys = [s.key for s in self.species]
         twice = sorted({k for k in keys if keys.count(k) > 1})
         if twice or not keys:
@@ -217,9 +213,15 @@ def load_model(spec: str | Model | Mapping[str, Any] | Sequence[Any]) -> Model:
 
 def _from_plain(data: dict[str, Any], where: str) -> Model:
     """A model from a TOML file's content; ``defaults`` are the species' common settings."""
-    common = data.pop("defaults", {})
+    common, given = data.pop("defaults", {}), data.pop("species", ())
+    listed = isinstance(given, Sequence) and all(isinstance(row, Mapping) for row in given)
+    if not listed or not isinstance(common, Mapping):
+        raise SettingError(
+            f"{where}: species = {shown(given)}, defaults = {shown(common)}; expected a list of "
+            "mappings with name, level and position, and a mapping of what they share"
+        )
     known, own = {f.name for f in fields(Species)}, {f.name for f in fields(Model)}
-    rows = [common | row for row in data.pop("species", ())]
+    rows = [{**common, **row} for row in given]
     wrong = sorted({k for row in rows for k in row} - known | data.keys() - own)
     if wrong:
         raise SettingError(

@@ -30,6 +30,7 @@ from spectra.xps.verdict import held_by_bounds, warnings_of
 if TYPE_CHECKING:
     from spectra.stack import Stack
 
+ModelSpec = str | Model | Mapping[str, Any]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
@@ -92,7 +93,7 @@ class Region(Method):
     name: ClassVar[str] = "xps.Region"
     block_size: ClassVar[int] = 512
 
-    model: str | Model | Mapping[str, Any] | tuple[Any, ...] = setting(  # noqa: RUF009
+    model: str | Model | Mapping[str, Any] | tuple[ModelSpec, ...] = setting(  # noqa: RUF009
         (), "names of sets in reference_patterns/xps, TOML files or models, one or several"
     )
     window: tuple[float, float] = setting(
@@ -101,7 +102,7 @@ class Region(Method):
     background: str = setting("shirley", "what the peaks throw", within=", ".join(BACKGROUNDS))
     degree: int = setting(0, "degree of the polynomial below, -1 for none", within="-1 to 4")
     shirley_each: bool = setting(False, "whether every species has its own Shirley strength")
-    losses: str | tuple[float, ...] = setting(
+    losses: str | tuple[float, float, float, float] = setting(
         "metals", f"Tougaard's cross section: {', '.join(LOSSES)}, or C, C', D and gap (eV)"
     )
     common: tuple[str, ...] = setting(
@@ -114,6 +115,7 @@ class Region(Method):
     seed: int = setting(0, "of the starts after the first")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.model, list | tuple):
             object.__setattr__(self, "model", tuple(self.model))
         object.__setattr__(self, "losses", _losses(self.losses))

@@ -148,6 +148,7 @@ class Peaks(Method):
     errors: str = setting("auto", "origin of uncertainties", within="auto, counts, given, residual")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checks = {
             "threshold": self.threshold > 0,
             "keep": self.keep > 0,

@@ -143,7 +143,7 @@ class Wavelet(Method):
     taper: float = setting(1.0, "width of the window's tapers", unit="1/angstrom", within="≥ 0")
     r_range: tuple[float, float] = setting((0.5, 6.0), "range of R of the map", unit="angstrom")
     points: tuple[int, int] = setting((100, 100), "points of the map in k and in R", within="≥ 12")
-    lobes: Mapping[str, Any] = setting((), "windows of lobes in k and in R")
+    lobes: Mapping[str, tuple[Ends, Ends]] = setting((), "windows of lobes in k and in R")
     lobe_share: float = setting(0.2, "least height of lobes that are found", within="0 to 1")
     keep_maps: bool = setting(False, "whether the table holds the maps")
     noise_range: tuple[float, float] = setting(
@@ -154,6 +154,7 @@ class Wavelet(Method):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_noise(self.name, self.noise)
         for name, known in (("mother", MOTHERS), ("window", tuple(WINDOWS))):
             if getattr(self, name) not in known:

@@ -34,10 +34,11 @@ class OnNormalised(Method):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         set_ = object.__setattr__
         set_(self, "window", check_window(self.window, self.name))
         if self.normalize is not None:
-            set_(self, "normalize", Normalize.given(self.normalize))
+            set_(self, "normalize", Normalize.given(self.normalize, f"{self.name}: normalize"))
 
     def normalised(self, source: Stack) -> Stack:
         """A whole stack, normalised.

@@ -117,6 +117,7 @@ class Parametric(Method):
     variable: str = setting("temperature", "variable of the frames")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         set_ = object.__setattr__
         set_(self, "refinement", _make_refinement(self.refinement))
         set_(self, "functions", {k: str(v) for k, v in (self.functions or {}).items()})

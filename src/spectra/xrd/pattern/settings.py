@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
+from spectra.kinds import Bound
 from spectra.method import Method
 from spectra.reference import PHASE_FILES, Phase
 from spectra.settings import setting
@@ -63,7 +64,7 @@ class PatternSettings(Method):
     hold: tuple[str, ...] = setting((), "parameters that are held, with wildcards")
     start: Mapping[str, float] = setting(None, "where parameters start")
     ties: Mapping[str, str] = setting(None, "parameters as expressions of others")
-    bounds: Mapping[str, tuple[float, float]] = setting(
+    bounds: Mapping[str, tuple[Bound, Bound]] = setting(
         None, "lower and upper bounds of parameters, with wildcards"
     )
     restraints: tuple[RestraintSpec, ...] = setting(
@@ -79,6 +80,7 @@ class PatternSettings(Method):
     errors: str = setting("auto", "origin of uncertainties", within="auto, counts, given, residual")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._make_plain()
         if not self.phases:
             raise SettingError(f"{self.name}: phases is empty; name at least one phase")
