@@ -26,7 +26,7 @@ _LONGEST = 80
 _PLAIN_DEFAULTS = (bool, int, float, str, tuple)
 
 
-class Unfit(Exception):
+class UnfitError(Exception):
     """A value is of another kind than an annotation says.
 
     Parameters
@@ -42,9 +42,9 @@ class Unfit(Exception):
         super().__init__(value, expected, where)
         self.value, self.expected, self.where = value, expected, where
 
-    def inside(self, place: Any) -> Unfit:
+    def inside(self, place: Any) -> UnfitError:
         """The same, told by who holds it at that place."""
-        return Unfit(self.value, self.expected, f"[{place!r}]{self.where}")
+        return UnfitError(self.value, self.expected, f"[{place!r}]{self.where}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Kind:
     ----------
     take : callable
         Gives the value as the annotation has it (a tuple of a list, a float of an int or a
-        scalar of numpy), or raises `Unfit`.
+        scalar of numpy), or raises `UnfitError`.
     one, many : str
         What to call such a value, and several of them.
     claims : type, optional
@@ -97,7 +97,7 @@ def take_fields(given: Any, owner: str) -> None:
             continue
         try:
             taken = kind.take(value)
-        except Unfit as unfit:
+        except UnfitError as unfit:
             raise SettingError(_refusal(type(given), owner, name, unfit)) from None
         except SettingError as error:
             raise SettingError(f"{owner}: {name} {error}") from None
@@ -111,7 +111,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 2]} …"
 
 
-def _refusal(kind: type[Any], owner: str, name: str, unfit: Unfit) -> str:
+def _refusal(kind: type[Any], owner: str, name: str, unfit: UnfitError) -> str:
     """What was seen and expected, what the setting means, and an example of it."""
     field = kind.__dataclass_fields__[name]
     unit, within, meaning = (field.metadata.get(k, "") for k in ("unit", "range", "meaning"))
@@ -170,13 +170,13 @@ def _plain(value: Any) -> Any:
 def _take_bound(value: Any) -> float:
     plain = _plain(value)
     if not isinstance(plain, int | float) or isinstance(plain, bool) or plain != plain:
-        raise Unfit(value, "a number")
+        raise UnfitError(value, "a number")
     if type(plain) is float:
         return plain
     try:
         return float(plain)
     except OverflowError:
-        raise Unfit(value, "a number") from None
+        raise UnfitError(value, "a number") from None
 
 
 def _take_number(value: Any) -> float:
@@ -186,16 +186,15 @@ def _take_number(value: Any) -> float:
         number = _take_bound(plain) if abs(plain) <= _LARGEST else math.inf
         if math.isfinite(number):
             return number
-    raise Unfit(value, "a finite number")
+    raise UnfitError(value, "a finite number")
 
 
 def _take_whole(value: Any) -> int:
     plain = _plain(value)
-    if isinstance(plain, int) and not isinstance(plain, bool):
-        return int(plain)
-    if isinstance(plain, float) and plain.is_integer():
-        return int(plain)
-    raise Unfit(value, "a whole number")
+    whole = isinstance(plain, int) or (isinstance(plain, float) and plain.is_integer())
+    if not whole or isinstance(plain, bool) or abs(plain) > _LARGEST_WHOLE:
+        raise UnfitError(value, "a whole number")
+    return int(plain)
 
 
 def _take_text(value: Any) -> str:
@@ -203,22 +202,22 @@ def _take_text(value: Any) -> str:
         return value if type(value) is str else str(value)
     if isinstance(value, os.PathLike):
         return os.fsdecode(value)
-    raise Unfit(value, "a text")
+    raise UnfitError(value, "a text")
 
 
 def _take_truth(value: Any) -> bool:
     plain = _plain(value)
     if isinstance(plain, bool):
         return plain
-    raise Unfit(value, "true or false")
+    raise UnfitError(value, "true or false")
 
 
 def _take_nothing(value: Any) -> None:
     if value is not None:
-        raise Unfit(value, "none")
+        raise UnfitError(value, "none")
 
 
-_LARGEST = sys.float_info.max
+_LARGEST, _LARGEST_WHOLE = sys.float_info.max, 2**63 - 1
 _BOUND = Kind(_take_bound, "a number", "numbers")
 _PLAIN: Mapping[Any, Kind] = {
     float: Kind(_take_number, "a finite number", "finite numbers"),
@@ -242,7 +241,7 @@ def _instance(wanted: type[Any]) -> Kind:
         if isinstance(value, wanted):
             return value
         if make is None or value is None:
-            raise Unfit(value, one)
+            raise UnfitError(value, one)
         return make(value)
 
     return Kind(take, one, f"{called}s")
@@ -257,7 +256,7 @@ def _one_of(values: tuple[Any, ...]) -> Kind:
             if type(plain) is type(known) and plain == known:
                 return known
         near = difflib.get_close_matches(str(plain), [str(v) for v in values], 1)
-        raise Unfit(value, words + (f" (did you mean {near[0]}?)" if near else ""))
+        raise UnfitError(value, words + (f" (did you mean {near[0]}?)" if near else ""))
 
     return Kind(take, words, words)
 
@@ -266,11 +265,11 @@ def _any_of(kinds: tuple[Kind, ...]) -> Kind:
     words = _or(k.one for k in kinds)
 
     def take(value: Any) -> Any:
-        closest = Unfit(value, words)
+        closest = UnfitError(value, words)
         for kind in kinds:
             try:
                 return kind.take(value)
-            except Unfit as unfit:
+            except UnfitError as unfit:
                 if kind.claims is not None and isinstance(value, kind.claims):
                     closest = unfit
                     break
@@ -305,7 +304,7 @@ def _each(kinds: Iterable[Kind], value: Any, items: Sequence[Any]) -> tuple[Any,
     for place, (kind, item) in enumerate(zip(kinds, items, strict=False)):
         try:
             taken.append(kind.take(item))
-        except Unfit as unfit:
+        except UnfitError as unfit:
             raise unfit.inside(place) from None
     if type(value) is tuple and all(a is b for a, b in zip(value, taken, strict=True)):
         return value
@@ -322,8 +321,8 @@ def _several(kind: Kind) -> Kind:
             return _each(repeat(kind), value, items)
         try:
             return (kind.take(value),)
-        except Unfit:
-            raise Unfit(value, one) from None
+        except UnfitError:
+            raise UnfitError(value, one) from None
 
     return Kind(take, one, f"lists of {kind.many}")
 
@@ -340,7 +339,7 @@ def _as_many(kinds: tuple[Kind, ...]) -> Kind:
     def take(value: Any) -> tuple[Any, ...]:
         items = _listed(value)
         if items is None or len(items) != len(kinds):
-            raise Unfit(value, what)
+            raise UnfitError(value, what)
         return _each(kinds, value, items)
 
     return Kind(take, what, f"lists of {what}")
@@ -351,12 +350,12 @@ def _mapping(names: Kind, kind: Kind) -> Kind:
 
     def take(value: Any) -> dict[Any, Any]:
         if not isinstance(value, Mapping):
-            raise Unfit(value, f"a mapping{what}")
+            raise UnfitError(value, f"a mapping{what}")
         taken = {}
         for key, item in value.items():
             try:
                 taken[names.take(key)] = kind.take(item)
-            except Unfit as unfit:
+            except UnfitError as unfit:
                 raise unfit.inside(key) from None
         return taken
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any, ClassVar, Self
@@ -47,6 +48,14 @@ class Settings:
     def __post_init__(self) -> None:
         take_fields(self, self.name)
 
+    @contextmanager
+    def naming(self, setting: str) -> Iterator[None]:
+        """Errors of what looks at a setting, told with the setting's name."""
+        try:
+            yield
+        except SettingError as error:
+            raise SettingError(f"{self.name}: {setting}: {error}") from None
+
     def settings(self) -> dict[str, Any]:
         """The settings as plain data, from which `from_settings` makes the same again."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
@@ -69,20 +78,13 @@ class Settings:
             near = [n for name in unknown for n in get_close_matches(name, known, 1)]
             meant = f"did you mean {', '.join(near)}? " if near else ""
             raise SettingError(
-                f"{cls.name} has no setting {', '.join(unknown)}; {meant}"
-                f"it has {', '.join(known)}"
+                f"{cls.name} has no setting {', '.join(unknown)}; {meant}it has {', '.join(known)}"
             )
         return cls(**settings)
 
     @classmethod
-    def given(cls, value: Self | Mapping[str, Any], where: str = "") -> Self:
+    def given(cls, value: Self | Mapping[str, Any]) -> Self:
         """Take it as it is, or make it from plain data: for who holds it in a setting.
-
-        Parameters
-        ----------
-        value : Settings or mapping
-        where : str
-            Whose setting it is, and which, for the message: ``"xas.Background: normalize"``.
 
         Raises
         ------
@@ -91,13 +93,9 @@ class Settings:
         """
         if isinstance(value, cls):
             return value
-        place = f"{where}: " if where else ""
         if not isinstance(value, Mapping):
-            raise SettingError(f"{place}{shown(value)} is neither {cls.name} nor its settings")
-        try:
-            return cls.from_settings(dict(value))
-        except SettingError as error:
-            raise SettingError(f"{place}{error}") from None
+            raise SettingError(f"{shown(value)} is neither {cls.name} nor its settings")
+        return cls.from_settings(dict(value))
 
 
 def _plain(value: Any) -> Any:

@@ -84,7 +84,9 @@ class Carbon(Method):
     name: ClassVar[str] = "raman.Carbon"
     block_size: ClassVar[int] = 256
 
-    window: tuple[()] | tuple[float, float] = setting((900.0, 1900.0), "Raman shifts fitted", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting(
+        (900.0, 1900.0), "Raman shifts fitted", unit="1/cm"
+    )
     bands: tuple[int, ...] = setting((2, 3, 4, 5), "models to choose from", within="2, 3, 4, 5")
     profile_d: str = setting("lorentzian", "line shape of D")
     profile_g: str = setting("lorentzian", "line shape of G, e.g. breit_wigner_fano")
@@ -95,8 +97,11 @@ class Carbon(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_window(self.name, self.window)
-        if not self.bands or not set(self.bands) <= set(MODELS):
-            raise SettingError(f"{self.name}: bands = {self.bands!r}; expected some of 2, 3, 4, 5")
+        twice = len(set(self.bands)) < len(self.bands)
+        if not self.bands or twice or not set(self.bands) <= set(MODELS):
+            raise SettingError(
+                f"{self.name}: bands = {self.bands!r}; expected some of 2, 3, 4, 5, none twice"
+            )
         if not -1 <= self.degree <= 4 or not self.keep > 0:
             raise SettingError(
                 f"{self.name}: degree = {self.degree}, keep = {self.keep}; expected -1 to 4, > 0"
@@ -105,8 +110,9 @@ class Carbon(Method):
             raise SettingError(
                 f"{self.name}: laser = {self.laser!r}; expected 200 to 2000 nm, or 0"
             )
-        for name in (self.profile_d, self.profile_g):
-            get_profile(name)
+        for name in ("profile_d", "profile_g"):
+            with self.naming(name):
+                get_profile(getattr(self, name))
 
     def prepare(self, source: Stack) -> CarbonPlan:
         """Cut the window.

@@ -40,7 +40,9 @@ class Scale(Correction):
     name: ClassVar[str] = "raman.Scale"
 
     by: Literal["area", "maximum", "vector", "band"] = setting("area", "what becomes 1")
-    window: tuple[()] | tuple[float, float] = setting((), "Raman shifts that count; empty takes all", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting(
+        (), "Raman shifts that count; empty takes all", unit="1/cm"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

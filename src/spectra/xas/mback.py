@@ -89,6 +89,8 @@ class Mback(Method):
         super().__post_init__()
         if not 0 <= self.order <= 5:
             raise SettingError(f"{self.name}: order = {self.order}; expected 0 to 5")
+        if self.width < 0:
+            raise SettingError(f"{self.name}: width = {self.width}; expected 0 or more eV")
         if not self.before < self.after:
             raise SettingError(f"{self.name}: before = {self.before} is not below {self.after}")
 

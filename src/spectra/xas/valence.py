@@ -110,7 +110,8 @@ class Valence(Method):
             object.__setattr__(self, "standards", plain)
         elif isinstance(self.standards, str):
             # Told now, and not when hours of fits are done.
-            edge_set(self.standards).standards(self.indicator)
+            with self.naming("standards"):
+                edge_set(self.standards).standards(self.indicator)
         else:
             object.__setattr__(self, "standards", tuple(dict(s) for s in self.standards))
 

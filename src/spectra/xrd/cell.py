@@ -121,7 +121,8 @@ class Cell(Method):
                 raise SettingError(
                     f"{self.name}: {name} = {getattr(self, name)!r}; expected {within}"
                 )
-        get_aberrations(self.corrections, self.geometry)
+        with self.naming("corrections, geometry"):
+            get_aberrations(self.corrections, self.geometry)
 
     def prepare(self, source: Results) -> CellPlan:
         """Index the tracks of the whole sequence.

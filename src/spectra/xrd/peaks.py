@@ -168,7 +168,8 @@ class Peaks(Method):
                 )
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise SettingError(f"{self.name}: low = {self.low} is not below high = {self.high}")
-        get_profile(self.profile)
+        with self.naming("profile"):
+            get_profile(self.profile)
 
     def prepare(self, source: Stack) -> PeaksPlan:
         """Find the peaks in a coarse pass and link them into tracks.

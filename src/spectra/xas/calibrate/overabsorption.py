@@ -78,8 +78,8 @@ class OverAbsorption(Correction):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        given = Normalize.given(self.normalize, f"{self.name}: normalize")
-        object.__setattr__(self, "normalize", given)
+        with self.naming("normalize"):
+            object.__setattr__(self, "normalize", Normalize.given(self.normalize))
         if not self.formula:
             raise SettingError(f"{self.name} needs formula=..., such as V2O5")
         for name in ("angle_in", "angle_out"):

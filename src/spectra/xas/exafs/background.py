@@ -97,7 +97,7 @@ class Background(Removal):
         super().__post_init__()
         wrong = {
             "rbkg": not 0.2 <= self.rbkg <= 4.0,
-            "k_min": not 0.0 <= self.k_min < (self.k_max or np.inf),
+            "k_min": self.k_min < 0,
             "k_weight": self.k_weight not in (0, 1, 2, 3),
             "window": self.window not in WINDOWS,
             "taper": not self.taper > 0,
@@ -105,6 +105,11 @@ class Background(Removal):
             "clamp_low": not 0 <= self.clamp_low < np.inf,
             "clamp_high": not 0 <= self.clamp_high < np.inf,
         }
+        if self.k_max is not None and self.k_min >= self.k_max:
+            raise SettingError(
+                f"{self.name}: k_min = {self.k_min:g} is not below k_max = {self.k_max:g} "
+                "1/angstrom; lower k_min or raise k_max"
+            )
         for name, bad in wrong.items():
             if bad:
                 within = type(self).__dataclass_fields__[name].metadata["range"]

@@ -160,7 +160,8 @@ class Removal(Method):
         given = self.normalize
         if isinstance(given, Mapping):
             given = {"e0": "sequence", **given}
-        object.__setattr__(self, "normalize", Normalize.given(given, f"{self.name}: normalize"))
+        with self.naming("normalize"):
+            object.__setattr__(self, "normalize", Normalize.given(given))
         if self.k_max is not None and not self.k_max > 0:
             raise SettingError(f"{self.name}: k_max = {self.k_max}; give a positive number")
         if not 0.01 <= self.k_step <= 0.2:

@@ -170,17 +170,14 @@ class Wavelet(Method):
                 f"{self.name}: order must be 1 or more, kappa and sigma positive and taper not "
                 "negative"
             )
+        if not 0 <= self.lobe_share <= 1:
+            raise SettingError(f"{self.name}: lobe_share = {self.lobe_share}; expected 0 to 1")
         if min(self.points) < _FEWEST:
             raise SettingError(f"{self.name}: points = {self.points}; expected ≥ {_FEWEST} each")
         object.__setattr__(self, "points", tuple(int(n) for n in self.points))
         lobes = {}
         for name, ends in dict(self.lobes).items():
-            if len(ends) != 2:
-                raise SettingError(
-                    f"{self.name}: lobe {name!r} = {ends!r}; give [[k_low, k_high], [r_low, "
-                    "r_high]]"
-                )
-            lobes[str(name)] = tuple(check_range(self.name, f"lobe {name!r}", e) for e in ends)
+            lobes[name] = tuple(check_range(self.name, f"lobes[{name!r}]", e) for e in ends)
         object.__setattr__(self, "lobes", lobes)
 
     def mother_wavelet(self) -> Mother:

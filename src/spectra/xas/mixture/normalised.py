@@ -38,7 +38,8 @@ class OnNormalised(Method):
         set_ = object.__setattr__
         set_(self, "window", check_window(self.window, self.name))
         if self.normalize is not None:
-            set_(self, "normalize", Normalize.given(self.normalize, f"{self.name}: normalize"))
+            with self.naming("normalize"):
+                set_(self, "normalize", Normalize.given(self.normalize))
 
     def normalised(self, source: Stack) -> Stack:
         """A whole stack, normalised.

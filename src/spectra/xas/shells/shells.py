@@ -37,6 +37,8 @@ from spectra.xas.shells.space import SPACES, Ranges
 from spectra.xas.shells.table import make_table
 from spectra.xas.shells.temperatures import require_kelvin
 
+PathSpec = str | Path | Mapping[str, Any] | ScatteringPath
+
 # Values of χ(k) that are kept in memory instead of being read again for every pass.
 _KEPT = 20_000_000
 # What is fitted if nothing is said.
@@ -106,7 +108,7 @@ class Shells(Method):
     noise: str | float = setting("auto", "noise of χ(k)", within=f"{', '.join(NOISES)} or a number")
     n_idp: str = setting("larch", "independent points", within=", ".join(INDEPENDENT))
     parameters: Mapping[str, float | str | Mapping[str, Any]] = setting(None, "what is fitted")
-    paths: tuple[str | Path | Mapping[str, Any] | ScatteringPath, ...] = setting((), "paths and what they depend on", files=A_FILE)
+    paths: tuple[PathSpec, ...] = setting((), "paths and what they depend on", files=A_FILE)
     restraints: tuple[Mapping[str, Any], ...] = setting((), "what is known of parameters")
 
     def __post_init__(self) -> None:
