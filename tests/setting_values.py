@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import fields
 from typing import Any
+
+from spectra.errors import SettingError, SpectraError
+from spectra.settings import Settings
 
 WRONG: tuple[Any, ...] = (
     *(None, "x", "", 3, -1, 1.5, 10**400, float("nan"), float("inf"), 1j, True, b"x", object()),
@@ -41,3 +46,27 @@ NEEDED: dict[str, dict[str, Any]] = {
     "raman.Response": {"shift": list(range(100, 120)), "measured": list(range(100, 120))},
 }
 """Settings without which there is no method, as a recipe holds them."""
+
+
+def call_with_each(kind: type[Settings], needed: dict[str, Any], source: Any) -> int:
+    """Call a method or correction with each value of each setting that it takes: how many.
+
+    Errors other than ours go through, with a note of the setting.
+    """
+    kind(**needed)(source)
+    calls, usual = 0, kind(**needed)
+    for field in fields(kind):
+        for value in WRONG:
+            with contextlib.suppress(SettingError):
+                made = kind(**{**needed, field.name: value})
+                if made == usual:
+                    continue
+                calls += 1
+                try:
+                    made(source)
+                except SpectraError:
+                    pass
+                except Exception as error:
+                    error.add_note(f"{kind.name}: {field.name} = {value!r}")
+                    raise
+    return calls
