@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from vanadium_regions import simulated
 
 from setting_values import call_with_each
 from spectra import xps
+from spectra.errors import StackError
+from spectra.stack import Axis
 
 REGION = {"model": "O1s_lattice", "window": (526.0, 538.0)}
 CASES = [
@@ -22,3 +26,15 @@ CASES = [
 @pytest.mark.parametrize(("kind", "needed", "source"), CASES)
 def test_calls(kind, needed, source):
     assert call_with_each(kind, needed, source) > 5
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"), [("energy", "keV"), ("energy", ""), ("two_theta", "deg")]
+)
+def test_other_axes_are_refused(name, unit):
+    good = simulated(2, step=4)
+    source = replace(good, axis=Axis(good.x, name, unit))
+    with pytest.raises(StackError, match=f"axis is {name} .*expected binding_energy in eV"):
+        xps.Region(**REGION)(source)
+    source = replace(good, axis=Axis(good.x, "energy", "eV"))
+    assert xps.Region(**REGION)(source).status.tolist() == [0, 0]

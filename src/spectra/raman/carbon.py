@@ -23,7 +23,7 @@ from spectra.raman.carbon_models import (
     size_cancado,
     size_tuinstra_koenig,
 )
-from spectra.raman.frames import check_window
+from spectra.raman.frames import check_laser, check_window, laser_of
 from spectra.raman.model import bounded_params, initial, starts_of
 from spectra.raman.series import Fitted, Series, fitted_points
 from spectra.results import Column, Results, Table
@@ -106,10 +106,7 @@ class Carbon(Method):
             raise SettingError(
                 f"{self.name}: degree = {self.degree}, keep = {self.keep}; expected -1 to 4, > 0"
             )
-        if self.laser and not 200 <= self.laser <= 2000:
-            raise SettingError(
-                f"{self.name}: laser = {self.laser!r}; expected 200 to 2000 nm, or 0"
-            )
+        check_laser(self.name, self.laser)
         for name in ("profile_d", "profile_g"):
             with self.naming(name):
                 get_profile(getattr(self, name))
@@ -120,11 +117,11 @@ class Carbon(Method):
         Raises
         ------
         StackError
-            If the axis is not one of Raman shifts, or too few points lie in the window.
+            If the axis is not one of Raman shifts, too few points lie in the window, or the
+            laser that the metadata state is none.
         """
         inside = fitted_points(source, self.window, self.name)
-        known = self.laser or source.metadata.get("laser_wavelength") or np.nan
-        return CarbonPlan(inside, float(known))
+        return CarbonPlan(inside, self.laser or laser_of(source, self.name) or np.nan)
 
     def table(self, plan: CarbonPlan) -> Table:
         """Declare the table."""

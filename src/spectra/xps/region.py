@@ -265,11 +265,12 @@ class Region(Method):
     def _points(self, source: Stack) -> slice:
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
         inside = np.flatnonzero((source.x >= low) & (source.x <= high))
-        name = source.axis.name
-        if name not in ("binding_energy", "energy"):
+        name, unit = source.axis.name, source.axis.unit
+        # A bare "energy" says nothing by its name: its unit must.
+        if name != "binding_energy" and (name, unit) != ("energy", "eV"):
             raise StackError(
-                f"{self.name}: the axis is {name}; expected binding_energy in eV "
-                "(convert kinetic energies by xps.Calibrate)"
+                f"{self.name}: the axis is {name} ({unit or 'without a unit'}); expected "
+                "binding_energy in eV (convert kinetic energies by xps.Calibrate)"
             )
         if inside.size < _FEWEST:
             raise StackError(
