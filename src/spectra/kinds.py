@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import repeat
+from operator import is_
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
@@ -180,6 +181,9 @@ def _take_bound(value: Any) -> float:
 
 
 def _take_number(value: Any) -> float:
+    # At once, as most numbers are such, and lists of them long.
+    if type(value) is float and math.isfinite(value):
+        return value
     plain = _plain(value)
     if isinstance(plain, int | float) and not isinstance(plain, bool):
         # An int beyond all floats is at infinity too.
@@ -300,13 +304,13 @@ def _listed(value: Any) -> Sequence[Any] | None:
 
 def _each(kinds: Iterable[Kind], value: Any, items: Sequence[Any]) -> tuple[Any, ...]:
     """Every item as its kind has it; the tuple that was given, if nothing had to be changed."""
-    taken = []
-    for place, (kind, item) in enumerate(zip(kinds, items, strict=False)):
-        try:
+    taken: list[Any] = []
+    try:
+        for kind, item in zip(kinds, items, strict=False):
             taken.append(kind.take(item))
-        except UnfitError as unfit:
-            raise unfit.inside(place) from None
-    if type(value) is tuple and all(a is b for a, b in zip(value, taken, strict=True)):
+    except UnfitError as unfit:
+        raise unfit.inside(len(taken)) from None
+    if type(value) is tuple and all(map(is_, value, taken)):
         return value
     return tuple(taken)
 
