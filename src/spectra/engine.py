@@ -252,8 +252,8 @@ def _chosen(known: dict[str, Any], name: str, what: str) -> Any:
     if name in known:
         return known[name]
     near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise SettingError(f"no {what} {name!r}; {hint}there are {', '.join(known) or 'none'}")
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise SettingError(f"no {what} {name!r}; there are {', '.join(known) or 'none'}{hint}")
 
 
 def _load_source(source: Source | str | Path) -> Source:

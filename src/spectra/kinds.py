@@ -106,6 +106,22 @@ def take_fields(given: Any, owner: str) -> None:
             object.__setattr__(given, name, taken)
 
 
+def take_value(value: Any, hint: Any, where: str) -> Any:
+    """A value as an annotation has it, for what is told within a setting.
+
+    Raises
+    ------
+    SettingError
+        Naming the place, the value seen, and what is expected.
+    """
+    try:
+        return kind_of(hint).take(value)
+    except UnfitError as unfit:
+        raise SettingError(
+            f"{where}{unfit.where} = {shown(unfit.value)}; expected {unfit.expected}"
+        ) from None
+
+
 def shown(value: Any) -> str:
     """A value as it stands in a message, cut if it is long."""
     text = repr(value)
@@ -224,7 +240,7 @@ def _take_nothing(value: Any) -> None:
 _LARGEST, _LARGEST_WHOLE = sys.float_info.max, 2**63 - 1
 _BOUND = Kind(_take_bound, "a number", "numbers")
 _PLAIN: Mapping[Any, Kind] = {
-    float: Kind(_take_number, "a finite number", "finite numbers"),
+    float: Kind(_take_number, "a number", "numbers"),
     int: Kind(_take_whole, "a whole number", "whole numbers"),
     str: Kind(_take_text, "a text", "texts"),
     bool: Kind(_take_truth, "true or false", "truths"),

@@ -119,7 +119,7 @@ class Baseline(Correction):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found, state = algorithm(y, **options)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, UnboundLocalError) as error:
             raise SettingError(f"{self.name}: {self.algorithm}: {error}") from None
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             return f"the baseline fails ({str(error)[:80]})"

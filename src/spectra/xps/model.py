@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from spectra.errors import SettingError
-from spectra.kinds import shown, take_fields
+from spectra.kinds import Bound, shown, take_fields, take_value
 from spectra.reference import reference_folder
 
+# What may be said of a parameter, as `lmfit` has it.
+_TOLD: Mapping[str, Any] = {
+    "value": float,
+    "min": Bound | None,
+    "max": Bound | None,
+    "vary": bool,
+    "expr": str,
+}
 _ORBITALS = {"s": 0.0, "p": 1.0 / 2.0, "d": 2.0 / 3.0, "f": 3.0 / 4.0}
 
 
@@ -121,6 +129,8 @@ class Model:
 
     def __post_init__(self) -> None:
         take_fields(self, f"model {shown(self.name)}")
+        for name, told in self.parameters.items():
+            _check_parameter(f"model {shown(self.name)}: parameters[{name!r}]", told)
         keys = [s.key for s in self.species]
         twice = sorted({k for k in keys if keys.count(k) > 1})
         if twice or not keys:
@@ -149,6 +159,14 @@ class Model:
             "species": [_plain_species(s) for s in self.species],
             "parameters": {k: dict(v) for k, v in self.parameters.items()},
         }
+
+
+def _check_parameter(where: str, told: Mapping[str, Any]) -> None:
+    """Refuse what is not said of a parameter, or is of another kind."""
+    if unknown := [key for key in told if key not in _TOLD]:
+        raise SettingError(f"{where} has no {unknown[0]!r}; there are {', '.join(_TOLD)}")
+    for key, value in told.items():
+        take_value(value, _TOLD[key], f"{where}[{key!r}]")
 
 
 def _plain_species(species: Species) -> dict[str, Any]:
@@ -222,7 +240,7 @@ def _from_plain(data: dict[str, Any], where: str) -> Model:
         )
     known, own = {f.name for f in fields(Species)}, {f.name for f in fields(Model)}
     rows = [{**common, **row} for row in given]
-    wrong = sorted({k for row in rows for k in row} - known | data.keys() - own)
+    wrong = sorted(map(str, {k for row in rows for k in row} - known | data.keys() - own))
     if wrong:
         raise SettingError(
             f"{where}: unknown settings {', '.join(wrong)}; a species has "

@@ -37,7 +37,7 @@ from spectra.xas.shells.space import SPACES, Ranges
 from spectra.xas.shells.table import make_table
 from spectra.xas.shells.temperatures import require_kelvin
 
-PathSpec = str | Path | Mapping[str, Any] | ScatteringPath
+PathSpec = ScatteringPath | str | Path | Mapping[str, Any]
 
 # Values of χ(k) that are kept in memory instead of being read again for every pass.
 _KEPT = 20_000_000
