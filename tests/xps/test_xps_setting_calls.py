@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import contextlib
+from dataclasses import fields, replace
 
 import pytest
 from vanadium_regions import simulated
 
-from setting_values import call_with_each
+from setting_values import WRONG, call_with_each
 from spectra import xps
-from spectra.errors import StackError
+from spectra.errors import SettingError, SpectraError, StackError
 from spectra.stack import Axis
 
 REGION = {"model": "O1s_lattice", "window": (526.0, 538.0)}
@@ -38,3 +39,27 @@ def test_other_axes_are_refused(name, unit):
         xps.Region(**REGION)(source)
     source = replace(good, axis=Axis(good.x, "energy", "eV"))
     assert xps.Region(**REGION)(source).status.tolist() == [0, 0]
+
+
+SPECIES = {"name": "a", "level": "O 1s", "position": 530.0}
+
+
+@pytest.mark.parametrize("key", [f.name for f in fields(xps.Species)])
+def test_what_is_told_of_a_species(key):
+    for value in WRONG:
+        with contextlib.suppress(SpectraError):
+            model = {"name": "m", "species": [{**SPECIES, key: value}]}
+            xps.Region(model=model, window=(526.0, 538.0)).prepare(simulated(1, step=4))
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"species": 3}, "model: model: species = 3, .*; expected a list of mappings"),
+        ({"parameters": {"a_fwhm": {"min": "x"}}}, r"parameters\['a_fwhm'\]\['min'\] = 'x'; exp"),
+        ({"parameters": {"a_fwhm": {"low": 1}}}, r"parameters\['a_fwhm'\] has no 'low'; there are"),
+    ],
+)
+def test_wrong_models_are_named(told, said):
+    with pytest.raises(SettingError, match=rf"xps\.Region: {said}|xps\.Region: model: .*{said}"):
+        xps.Region(model={"name": "m", "species": [SPECIES], **told})
