@@ -68,7 +68,9 @@ class PatternSettings(Method):
         None, "lower and upper bounds of parameters, with wildcards"
     )
     restraints: tuple[RestraintSpec, ...] = setting(
-        (), "phase, pair of sites, distance and its uncertainty", unit="angstrom"
+        (),
+        "phase, pair of sites, distance and its uncertainty, as ('CuO', 'Cu1-O1', 1.95, 0.01)",
+        unit="angstrom",
     )
     standard: Mapping[str, float] = setting(
         None, "phase added to the sample, and its share in the mass of the whole", within="0 to 1"
