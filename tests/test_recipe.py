@@ -51,5 +51,6 @@ def test_such_a_recipe_is_replayed(tmp_path):
 @pytest.mark.parametrize("window", [[5465.0], "abc", [1.0, 2.0, 3.0]])
 def test_settings_of_another_shape_are_named_by_their_place(tmp_path, window):
     step = {"name": "edges", "method": "xas.PreEdge", "window": window}
-    with pytest.raises(SettingError, match="here, step 'edges': a setting has the wrong type"):
+    said = r"here, step 'edges': xas\.PreEdge: window = .*; expected two numbers in eV"
+    with pytest.raises(SettingError, match=said):
         check_recipe({"stack": {"files": "a.dat"}, "step": [step]}, tmp_path, "here")

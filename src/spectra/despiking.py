@@ -53,6 +53,7 @@ class Despiking(Correction):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.threshold >= 3:
             raise SettingError(f"{self.name}: threshold = {self.threshold!r}; expected 3 or more")
         if not self.contrast >= 2:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,16 @@ def run(
         end_progress(show)
 
 
+def list_methods() -> dict[str, type[Method]]:
+    """All methods by their names, such as ``xrd.Peaks``."""
+    return _known(Method)
+
+
+def list_corrections() -> dict[str, type[Correction]]:
+    """All corrections by their names, such as ``xas.Align``."""
+    return _known(Correction)
+
+
 def find_method(name: str) -> type[Method]:
     """Return the method class of a name such as ``xrd.Peaks``.
 
@@ -95,7 +106,7 @@ def find_method(name: str) -> type[Method]:
     SettingError
         If there is none, naming those there are.
     """
-    method: type[Method] = _find(name, Method, "method")
+    method: type[Method] = _chosen(list_methods(), name, "method")
     return method
 
 
@@ -107,7 +118,7 @@ def find_correction(name: str) -> type[Correction]:
     SettingError
         If there is none, naming those there are.
     """
-    correction: type[Correction] = _find(name, Correction, "correction")
+    correction: type[Correction] = _chosen(list_corrections(), name, "correction")
     return correction
 
 
@@ -225,8 +236,8 @@ def _finished(output: Path, run: str) -> Results | None:
     return content if isinstance(content, Results) and same else None
 
 
-def _find(name: str, kind: type[Any], what: str) -> type[Any]:
-    """The class of a name such as ``xrd.Peaks`` among all techniques."""
+def _known(kind: type[Any]) -> dict[str, type[Any]]:
+    """The classes of a kind among all techniques, by names such as ``xrd.Peaks``."""
     known: dict[str, type[Any]] = {}
     for technique in _TECHNIQUES:
         package = importlib.import_module(f"spectra.{technique}")
@@ -234,9 +245,15 @@ def _find(name: str, kind: type[Any], what: str) -> type[Any]:
             value = getattr(package, attribute)
             if isinstance(value, type) and issubclass(value, kind):
                 known[f"{technique}.{attribute}"] = value
-    if name not in known:
-        raise SettingError(f"no {what} {name!r}; there are {', '.join(known) or 'none'}")
-    return known[name]
+    return known
+
+
+def _chosen(known: dict[str, Any], name: str, what: str) -> Any:
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise SettingError(f"no {what} {name!r}; there are {', '.join(known) or 'none'}{hint}")
 
 
 def _load_source(source: Source | str | Path) -> Source:

@@ -292,8 +292,6 @@ def _made(
         return kind.from_settings(settings)
     except SettingError as error:
         raise SettingError(f"{place}: {error}") from None
-    except (TypeError, ValueError) as error:
-        raise SettingError(f"{place}: a setting has the wrong type ({error})") from None
 
 
 def run_recipe(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from scipy.constants import Planck, elementary_charge, speed_of_light
 
 from spectra.cif import read_phase
 from spectra.errors import ReaderError, SettingError
+from spectra.kinds import shown, take_value
 from spectra.phase import Atom as Atom
+from spectra.phase import Cell
 from spectra.phase import Phase as Phase
 
 # eV·angstrom
@@ -207,10 +209,25 @@ def _from_plain(data: dict[str, Any], where: str) -> Phase:
     missing = [k for k in ("name", "cell", "space_group") if k not in data]
     if missing:
         raise SettingError(f"{where}: a phase needs {', '.join(missing)}")
-    atoms = tuple(Atom(*row) for row in data.get("atoms", ()))
-    cell: Any = tuple(float(v) for v in data["cell"])
-    formula, source = data.get("formula", ""), data.get("source", "")
-    return Phase(data["name"], cell, data["space_group"], atoms, formula, source)
+    rows = take_value(data.get("atoms", ()), tuple[tuple[Any, ...], ...], f"{where}: atoms")
+    atoms = tuple(_atom(row, f"{where}: atoms[{i}]") for i, row in enumerate(rows))
+    cell: Cell = take_value(data["cell"], Cell, f"{where}: cell")
+    texts = ("name", "space_group", "formula", "source")
+    said = {k: take_value(data.get(k, ""), str, f"{where}: {k}") for k in texts}
+    return Phase(cell=cell, atoms=atoms, **said)
+
+
+def _atom(row: tuple[Any, ...], where: str) -> Atom:
+    """An atom from its label, element, x, y, z and what else there is of it."""
+    if not 5 <= len(row) <= len(fields(Atom)):
+        raise SettingError(
+            f"{where} = {shown(row)}; expected label, element, x, y, z, and perhaps occupancy and "
+            "u_iso"
+        )
+    for text in row[:2]:
+        take_value(text, str, where)
+    numbers = [v if v != v else take_value(v, float, where) for v in row[2:7]]
+    return Atom(*row[:2], *numbers, *row[7:])
 
 
 @lru_cache(maxsize=1)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self
 
 from spectra.errors import SettingError
+from spectra.kinds import shown, take_fields
 
 # Of settings whose texts all name files, and of those that do if there is such a file.
 A_FILE = ("*",)
@@ -28,10 +31,30 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Named settings that become plain data and are made from them again."""
+    """Named settings that become plain data and are made from them again.
+
+    A class with a ``__post_init__`` of its own calls this one's first: its checks then meet values
+    of the kinds that the annotations say.
+
+    Raises
+    ------
+    SettingError
+        For a value of another kind, naming the setting, the value and what is expected.
+    """
 
     name: ClassVar[str]
     """How a recipe calls it, e.g. ``xrd.Peaks``."""
+
+    def __post_init__(self) -> None:
+        take_fields(self, self.name)
+
+    @contextmanager
+    def naming(self, setting: str) -> Iterator[None]:
+        """Errors of what looks at a setting, told with the setting's name."""
+        try:
+            yield
+        except SettingError as error:
+            raise SettingError(f"{self.name}: {setting}: {error}") from None
 
     def settings(self) -> dict[str, Any]:
         """The settings as plain data, from which `from_settings` makes the same again."""
@@ -50,13 +73,14 @@ class Settings:
         SettingError
             For an unknown setting, naming the known ones.
         """
-        known = {f.name for f in fields(cls)}
-        if unknown := settings.keys() - known:
+        known = sorted(f.name for f in fields(cls))
+        if unknown := sorted(map(str, settings.keys() - set(known))):
+            near = [n for name in unknown for n in get_close_matches(name, known, 1)]
+            meant = f"did you mean {', '.join(near)}? " if near else ""
             raise SettingError(
-                f"{cls.name} has no setting {', '.join(sorted(unknown))}; "
-                f"it has {', '.join(sorted(known))}"
+                f"{cls.name} has no setting {', '.join(unknown)}; {meant}it has {', '.join(known)}"
             )
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()})
+        return cls(**settings)
 
     @classmethod
     def given(cls, value: Self | Mapping[str, Any]) -> Self:
@@ -70,7 +94,7 @@ class Settings:
         if isinstance(value, cls):
             return value
         if not isinstance(value, Mapping):
-            raise SettingError(f"{value!r} is neither {cls.name} nor its settings")
+            raise SettingError(f"{shown(value)} is neither {cls.name} nor its settings")
         return cls.from_settings(dict(value))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -238,7 +239,9 @@ def _check(node: ast.expr, language: _Language, names: set[str], depth: int) -> 
         raise _RefusedError(f"nested deeper than {_DEEPEST} levels")
     inner: list[ast.expr]
     match node:
-        case ast.Constant(value=bool()) | ast.Constant(value=int() | float() | complex()):
+        case ast.Constant(value=bool() | int() | float() | complex() as number):
+            if abs(number) > sys.float_info.max:
+                raise _RefusedError(f"the number {ast.unparse(node)[:20]}… is too large")
             inner = []
         case ast.Name(id=name):
             _check_name(name, language.known, language.kind)

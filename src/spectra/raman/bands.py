@@ -91,7 +91,9 @@ class Bands(Method):
     name: ClassVar[str] = "raman.Bands"
     block_size: ClassVar[int] = 256
 
-    window: tuple[float, ...] = setting((), "Raman shifts fitted; none for all", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting(
+        (), "Raman shifts fitted; none for all", unit="1/cm"
+    )
     positions: tuple[float, ...] = setting((), "bands; none to find them", unit="1/cm")
     widths: tuple[float, ...] = setting((), "their full widths; none to guess", unit="1/cm")
     profile: str = setting("lorentzian", "line shape")
@@ -106,6 +108,7 @@ class Bands(Method):
     tolerance: float = setting(12.0, "farthest mode that is assigned", unit="1/cm", within="> 0")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_window(self.name, self.window)
         checks = {
             "degree": -1 <= self.degree <= 10,
@@ -126,10 +129,14 @@ class Bands(Method):
                     f"{self.name}: {name} = {getattr(self, name)!r}; expected "
                     f"{within or 'one for each of positions, above 0'}"
                 )
-        for name in (self.profile, *self.profiles):
-            get_profile(name)
-        for name in self.assignments:
-            load_mode_set(name)
+        with self.naming("profile"):
+            get_profile(self.profile)
+        with self.naming("profiles"):
+            for name in self.profiles:
+                get_profile(name)
+        with self.naming("assignments"):
+            for name in self.assignments:
+                load_mode_set(name)
 
     def prepare(self, source: Stack) -> BandsPlan:
         """Find the bands.

@@ -57,11 +57,12 @@ class Baseline(Correction):
     parameters: Mapping[str, Any] | None = setting(
         None, 'what it is told, by its own names there, e.g. {"lam": 1e6}'
     )
-    window: tuple[float, ...] = setting(
+    window: tuple[()] | tuple[float, float] = setting(
         (), "Raman shifts outside are left as they are; empty takes all", unit="1/cm"
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.algorithm not in algorithms():
             raise SettingError(
                 f"{self.name}: algorithm = {self.algorithm!r}; expected one of "
@@ -118,7 +119,7 @@ class Baseline(Correction):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 found, state = algorithm(y, **options)
-        except (TypeError, KeyError) as error:
+        except (TypeError, KeyError, UnboundLocalError) as error:
             raise SettingError(f"{self.name}: {self.algorithm}: {error}") from None
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             return f"the baseline fails ({str(error)[:80]})"

@@ -14,7 +14,7 @@ from spectra.corrected import signal_of, usable
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
 from spectra.fit.medians import median_of_finite
-from spectra.raman.frames import load_spectra
+from spectra.raman.frames import check_laser, laser_of, load_spectra
 from spectra.raman.lines import Lines, find_lines, lines_of
 from spectra.settings import setting
 from spectra.stack import Stack
@@ -82,8 +82,10 @@ class Calibrate(Correction):
     laser: float = setting(0.0, "laser line in air; 0 takes that of the metadata", unit="nm")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.degree <= 4:
             raise SettingError(f"{self.name}: degree = {self.degree!r}; expected 0 to 4")
+        check_laser(self.name, self.laser)
         if not self.search > 0:
             raise SettingError(f"{self.name}: search = {self.search!r}; expected 1/cm above 0")
         for values, others, what in (
@@ -169,8 +171,8 @@ class Calibrate(Correction):
 
     def _look(self, full: Stack) -> tuple[Lines, FloatArray, FloatArray]:
         """Lines that are found in a stack, where, and how surely."""
-        stated = full.metadata.get("laser_wavelength")
-        known = self._given_lines(None if stated is None else float(stated))
+        stated = None if self.lines or self.laser else laser_of(full, self.name)
+        known = self._given_lines(stated)
         good = usable(full)
         if not good.any():
             raise StackError(f"{self.name}: no frame is usable")

@@ -24,7 +24,7 @@ from spectra.raman.carbon_models import (
     size_tuinstra_koenig,
 )
 from spectra.raman.curves import PARAMETERS, plain_model
-from spectra.raman.frames import check_window
+from spectra.raman.frames import check_laser, check_window, laser_of
 from spectra.raman.model import bounded_params, initial, starts_of
 from spectra.raman.series import Fitted, Series, fitted_points
 from spectra.results import Column, Results, Table
@@ -86,7 +86,9 @@ class Carbon(Method):
     name: ClassVar[str] = "raman.Carbon"
     block_size: ClassVar[int] = 256
 
-    window: tuple[float, ...] = setting((900.0, 1900.0), "Raman shifts fitted", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting(
+        (900.0, 1900.0), "Raman shifts fitted", unit="1/cm"
+    )
     bands: tuple[int, ...] = setting((2, 3, 4, 5), "models to choose from", within="2, 3, 4, 5")
     profile_d: str = setting("lorentzian", "line shape of D")
     profile_g: str = setting("lorentzian", "line shape of G, e.g. breit_wigner_fano")
@@ -95,19 +97,21 @@ class Carbon(Method):
     laser: float = setting(0.0, "wavelength of the laser; 0: what the stack says", unit="nm")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_window(self.name, self.window)
-        if not self.bands or not set(self.bands) <= set(MODELS):
-            raise SettingError(f"{self.name}: bands = {self.bands!r}; expected some of 2, 3, 4, 5")
+        twice = len(set(self.bands)) < len(self.bands)
+        if not self.bands or twice or not set(self.bands) <= set(MODELS):
+            raise SettingError(
+                f"{self.name}: bands = {self.bands!r}; expected some of 2, 3, 4, 5, none twice"
+            )
         if not -1 <= self.degree <= 4 or not self.keep > 0:
             raise SettingError(
                 f"{self.name}: degree = {self.degree}, keep = {self.keep}; expected -1 to 4, > 0"
             )
-        if self.laser and not 200 <= self.laser <= 2000:
-            raise SettingError(
-                f"{self.name}: laser = {self.laser!r}; expected 200 to 2000 nm, or 0"
-            )
-        for name in (self.profile_d, self.profile_g):
-            get_profile(name)
+        check_laser(self.name, self.laser)
+        for name in ("profile_d", "profile_g"):
+            with self.naming(name):
+                get_profile(getattr(self, name))
 
     def prepare(self, source: Stack) -> CarbonPlan:
         """Cut the window.
@@ -115,11 +119,11 @@ class Carbon(Method):
         Raises
         ------
         StackError
-            If the axis is not one of Raman shifts, or too few points lie in the window.
+            If the axis is not one of Raman shifts, too few points lie in the window, or the
+            laser that the metadata state is none.
         """
         inside = fitted_points(source, self.window, self.name)
-        known = self.laser or source.metadata.get("laser_wavelength") or np.nan
-        return CarbonPlan(inside, float(known))
+        return CarbonPlan(inside, self.laser or laser_of(source, self.name) or np.nan)
 
     def table(self, plan: CarbonPlan) -> Table:
         """Declare the table."""

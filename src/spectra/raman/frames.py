@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,14 @@ from spectra.errors import SettingError, StackError
 from spectra.stack import Stack
 
 FloatArray = NDArray[np.float64]
+
+LASERS = (200.0, 2000.0)
+"""Wavelengths of lasers (nm)."""
+
+_WAVELENGTH = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)\s*([^\s0-9]*)\s*")
+# In nm; a number by itself is in nm.
+_UNITS = {"": 1.0, "nm": 1.0, "um": 1e3, "µm": 1e3, "μm": 1e3, "m": 1e9, "å": 0.1}
+_UNITS |= {"nanometer": 1.0, "nanometers": 1.0, "angstrom": 0.1, "angstroms": 0.1}
 
 
 def load_spectra(stack: Stack, name: str) -> Stack:
@@ -29,6 +39,42 @@ def load_spectra(stack: Stack, name: str) -> Stack:
     if stack.n_frames == 0:
         raise StackError(f"{name}: there are no frames")
     return stack.load()
+
+
+def laser_of(stack: Stack, name: str) -> float | None:
+    """Laser line (nm) that the metadata state, as a number or a text with its unit; None if none.
+
+    Raises
+    ------
+    StackError
+        If it is no wavelength of 200 to 2000 nm, naming the file.
+    """
+    stated = stack.metadata.get("laser_wavelength")
+    if stated is None or stated == "":
+        return None
+    found = _WAVELENGTH.fullmatch(str(stated))
+    value = float(found[1]) * _UNITS.get(found[2].lower(), np.nan) if found else np.nan
+    if not LASERS[0] <= value <= LASERS[1]:
+        files = ", ".join(i.path for i in stack.inputs[:1]) or "the stack"
+        raise StackError(
+            f"{files}: laser_wavelength = {stated!r}; {name} expected {LASERS[0]:g} to "
+            f"{LASERS[1]:g} nm, as a number or with its unit (532 nm); give laser=... to "
+            f"{name}, or mend the metadata"
+        )
+    return value
+
+
+def check_laser(name: str, laser: float) -> None:
+    """Refuse a setting that is neither 0 nor the wavelength of a laser.
+
+    Raises
+    ------
+    SettingError
+    """
+    if laser and not LASERS[0] <= laser <= LASERS[1]:
+        raise SettingError(
+            f"{name}: laser = {laser!r}; expected {LASERS[0]:g} to {LASERS[1]:g} nm, or 0"
+        )
 
 
 def check_window(name: str, window: tuple[float, ...]) -> None:

@@ -48,14 +48,17 @@ class Response(Correction):
     certified: tuple[float, ...] = setting(
         (1.0,), "coefficients of the certified intensity: of 1, of the Raman shift, of its square …"
     )
-    window: tuple[float, ...] = setting((), "range certified; empty takes all", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting(
+        (), "range certified; empty takes all", unit="1/cm"
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         x, y = np.array(self.shift, dtype=float), np.array(self.measured, dtype=float)
         if len(x) < _FEWEST or len(x) != len(y):
             raise SettingError(
-                f"{self.name}: {len(x)} Raman shifts and {len(y)} intensities of the standard; "
-                f"expected as many of both, {_FEWEST} or more"
+                f"{self.name}: shift and measured are {len(x)} Raman shifts and {len(y)} "
+                f"intensities of the standard; expected as many of both, {_FEWEST} or more"
             )
         if not (np.diff(x) > 0).all() or not np.isfinite(y).all():
             raise SettingError(
@@ -63,7 +66,8 @@ class Response(Correction):
             )
         if len(self.measured_stderr) not in (0, len(x)):
             raise SettingError(
-                f"{self.name}: {len(self.measured_stderr)} uncertainties for {len(x)} points"
+                f"{self.name}: measured_stderr has {len(self.measured_stderr)} uncertainties; "
+                f"expected one for each of {len(x)} points, or none"
             )
         if not self.certified:
             raise SettingError(f"{self.name}: certified = (); expected a coefficient or more")
@@ -75,7 +79,7 @@ class Response(Correction):
         standard: Stack,
         certified: Sequence[float] = (1.0,),
         *,
-        window: tuple[float, ...] = (),
+        window: tuple[()] | tuple[float, float] = (),
     ) -> Self:
         """The response by spectra of a standard.
 

@@ -40,9 +40,12 @@ class Scale(Correction):
     name: ClassVar[str] = "raman.Scale"
 
     by: Literal["area", "maximum", "vector", "band"] = setting("area", "what becomes 1")
-    window: tuple[float, ...] = setting((), "Raman shifts that count; empty takes all", unit="1/cm")
+    window: tuple[()] | tuple[float, float] = setting(
+        (), "Raman shifts that count; empty takes all", unit="1/cm"
+    )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.by not in _KINDS:
             raise SettingError(f"{self.name}: by = {self.by!r}; expected {', '.join(_KINDS)}")
         check_window(self.name, self.window)

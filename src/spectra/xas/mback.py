@@ -86,8 +86,11 @@ class Mback(Method):
     after: float = setting(40.0, "begin of the points after the edge, from the edge", unit="eV")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.order <= 5:
             raise SettingError(f"{self.name}: order = {self.order}; expected 0 to 5")
+        if self.width < 0:
+            raise SettingError(f"{self.name}: width = {self.width}; expected 0 or more eV")
         if not self.before < self.after:
             raise SettingError(f"{self.name}: before = {self.before} is not below {self.after}")
 
@@ -173,6 +176,8 @@ class Mback(Method):
         )
         design = np.array(terms).T * root[:, None]
         size = np.sqrt((design**2).sum(axis=0))
+        # A line far below the spectrum, told by a narrow error function, leaves nothing of it.
+        size = np.where(size > 0.0, size, 1.0)
         return np.asarray((np.linalg.pinv(design / size) / size[:, None])[0] * root)
 
 

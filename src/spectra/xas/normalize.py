@@ -119,16 +119,15 @@ class Normalize(Method):
     edge: str = setting("K", "edge of that element, e.g. K, L3")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if isinstance(self.e0, str) and self.e0 not in DEFINITIONS:
             raise SettingError(
                 f"{self.name}: e0 = {self.e0!r}; expected a number or {', '.join(DEFINITIONS)}"
             )
-        if not isinstance(self.e0, str) and not np.isfinite(self.e0):
-            raise SettingError(f"{self.name}: e0 = {self.e0}; give a finite energy in eV")
-        if self.search is not None:
-            low, high = self.search
-            if not low < high:
-                raise SettingError(f"{self.name}: search = {low}, {high}; give (low, high)")
+        for name in ("search", "pre_edge", "post_edge"):
+            low, high = getattr(self, name) or (None, None)
+            if low is not None and high is not None and not low < high:
+                raise SettingError(f"{self.name}: {name} = {low}, {high}; give (low, high)")
         if not self.smoothing > 0:
             raise SettingError(f"{self.name}: smoothing = {self.smoothing}; give a positive number")
         if self.degree is not None and not 0 <= self.degree <= 5:

@@ -122,6 +122,7 @@ class Ratio(Method):
     main_reach: float = setting(3.0, "half-width about the main maximum", unit="eV", within="> 0")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("line", "window", "main"):
             low, high = getattr(self, name)
             if not low < high:

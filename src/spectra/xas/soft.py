@@ -113,6 +113,7 @@ class SoftEdge(Method):
     channels: tuple[str, ...] = setting((SIGNAL,), "signals to work on, side by side")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         set_ = object.__setattr__
         set_(self, "peaks", tuple(_window(w, "peaks", self.name) for w in self.peaks))
         for name in ("before", "after"):

@@ -95,6 +95,7 @@ class Valence(Method):
     scatter: float = setting(0.05, "scatter of compounds of one valence", within="0 or more")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.curve not in CURVES:
             raise SettingError(f"{self.name}: curve = {self.curve!r}; expected {', '.join(CURVES)}")
         if not self.scatter >= 0:
@@ -109,7 +110,8 @@ class Valence(Method):
             object.__setattr__(self, "standards", plain)
         elif isinstance(self.standards, str):
             # Told now, and not when hours of fits are done.
-            edge_set(self.standards).standards(self.indicator)
+            with self.naming("standards"):
+                edge_set(self.standards).standards(self.indicator)
         else:
             object.__setattr__(self, "standards", tuple(dict(s) for s in self.standards))
 

@@ -69,6 +69,7 @@ class Calibrate(Correction):
     shift: float = setting(0.0, "added to binding energies, with reference none", unit="eV")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.reference not in ("line", "fermi_edge", "none"):
             raise SettingError(
                 f"{self.name}: reference = {self.reference!r}; expected line, fermi_edge or none"

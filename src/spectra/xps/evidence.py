@@ -90,6 +90,7 @@ class Evidence(Method):
     region: Region | Mapping[str, Any] = setting(Region(), "the region that is fitted")  # noqa: RUF009
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "region", Region.given(self.region))
 
     @cached_property

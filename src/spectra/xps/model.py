@@ -10,8 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from spectra.errors import SettingError
+from spectra.kinds import Bound, shown, take_fields, take_value
 from spectra.reference import reference_folder
 
+# What may be said of a parameter, as `lmfit` has it.
+_TOLD: Mapping[str, Any] = {
+    "value": float,
+    "min": Bound | None,
+    "max": Bound | None,
+    "vary": bool,
+    "expr": str,
+}
 _ORBITALS = {"s": 0.0, "p": 1.0 / 2.0, "d": 2.0 / 3.0, "f": 3.0 / 4.0}
 
 
@@ -66,25 +75,22 @@ class Species:
     source: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))
-        lines = tuple(tuple(float(v) for v in line) for line in self.multiplet)
-        object.__setattr__(self, "multiplet", lines)
-        if wrong := [x for x in lines if len(x) not in (2, 3) or min(x[1:]) <= 0]:
+        take_fields(self, f"species {shown(self.name)}")
+        if wrong := [x for x in self.multiplet if len(x) not in (2, 3) or min(x[1:]) <= 0]:
             raise SettingError(
                 f"species {self.name!r}: a line of the multiplet is {list(wrong[0])}; expected "
                 "offset (eV), weight and perhaps a factor on the width, both above 0"
             )
-        object.__setattr__(self, "shape", dict(self.shape))
         low, high = self.widths
         if not 0 < low <= self.width <= high or self.spread < 0:
             raise SettingError(
                 f"species {self.name!r}: width {self.width} eV must lie within widths "
                 f"{low} to {high}, above 0, and spread {self.spread} eV not below 0"
             )
-        if lines and lines[0][2:] not in ((), (1.0,)):
+        if self.multiplet and self.multiplet[0][2:] not in ((), (1.0,)):
             raise SettingError(
                 f"species {self.name!r}: the first line of the multiplet has the factor "
-                f"{lines[0][2]:g} on its width; expected 1, as `width` is its own"
+                f"{self.multiplet[0][2]:g} on its width; expected 1, as `width` is its own"
             )
         if self.splitting and self.multiplet:
             raise SettingError(
@@ -133,9 +139,9 @@ class Model:
     source: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "species", tuple(self.species))
-        given = {k: dict(v) for k, v in self.parameters.items()}
-        object.__setattr__(self, "parameters", given)
+        take_fields(self, f"model {shown(self.name)}")
+        for name, told in self.parameters.items():
+            _check_parameter(f"model {shown(self.name)}: parameters[{name!r}]", told)
         keys = [s.key for s in self.species]
         twice = sorted({k for k in keys if keys.count(k) > 1})
         if twice or not keys:
@@ -164,6 +170,14 @@ class Model:
             "species": [_plain_species(s) for s in self.species],
             "parameters": {k: dict(v) for k, v in self.parameters.items()},
         }
+
+
+def _check_parameter(where: str, told: Mapping[str, Any]) -> None:
+    """Refuse what is not said of a parameter, or is of another kind."""
+    if unknown := [key for key in told if key not in _TOLD]:
+        raise SettingError(f"{where} has no {unknown[0]!r}; there are {', '.join(_TOLD)}")
+    for key, value in told.items():
+        take_value(value, _TOLD[key], f"{where}[{key!r}]")
 
 
 def _plain_species(species: Species) -> dict[str, Any]:
@@ -228,10 +242,16 @@ def load_model(spec: str | Model | Mapping[str, Any] | Sequence[Any]) -> Model:
 
 def _from_plain(data: dict[str, Any], where: str) -> Model:
     """A model from a TOML file's content; ``defaults`` are the species' common settings."""
-    common = data.pop("defaults", {})
+    common, given = data.pop("defaults", {}), data.pop("species", ())
+    listed = isinstance(given, Sequence) and all(isinstance(row, Mapping) for row in given)
+    if not listed or not isinstance(common, Mapping):
+        raise SettingError(
+            f"{where}: species = {shown(given)}, defaults = {shown(common)}; expected a list of "
+            "mappings with name, level and position, and a mapping of what they share"
+        )
     known, own = {f.name for f in fields(Species)}, {f.name for f in fields(Model)}
-    rows = [common | row for row in data.pop("species", ())]
-    wrong = sorted({k for row in rows for k in row} - known | data.keys() - own)
+    rows = [{**common, **row} for row in given]
+    wrong = sorted(map(str, {k for row in rows for k in row} - known | data.keys() - own))
     if wrong:
         raise SettingError(
             f"{where}: unknown settings {', '.join(wrong)}; a species has "

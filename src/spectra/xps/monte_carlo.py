@@ -88,6 +88,7 @@ class MonteCarlo(Method):
     seed: int = setting(0, "of the draws")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "region", Region.given(self.region))
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.draws < _FEWEST:

@@ -116,6 +116,7 @@ class Quantify(Method):
     photon_energy: float = setting(0.0, "of the X-rays; 0 takes the files'", unit="eV")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not isinstance(self.sensitivity, str):
             object.__setattr__(self, "sensitivity", _own_factors(self.sensitivity))
         if self.path is not None and not isinstance(self.path, int | float):

@@ -31,6 +31,8 @@ from spectra.xps.verdict import held_by_bounds, misfit_told, warnings_of
 if TYPE_CHECKING:
     from spectra.stack import Stack
 
+Losses = tuple[float, float, float, float]
+ModelSpec = str | Model | Mapping[str, Any]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
@@ -93,7 +95,7 @@ class Region(Method):
     name: ClassVar[str] = "xps.Region"
     block_size: ClassVar[int] = 512
 
-    model: str | Model | Mapping[str, Any] | tuple[Any, ...] = setting(  # noqa: RUF009
+    model: str | Model | Mapping[str, Any] | tuple[ModelSpec, ...] = setting(  # noqa: RUF009
         (), "names of sets in reference_patterns/xps, TOML files or models, one or several"
     )
     window: tuple[float, float] = setting(
@@ -102,7 +104,7 @@ class Region(Method):
     background: str = setting("shirley", "what the peaks throw", within=", ".join(BACKGROUNDS))
     degree: int = setting(0, "degree of the polynomial below, -1 for none", within="-1 to 4")
     shirley_each: bool = setting(False, "whether every species has its own Shirley strength")
-    losses: str | tuple[float, ...] = setting(
+    losses: str | Losses = setting(  # noqa: RUF009
         "metals", f"Tougaard's cross section: {', '.join(LOSSES)}, or C, C', D and gap (eV)"
     )
     common: tuple[str, ...] = setting(
@@ -112,11 +114,10 @@ class Region(Method):
         (), "relative sensitivity factor of each level, such as 'V 2p'; gives atomic percent"
     )
     starts: int = setting(1, "starts of each fit, to look for other minima", within="1 or more")
-    seed: int = setting(0, "of the starts after the first")
+    seed: int = setting(0, "of the starts after the first", within="0 or more")
 
     def __post_init__(self) -> None:
-        if isinstance(self.model, list | tuple):
-            object.__setattr__(self, "model", tuple(self.model))
+        super().__post_init__()
         object.__setattr__(self, "losses", _losses(self.losses))
         object.__setattr__(self, "sensitivity", _factors(self.sensitivity))
         if self.background not in BACKGROUNDS:
@@ -128,16 +129,26 @@ class Region(Method):
                 f"{self.name}: degree = {self.degree}, starts = {self.starts}; expected -1 to 4 "
                 "and 1 or more"
             )
-        if isinstance(self.model, Mapping):
-            object.__setattr__(self, "model", load_model(self.model))
-        if isinstance(self.model, tuple):
-            parts = tuple(load_model(m) if isinstance(m, Mapping) else m for m in self.model)
-            object.__setattr__(self, "model", parts)
+        low, high = self.window
+        if not low < high and self.window != (0.0, 0.0):
+            raise SettingError(
+                f"{self.name}: window = {self.window}; expected two rising energies in eV, such "
+                "as (510, 528), or (0, 0)"
+            )
+        if self.seed < 0:
+            raise SettingError(f"{self.name}: seed = {self.seed}; expected 0 or more")
+        with self.naming("model"):
+            if isinstance(self.model, Mapping):
+                object.__setattr__(self, "model", load_model(self.model))
+            if isinstance(self.model, tuple):
+                parts = tuple(load_model(m) if isinstance(m, Mapping) else m for m in self.model)
+                object.__setattr__(self, "model", parts)
 
     @cached_property
     def species_model(self) -> Model:
         """The model of all species in the window."""
-        return load_model(self.model)
+        with self.naming("model"):
+            return load_model(self.model)
 
     def prepare(self, source: Stack) -> Plan:
         """Cut the window, and settle what all frames share."""
@@ -265,11 +276,12 @@ class Region(Method):
     def _points(self, source: Stack) -> slice:
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
         inside = np.flatnonzero((source.x >= low) & (source.x <= high))
-        name = source.axis.name
-        if name not in ("binding_energy", "energy"):
+        name, unit = source.axis.name, source.axis.unit
+        # A bare "energy" says nothing by its name: its unit must.
+        if name != "binding_energy" and (name, unit) != ("energy", "eV"):
             raise StackError(
-                f"{self.name}: the axis is {name}; expected binding_energy in eV "
-                "(convert kinetic energies by xps.Calibrate)"
+                f"{self.name}: the axis is {name} ({unit or 'without a unit'}); expected "
+                "binding_energy in eV (convert kinetic energies by xps.Calibrate)"
             )
         if inside.size < _FEWEST:
             raise StackError(
@@ -303,18 +315,15 @@ class Region(Method):
         return Frames.of(y[good], sigma, block.noise, plan.starts, status, tuple(messages))
 
 
-def _losses(given: Any) -> tuple[float, ...]:
+def _losses(given: str | Losses) -> Losses:
     """C, C′, D and gap of a name, or as they are given."""
-    if isinstance(given, str):
-        if given not in LOSSES:
-            raise SettingError(
-                f"xps.Region: losses = {given!r}; expected {', '.join(LOSSES)}, or four numbers"
-            )
-        return LOSSES[given]
-    numbers = tuple(float(v) for v in given)
-    if len(numbers) != 4:
-        raise SettingError(f"xps.Region: losses = {given!r}; expected C, C', D and gap")
-    return numbers
+    if not isinstance(given, str):
+        return given
+    if given not in LOSSES:
+        raise SettingError(
+            f"xps.Region: losses = {given!r}; expected {', '.join(LOSSES)}, or four numbers"
+        )
+    return LOSSES[given]
 
 
 def _factors(given: Any) -> tuple[tuple[str, float], ...]:

@@ -96,6 +96,7 @@ class Cell(Method):
     excess_share: float = setting(0.05, "prior probability of excess scatter", within="0 to 0.9")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("phases", "standards", "corrections"):
             value = getattr(self, name)
             if isinstance(value, str | Path | Phase | Mapping):
@@ -120,7 +121,8 @@ class Cell(Method):
                 raise SettingError(
                     f"{self.name}: {name} = {getattr(self, name)!r}; expected {within}"
                 )
-        get_aberrations(self.corrections, self.geometry)
+        with self.naming("corrections, geometry"):
+            get_aberrations(self.corrections, self.geometry)
 
     def prepare(self, source: Results) -> CellPlan:
         """Index the tracks of the whole sequence.

@@ -148,6 +148,7 @@ class Peaks(Method):
     errors: str = setting("auto", "origin of uncertainties", within="auto, counts, given, residual")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         checks = {
             "threshold": self.threshold > 0,
             "keep": self.keep > 0,
@@ -167,7 +168,8 @@ class Peaks(Method):
                 )
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise SettingError(f"{self.name}: low = {self.low} is not below high = {self.high}")
-        get_profile(self.profile)
+        with self.naming("profile"):
+            get_profile(self.profile)
 
     def prepare(self, source: Stack) -> PeaksPlan:
         """Find the peaks in a coarse pass and link them into tracks.

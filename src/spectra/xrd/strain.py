@@ -59,6 +59,7 @@ class Strain(Method):
     reference: int | str = setting("first", "reference frame", within="frame, first, literature")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_reference(self.name, self.reference)
 
     def prepare(self, source: Results) -> StrainPlan:

@@ -97,6 +97,7 @@ class Structure(Method):
     valences: Mapping[str, int] | None = setting(None, "valences of cations")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_reference(self.name, self.reference)
         set_ = object.__setattr__
         for name in ("phases", "centres"):

@@ -118,6 +118,7 @@ class WilliamsonHall(Method):
     shape_factor: float = setting(1.0, "K of the Scherrer equation", within="> 0")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         set_ = object.__setattr__
         for name in ("others", "peaks"):
             value = getattr(self, name)

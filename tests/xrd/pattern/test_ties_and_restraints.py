@@ -137,7 +137,10 @@ def test_rows_do_not_depend_on_their_neighbours():
         ({"restraints": (("LaB", "B1-B1", 1.7, 0.1),)}, "no phase 'LaB'; did you mean LaB6"),
         ({"restraints": (("LaB6", "B1-B2", 1.7, 0.1),)}, "no site 'B2'; there are La1, B1"),
         ({"restraints": (("LaB6", "La1-La1", 1.0, 0.1),)}, "no such distance below 2 angstrom"),
-        ({"restraints": (("LaB6", "B1-B1", 1.7),)}, "expected \\(phase, sites"),
+        (
+            {"restraints": (("LaB6", "B1-B1", 1.7),)},
+            "phase, pair of sites, distance and its uncertainty",
+        ),
         ({"restraints": (("LaB6", "B1-B1", 1.7, 0.0),)}, "expected positive lengths"),
     ],
 )

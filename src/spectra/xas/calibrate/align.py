@@ -27,7 +27,7 @@ from spectra.xas.calibrate.frames import (
 )
 from spectra.xas.calibrate.inflection import steepest_points
 from spectra.xas.calibrate.shifts import Shifts, fit_shifts
-from spectra.xas.calibrate.standard import Standard, as_standard
+from spectra.xas.calibrate.standard import Standard
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -82,16 +82,12 @@ class Align(Correction):
     max_shift: float = setting(5.0, "largest shift looked for", unit="eV", within="above 0")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "standard", as_standard(self.name, self.standard))
-        if self.to not in ("mean", "first", "standard", "tabulated"):
-            raise SettingError(
-                f"{self.name}: to = {self.to!r}; expected mean, first, standard or tabulated"
-            )
+        super().__post_init__()
         if (self.standard is None) == (self.to == "standard"):
             raise SettingError(
                 f'{self.name}: standard=... and to="standard" go together; give both or neither'
             )
-        if len(self.window) != 2 or not self.window[0] < self.window[1]:
+        if not self.window[0] < self.window[1]:
             raise SettingError(
                 f"{self.name}: window = {self.window!r}; expected two rising energies in eV"
             )

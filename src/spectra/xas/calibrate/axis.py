@@ -48,6 +48,7 @@ class Calibrate(Correction):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.energy < 0 or not self.half_width > 0:
             raise SettingError(
                 f"{self.name}: energy = {self.energy!r}, half_width = {self.half_width!r}; "

@@ -59,6 +59,7 @@ class DeadTime(Correction):
     rates: str = setting("", "channel of all that the detector recorded; empty is the signal")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.dead_time < 1:
             raise SettingError(
                 f"{self.name}: dead_time = {self.dead_time!r}; expected seconds above 0, "

@@ -61,6 +61,7 @@ class Merge(Correction):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if sum(bool(v) for v in (self.by, self.pattern, self.every)) > 1:
             raise SettingError(
                 f"{self.name}: by, pattern and every exclude one another; give one of them"

@@ -77,9 +77,11 @@ class OverAbsorption(Correction):
     )
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "normalize", Normalize.given(self.normalize))
+        super().__post_init__()
+        with self.naming("normalize"):
+            object.__setattr__(self, "normalize", Normalize.given(self.normalize))
         if not self.formula:
-            raise SettingError(f"{self.name} needs formula=..., such as V2O5")
+            raise SettingError(f"{self.name}: it needs formula=..., such as V2O5")
         for name in ("angle_in", "angle_out"):
             if not 0 < getattr(self, name) <= 90:
                 raise SettingError(

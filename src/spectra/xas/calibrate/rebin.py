@@ -51,6 +51,7 @@ class Rebin(Correction):
     k_step: float = setting(0.05, "step in the EXAFS", unit="1/angstrom", within="above 0")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("pre_step", "exafs_start", "k_step"):
             if not getattr(self, name) > 0:
                 raise SettingError(

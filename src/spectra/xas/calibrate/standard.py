@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
+from spectra.kinds import shown
 from spectra.stack import InputFile, Stack
 
 FloatArray = NDArray[np.float64]
@@ -48,35 +49,32 @@ class Standard:
         known = np.isfinite(np.asarray(stack.signal)[0])
         return stack.x[known], np.asarray(stack.signal)[0][known], stack.inputs
 
+    @classmethod
+    def as_setting(cls, value: Any) -> Standard:
+        """Take it as a user may give it: a path, a Stack of one frame, two lists.
 
-def as_standard(name: str, value: Any) -> Standard | None:
-    """Take a standard as a user of `name` may give it: a path, a Stack of one frame, two lists.
-
-    Raises
-    ------
-    SettingError
-        If it is none of these.
-    """
-    if value is None or isinstance(value, Standard):
-        return value
-    if isinstance(value, str | Path):
-        return Standard(file=str(value))
-    if isinstance(value, Stack):
-        if value.n_frames != 1:
+        Raises
+        ------
+        SettingError
+            If it is none of these.
+        """
+        if isinstance(value, str | Path):
+            return cls(file=str(value))
+        if isinstance(value, Stack):
+            if value.n_frames != 1:
+                raise SettingError(f"has {value.n_frames} frames; expected one, stack[i]")
+            value = (value.x, np.asarray(value.load().signal)[0])
+        try:
+            energy, mu = (np.asarray(v, dtype=float) for v in value)
+        except (TypeError, ValueError):
             raise SettingError(
-                f"{name}: standard has {value.n_frames} frames; expected one, stack[i]"
+                f"= {shown(value)}; expected a path, a Stack of one frame, or two lists: "
+                "energies (eV) and absorption"
+            ) from None
+        known = np.isfinite(mu) if energy.shape == mu.shape else np.zeros(0, bool)
+        if energy.ndim != 1 or known.sum() < 8 or (np.diff(energy) <= 0).any():
+            raise SettingError(
+                f"has energies of shape {energy.shape} and absorption of {mu.shape}; expected two "
+                "lists of one length, energies rising, eight points or more"
             )
-        value = (value.x, np.asarray(value.load().signal)[0])
-    try:
-        energy, mu = (np.asarray(v, dtype=float) for v in value)
-    except (TypeError, ValueError):
-        raise SettingError(
-            f"{name}: standard = {value!r}; expected a path, a Stack of one frame, or two lists"
-        ) from None
-    known = np.isfinite(mu) if energy.shape == mu.shape else np.zeros(0, bool)
-    if energy.ndim != 1 or known.sum() < 8 or (np.diff(energy) <= 0).any():
-        raise SettingError(
-            f"{name}: standard has energies of shape {energy.shape} and absorption of {mu.shape}; "
-            "expected two lists of one length, energies rising, eight points or more"
-        )
-    return Standard("", tuple(energy[known].tolist()), tuple(mu[known].tolist()))
+        return cls("", tuple(energy[known].tolist()), tuple(mu[known].tolist()))

@@ -65,6 +65,7 @@ class RemoveSteps(Correction):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.acts not in ("offset", "factor"):
             raise SettingError(f"{self.name}: acts = {self.acts!r}; expected offset or factor")
         if not self.threshold >= 3:

@@ -72,6 +72,7 @@ class BackTransform(Method):
     q_max: float = setting(15.0, "highest q that is kept", unit="1/angstrom", within="> 0")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "r_range", check_range(self.name, "r_range", self.r_range))
         if self.window not in WINDOWS:
             raise SettingError(

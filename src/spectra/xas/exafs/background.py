@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import ResultsError
+from spectra.errors import ResultsError, SettingError
 from spectra.results import Column, Results
 from spectra.settings import setting
 from spectra.stack import Stack
@@ -93,6 +93,11 @@ class Background(Removal):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.k_max is not None and self.k_min >= self.k_max:
+            raise SettingError(
+                f"{self.name}: k_min = {self.k_min:g} is not below k_max = {self.k_max:g} "
+                "1/angstrom; lower k_min or raise k_max"
+            )
         self.refuse(
             rbkg=not 0.2 <= self.rbkg <= 4.0,
             k_min=not 0.0 <= self.k_min < self.end,

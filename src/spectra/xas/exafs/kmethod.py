@@ -114,6 +114,7 @@ class KMethod(Method):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("k_range", "r_range", "noise_range"):
             object.__setattr__(self, name, check_range(self.name, name, getattr(self, name)))
         self.one_of("noise", NOISES)

@@ -95,10 +95,12 @@ class Removal(Method):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = self.normalize
         if isinstance(given, Mapping):
             given = {"e0": "sequence", **given}
-        object.__setattr__(self, "normalize", Normalize.given(given))
+        with self.naming("normalize"):
+            object.__setattr__(self, "normalize", Normalize.given(given))
         if self.k_max is not None and not self.k_max > 0:
             raise SettingError(f"{self.name}: k_max = {self.k_max}; give a positive number")
         self.refuse(

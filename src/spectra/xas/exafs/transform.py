@@ -117,6 +117,7 @@ class FourierTransform(KMethod):
     phase_of: str = setting("path", "whose phase of it", within=", ".join(PHASES))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given: Any = self.k_weight
         weights = (given,) if isinstance(given, int | float) else tuple(given)
         if not weights or len(set(weights)) < len(weights) or set(weights) - set(_K_WEIGHTS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from spectra.xas.exafs.lobevalues import LobeReader, ridge
 from spectra.xas.exafs.maps import Mother
 from spectra.xas.exafs.morlet import Morlet
 from spectra.xas.exafs.screening import check_range, title_of
-from spectra.xas.exafs.waveletplan import WaveletPlan, given_lobes, wavelet_table
+from spectra.xas.exafs.waveletplan import Ends, WaveletPlan, given_lobes, wavelet_table
 from spectra.xas.exafs.windows import make_window
 
 FloatArray = NDArray[np.float64]
@@ -82,7 +82,7 @@ class Wavelet(KMethod):
     k_weight: int = setting(2, "exponent of k", within="0, 1, 2, 3")
     r_range: tuple[float, float] = setting((0.5, 6.0), "range of R of the map", unit="angstrom")
     points: tuple[int, int] = setting((100, 100), "points of the map in k and in R", within="≥ 12")
-    lobes: Mapping[str, Any] = setting((), "windows of lobes in k and in R")
+    lobes: Mapping[str, tuple[Ends, Ends]] = setting((), "windows of lobes in k and in R")
     lobe_share: float = setting(0.2, "least height of lobes that are found", within="0 to 1")
     keep_maps: bool = setting(False, "whether the table holds the maps")
 
@@ -95,17 +95,14 @@ class Wavelet(KMethod):
             raise SettingError(
                 f"{self.name}: order must be 1 or more, and kappa and sigma positive"
             )
+        if not 0 <= self.lobe_share <= 1:
+            raise SettingError(f"{self.name}: lobe_share = {self.lobe_share}; expected 0 to 1")
         if min(self.points) < _FEWEST:
             raise SettingError(f"{self.name}: points = {self.points}; expected ≥ {_FEWEST} each")
         object.__setattr__(self, "points", tuple(int(n) for n in self.points))
         lobes = {}
         for name, ends in dict(self.lobes).items():
-            if len(ends) != 2:
-                raise SettingError(
-                    f"{self.name}: lobe {name!r} = {ends!r}; give [[k_low, k_high], [r_low, "
-                    "r_high]]"
-                )
-            lobes[str(name)] = tuple(check_range(self.name, f"lobe {name!r}", e) for e in ends)
+            lobes[name] = tuple(check_range(self.name, f"lobes[{name!r}]", e) for e in ends)
         object.__setattr__(self, "lobes", lobes)
 
     def mother_wavelet(self) -> Mother:

@@ -113,10 +113,10 @@ class LinearCombination(OnNormalised):
     seed: int = setting(0, "seed of the resamplings", within="≥ 0")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given: Any = self.standards
         given = (given,) if isinstance(given, str) else given
         object.__setattr__(self, "standards", tuple(str(s) for s in given))
-        super().__post_init__()
         for name, known in (("shift", SHIFTS), ("penalty", PENALTIES)):
             if getattr(self, name) not in known:
                 raise SettingError(

@@ -88,10 +88,10 @@ class PrincipalComponents(OnNormalised):
     targets: tuple[str, ...] = setting((), "standards that may be among the species")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given: Any = self.targets
         given = (given,) if isinstance(given, str) else given
         object.__setattr__(self, "targets", tuple(str(s) for s in given))
-        super().__post_init__()
         if self.criterion not in CRITERIA:
             raise SettingError(
                 f"{self.name}: criterion = {self.criterion!r}; expected {', '.join(CRITERIA)}"

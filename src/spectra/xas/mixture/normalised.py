@@ -34,10 +34,12 @@ class OnNormalised(Method):
     )
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         set_ = object.__setattr__
         set_(self, "window", check_window(self.window, self.name))
         if self.normalize is not None:
-            set_(self, "normalize", Normalize.given(self.normalize))
+            with self.naming("normalize"):
+                set_(self, "normalize", Normalize.given(self.normalize))
 
     def normalised(self, source: Stack) -> Stack:
         """A whole stack, normalised.

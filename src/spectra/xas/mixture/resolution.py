@@ -117,8 +117,8 @@ class CurveResolution(OnNormalised):
     seed: int = setting(0, "seed of the bootstrap", within="≥ 0")
 
     def __post_init__(self) -> None:
-        set_ = object.__setattr__
         super().__post_init__()
+        set_ = object.__setattr__
         set_(self, "nonnegative", tuple(self.nonnegative))
         set_(self, "absent", tuple(tuple(int(v) for v in a) for a in self.absent))
         if isinstance(self.start, str) and self.start not in STARTS:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spectra.errors import DataWarning, FeffError, SettingError
+from spectra.kinds import take_value
 from spectra.phase import Phase
 from spectra.reference import load_phase
 from spectra.xas.paths.cache import cache_key, load_paths, save_paths
@@ -172,6 +173,8 @@ def _own_folder(folder: Path, site: AbsorberSite, count: int) -> Path:
 
 
 def _check(radius: float, nleg: int, scf: float | None, timeout: float) -> None:
+    take_value(radius, float, "radius")
+    take_value(nleg, int, "nleg")
     if not 1.0 <= radius <= 12.0:
         raise SettingError(f"radius {radius}; expected 1 to 12 angstrom")
     if not 2 <= nleg <= 8:

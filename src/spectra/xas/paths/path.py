@@ -257,8 +257,14 @@ class ScatteringPath:
                 PathAtom(str(s), int(z), int(p), (float(x), float(y), float(w)))
                 for s, z, p, (x, y, w) in plain["atoms"]
             )
-            return cls(**{k: v for k, v in plain.items() if k in known} | {"atoms": atoms})
-        except (KeyError, TypeError, ValueError) as error:
+            numbers = {
+                f.name: float(plain[f.name])
+                for f in fields(cls)
+                if f.type == "float" and f.name in plain
+            }
+            told = {k: v for k, v in plain.items() if k in known}
+            return cls(**told | numbers | {"atoms": atoms})
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, SettingError):
                 raise
             raise SettingError(

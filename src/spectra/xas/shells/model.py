@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import SettingError
 from spectra.fit.expressions import Dual, Expression, parse_expression
+from spectra.kinds import take_value
 from spectra.xas.paths.path import ScatteringPath, unique_labels
 from spectra.xas.shells.disorder import Disorder
 from spectra.xas.shells.equation import Medium, PathCurves
@@ -224,10 +225,16 @@ def _shell_path(
             texts.setdefault(name, name)
     known = frozenset({*parameters.names, *CONSTANTS}) | variables
     expressions = {
-        name: parse_expression(_as_text(text), known, f"{name} of path {label}", functions=DISORDER)
+        name: parse_expression(
+            _as_text(text, f"{owner}: paths: {name} of path {label!r}"),
+            known,
+            f"{name} of path {label}",
+            functions=DISORDER,
+        )
         for name, text in texts.items()
     }
-    only = {str(k): float(v) for k, v in dict(given.get("only") or {}).items()}
+    where = f"{owner}: paths: only of path {label!r}"
+    only: dict[str, float] = take_value(given.get("only", {}), Mapping[str, float], where)
     if missing := [name for name in only if name not in variables]:
         raise SettingError(
             f"{owner}: path {label!r} is only for frames of some {missing[0]!r}, a variable they "
@@ -236,8 +243,9 @@ def _shell_path(
     return ShellPath(path, label, PathCurves.of(path), Disorder.of(path), expressions, only)
 
 
-def _as_text(given: Any) -> str:
-    return given if isinstance(given, str) else repr(float(given))
+def _as_text(given: Any, where: str) -> str:
+    told: float | str = take_value(given, float | str, where)
+    return told if isinstance(told, str) else repr(told)
 
 
 def _with_shared_media(shells: tuple[ShellPath, ...]) -> tuple[ShellPath, ...]:
@@ -256,8 +264,10 @@ def _restraint(owner: str, given: dict[str, Any], parameters: Parameters) -> Res
             f"{owner}: restraint {given!r}; expected of (an expression of parameters), value and "
             "stderr"
         )
-    value, stderr = float(given["value"]), float(given["stderr"])
-    if not (np.isfinite(value) and stderr > 0):
+    value, stderr = (
+        float(take_value(given[k], float, f"{owner}: restraints: {k}")) for k in ("value", "stderr")
+    )
+    if not stderr > 0:
         raise SettingError(f"{owner}: restraint {given!r}; expected a value and a stderr above 0")
     known = frozenset(parameters.names)
     return Restraint(parse_expression(str(given["of"]), known, "a restraint"), value, stderr)

@@ -119,7 +119,7 @@ def _check_name(owner: str, name: str) -> None:
 def _number(where: str, what: str, given: Any, *, finite: bool = True) -> float:
     try:
         value = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         value = float("nan")
     if np.isnan(value) or (finite and not np.isfinite(value)):
         raise SettingError(f"{where}: {what} = {given!r}; expected a number")

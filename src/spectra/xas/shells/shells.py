@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +35,8 @@ from spectra.xas.shells.sequence import Sequence, fit_sequence, known_only, make
 from spectra.xas.shells.space import SPACES, Ranges
 from spectra.xas.shells.table import make_table
 from spectra.xas.shells.temperatures import require_kelvin
+
+PathSpec = ScatteringPath | str | Path | Mapping[str, Any]
 
 # Values of χ(k) that are kept in memory instead of being read again for every pass.
 _KEPT = 20_000_000
@@ -103,32 +106,30 @@ class Shells(Method):
     space: str = setting("r", "where data and model are compared", within=", ".join(SPACES))
     noise: str | float = setting("auto", "noise of χ(k)", within=f"{', '.join(NOISES)} or a number")
     n_idp: str = setting("larch", "independent points", within=", ".join(INDEPENDENT))
-    parameters: Mapping[str, Any] = setting(None, "what is fitted")
-    paths: tuple[Any, ...] = setting((), "paths and what they depend on", files=A_FILE)
+    parameters: Mapping[str, float | str | Mapping[str, Any]] = setting(None, "what is fitted")
+    paths: tuple[PathSpec, ...] = setting((), "paths and what they depend on", files=A_FILE)
     restraints: tuple[Mapping[str, Any], ...] = setting((), "what is known of parameters")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         set_ = object.__setattr__
         for name in ("k_range", "r_range"):
             set_(self, name, check_range(self.name, name, getattr(self, name)))
-        weights: Any = self.k_weight
-        weights = weights if isinstance(weights, tuple | list) else (weights,)
-        set_(self, "k_weight", tuple(float(w) for w in weights))
-        if not self.k_weight or not all(0.0 <= w <= 5.0 for w in self.k_weight):
-            raise SettingError(f"{self.name}: k_weight = {self.k_weight}; expected 0 to 5")
+        different = len(set(self.k_weight)) == len(self.k_weight) > 0
+        if not different or not all(0.0 <= w <= 5.0 for w in self.k_weight):
+            raise SettingError(
+                f"{self.name}: k_weight = {self.k_weight}; expected 0 to 5, none twice"
+            )
         for name, known in (("window", WINDOWS), ("space", SPACES), ("n_idp", INDEPENDENT)):
             self._one_of(name, tuple(known))
         if isinstance(self.noise, str):
             self._one_of("noise", NOISES)
-        elif not isinstance(self.noise, int | float) or not self.noise > 0:
+        elif not self.noise > 0:
             raise SettingError(f"{self.name}: noise = {self.noise!r}; expected a number above 0")
         if not self.taper >= 0:
             raise SettingError(f"{self.name}: taper = {self.taper!r}; expected 0 or more")
         set_(self, "parameters", dict(_DEFAULT if self.parameters is None else self.parameters))
-        paths: Any = self.paths
-        paths = (paths,) if isinstance(paths, str | Mapping | ScatteringPath) else paths
-        set_(self, "paths", tuple(_path_mapping(p) for p in paths))
-        set_(self, "restraints", tuple(dict(r) for r in self.restraints))
+        set_(self, "paths", self._told_paths)
         if not self.paths:
             raise SettingError(f"{self.name}: give paths, e.g. paths = [{{file = 'feff0001.dat'}}]")
 
@@ -137,6 +138,10 @@ class Shells(Method):
             raise SettingError(
                 f"{self.name}: {name} = {getattr(self, name)!r}; expected {', '.join(known)}"
             )
+
+    @property
+    def _told_paths(self) -> tuple[Mapping[str, Any], ...]:
+        return tuple(_path_mapping(p) for p in self.paths)
 
     @property
     def _ranges(self) -> Ranges:
@@ -156,7 +161,7 @@ class Shells(Method):
         """
         k = k_of(self.name, source)
         model = make_model(
-            *(self.name, self.parameters, self.paths, self.restraints),
+            *(self.name, self.parameters, self._told_paths, self.restraints),
             frozenset(source.variables),
         )
         check_absorber(self.name, source, model)

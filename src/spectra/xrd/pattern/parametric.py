@@ -117,9 +117,11 @@ class Parametric(Method):
     variable: str = setting("temperature", "variable of the frames")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         set_ = object.__setattr__
-        set_(self, "refinement", _make_refinement(self.refinement))
-        set_(self, "functions", {k: str(v) for k, v in (self.functions or {}).items()})
+        with self.naming("refinement"):
+            set_(self, "refinement", _make_refinement(self.refinement))
+        set_(self, "functions", dict(self.functions or {}))
         if not self.functions:
             raise SettingError(
                 f"{self.name}: functions is empty; name at least one, "

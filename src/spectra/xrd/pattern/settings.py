@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
+from spectra.kinds import Bound
 from spectra.method import Method
 from spectra.reference import PHASE_FILES, Phase
 from spectra.settings import setting
@@ -63,11 +64,13 @@ class PatternSettings(Method):
     hold: tuple[str, ...] = setting((), "parameters that are held, with wildcards")
     start: Mapping[str, float] = setting(None, "where parameters start")
     ties: Mapping[str, str] = setting(None, "parameters as expressions of others")
-    bounds: Mapping[str, tuple[float, float]] = setting(
+    bounds: Mapping[str, tuple[Bound, Bound]] = setting(
         None, "lower and upper bounds of parameters, with wildcards"
     )
     restraints: tuple[RestraintSpec, ...] = setting(
-        (), "phase, pair of sites, distance and its uncertainty", unit="angstrom"
+        (),
+        "phase, pair of sites, distance and its uncertainty, as ('CuO', 'Cu1-O1', 1.95, 0.01)",
+        unit="angstrom",
     )
     standard: Mapping[str, float] = setting(
         None, "phase added to the sample, and its share in the mass of the whole", within="0 to 1"
@@ -79,6 +82,7 @@ class PatternSettings(Method):
     errors: str = setting("auto", "origin of uncertainties", within="auto, counts, given, residual")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._make_plain()
         if not self.phases:
             raise SettingError(f"{self.name}: phases is empty; name at least one phase")
