@@ -22,7 +22,7 @@ def region_table(model: Model, parameters: tuple[str, ...], *, composition: bool
         Column("fraction", "", "part of its level's area", per, stderr=True),
         Column("area_correlation", "", "correlations of the areas", ("species", "other_species")),
         Column("transmission", "", "of the analyser at its lines, by the file", per),
-        Column("valence", "", "mean valence of the species that have one", stderr=True),
+        Column("valence", "", f"mean valence by {model.name}", stderr=True),
         Column("parameter", "", "all parameters of the fit, tied ones included", each, stderr=True),
         Column("reduced_chi2", "", "sum of squared residuals per degree of freedom"),
         Column("residual_sd", "", "standard deviation of the residuals in their uncertainties"),
