@@ -80,6 +80,7 @@ def test_the_percentages_are_those_of_the_equation(regions):
     assert composition.attrs["path"] == "E^0.75"
     assert "Scofield" in composition.attrs["sensitivity"]
     assert composition.attrs["model"] == "carbon + vanadium"
+    assert "count_time" not in composition.variables
 
 
 def test_uncertainties_are_those_of_drawn_areas(regions):
