@@ -21,7 +21,7 @@ from spectra.xps.comparable import (
     photon_energies,
     transmission_by,
 )
-from spectra.xps.mean_free_path import Material, imfp
+from spectra.xps.mean_free_path import HIGHEST, LOWEST, Material, imfp
 from spectra.xps.quantities import percentages, standard_uncertainties
 from spectra.xps.regions import JOINED, REGION, join
 from spectra.xps.sensitivity import MAGIC_ANGLE, load_sensitivities, split_level
@@ -156,6 +156,10 @@ class Quantify(Method):
                 f"{self.name}: the file of {level} tells no photon energy; give photon_energy, "
                 "such as 1486.6 for Al Kα"
             )
+        if isinstance(path := self._power(), Material):
+            position = regions["position"][np.isin(regions.status, _GOOD)][:, counted]
+            if position.size:
+                imfp(path, energy - np.nanmedian(position, axis=0))
         factors = [self._factor(*pair) for pair in zip(kept, energy.tolist(), strict=True)]
         labels = species["label"][counted]
         coords = {
@@ -211,7 +215,7 @@ class Quantify(Method):
         for row in lost.tolist():
             status[row] = Status.BAD_INPUT
             messages[row] = "; ".join(
-                filter(None, (messages[row], "no transmission or time of counting above 0"))
+                filter(None, (messages[row], "no transmission, time or kinetic energy to go by"))
             )
         self._fill(regions, plan, factors, np.setdiff1d(rows, lost), columns)
         attrs = dict(plan.facts)
@@ -262,19 +266,18 @@ class Quantify(Method):
 
     def _factors_of_frames(self, regions: Results, plan: QuantifyPlan) -> FloatArray:
         """Whole sensitivity factors (frames, species counted)."""
-        position = regions["position"][:, plan.counted]
-        kinetic = plan.photon_energy - position
-        factors = np.broadcast_to(plan.factors, position.shape).copy()
-        good = np.isfinite(position).all(axis=1)
+        kinetic = plan.photon_energy - regions["position"][:, plan.counted]
         power = self._power()
+        factors = np.broadcast_to(plan.factors, kinetic.shape)
         if isinstance(power, Material):
-            factors[good] *= imfp(power, kinetic[good])
+            inside = (kinetic >= LOWEST) & (kinetic <= HIGHEST)
+            factors = factors * imfp(power, np.where(inside, kinetic, np.nan))
         elif power:
-            factors *= (kinetic / 1000.0) ** power
+            factors = factors * _power_law(kinetic, power)
         if plan.transmission is None:
-            return np.asarray(factors * regions["transmission"][:, plan.counted])
-        if plan.transmission:
-            factors *= (kinetic / 1000.0) ** plan.transmission
+            factors = factors * regions["transmission"][:, plan.counted]
+        elif plan.transmission:
+            factors = factors * _power_law(kinetic, plan.transmission)
         return np.where(np.isfinite(regions["intensity"][:, plan.counted]), factors, np.nan)
 
     def _power(self) -> float | Material:
@@ -313,6 +316,11 @@ class Quantify(Method):
                 f"{', '.join(own) or 'none'}. Add one, or leave the level out by levels"
             )
         return own[level]
+
+
+def _power_law(kinetic: FloatArray, power: float) -> FloatArray:
+    """Power of the kinetic energy in keV; NaN where that is not above 0."""
+    return np.asarray(np.where(kinetic > 0, kinetic / 1000.0, np.nan) ** power)
 
 
 def _joined(source: Results) -> Results:
