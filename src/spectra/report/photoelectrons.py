@@ -84,6 +84,8 @@ def _sentences(results: Results) -> Iterator[str]:
     yield f"Binding energies: {attrs['model']} ({source})."
     if _has_valence(results):
         yield f"Valences hold for the assignment of {attrs['model']}; others assign otherwise."
+    if "area_endpoint" in results.columns:
+        yield _ends_sentence(results)
     entangled = sum("told apart" in m for m in results.messages)
     if entangled:
         noun = "spectrum" if entangled == 1 else "spectra"
@@ -91,6 +93,21 @@ def _sentences(results: Results) -> Iterator[str]:
             f"In {entangled} {noun} species are not, or hardly, told apart: their fractions are "
             "strongly correlated, and only their sum may be quoted."
         )
+
+
+def _ends_sentence(results: Results) -> str:
+    """How far fractions and valences move with the ends of the window."""
+    told = results.attrs["endpoints"]
+    parts = results["fraction_endpoint"]
+    largest = float(np.nanmax(parts)) if np.isfinite(parts).any() else np.nan
+    valences = results["valence_endpoint"]
+    known = np.isfinite(valences).any()
+    more = f", the mean valence by {float(np.nanmax(valences)):.2g}" if known else ""
+    return (
+        f"With either end of the window anywhere within {told['reach']:g} eV of its place "
+        f"fractions are uncertain by {largest:.2g} at most{more}: the columns named endpoint hold "
+        "that part, which is in no other uncertainty."
+    )
 
 
 def _fits(results: Results, stack: Stack) -> tuple[Panel, ...]:
@@ -161,9 +178,7 @@ def _stacked(curves: Curves, y: FloatArray, species: list[str]) -> Iterator[Mark
 def _along(results: Results, against: Abscissa) -> Iterator[Panel]:
     """Fractions of each level, and valences, over what was varied."""
     use = thin(len(results), MOST_POINTS)
-    doubted = (results.status[use] != Status.OK) | np.array(
-        [bool(results.messages[i]) for i in use.tolist()]
-    )
+    doubted = doubted_frames(results)[use]
     texts = tuple(results.names[i] for i in use.tolist())
     levels = [str(v) for v in results.table.coords["species"]["level"].tolist()]
     species = _species(results)
@@ -210,20 +225,34 @@ def _shown(results: Results) -> list[Abscissa]:
 def _rows(results: Results) -> Iterator[tuple[str, ...]]:
     """One row for each spectrum, those that are flagged or told of first."""
     names, beside = without_common_words(results.names), _shown(results)
-    rank = np.where(
-        results.status != Status.OK, 0, np.where([not m for m in results.messages], 2, 1)
-    )
-    for i in np.argsort(rank, kind="stable")[:_MOST_ROWS].tolist():
+    for i in troubled_first(results):
         pairs = zip(results["fraction"][i], results["fraction_stderr"][i], strict=True)
-        cells = [_written(v, e) for v, e in pairs]
+        cells = [written(v, e) for v, e in pairs]
         if _has_valence(results):
-            cells.insert(0, _written(results["valence"][i], results["valence_stderr"][i]))
-        label = Status(int(results.status[i])).label
-        remark = ": ".join(filter(None, ("" if label == "ok" else label, results.messages[i])))
-        yield (names[i], *(f"{a.values[i]:.4g}" for a in beside), *cells, remark)
+            cells.insert(0, written(results["valence"][i], results["valence_stderr"][i]))
+        yield (names[i], *(f"{a.values[i]:.4g}" for a in beside), *cells, remark_of(results, i))
 
 
-def _written(value: float, error: float) -> str:
+def doubted_frames(results: Results) -> NDArray[np.bool_]:
+    """Frames that are flagged or told of (frames,)."""
+    said = np.array([bool(text) for text in results.messages], dtype=bool)
+    return np.asarray((results.status != Status.OK) | said)
+
+
+def troubled_first(results: Results) -> list[int]:
+    """Frames as tables show them: the flagged, then those told of, then the rest."""
+    rank = np.where(results.status != Status.OK, 0, np.where(doubted_frames(results), 1, 2))
+    return [int(i) for i in np.argsort(rank, kind="stable")[:_MOST_ROWS]]
+
+
+def remark_of(results: Results, frame: int) -> str:
+    """Status and message of a frame."""
+    label = Status(int(results.status[frame])).label
+    return ": ".join(filter(None, ("" if label == "ok" else label, results.messages[frame])))
+
+
+def written(value: float, error: float) -> str:
+    """A value with its uncertainty, or that it has none."""
     if not np.isfinite(value):
         return "–"
     return with_uncertainty(float(value), float(error)) if np.isfinite(error) else "not determined"
