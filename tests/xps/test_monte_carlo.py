@@ -18,13 +18,14 @@ SMALL = MonteCarlo(region=REGION, draws=20)
 
 
 class TestMonteCarlo(MethodConformance):
+    blocks = (1, 64)
     without_uncertainty = frozenset(
         {"area_correlation", "reduced_chi2", "residual_sd", "abbe", "bic"}
         | {f"{n}_{p}" for n in ("area", "fraction", "valence") for p in ("68", "95")}
     )
 
     def make_method(self):
-        return replace(SMALL, frames=(0, 3, 9))
+        return replace(SMALL, frames=(0, 3))
 
     def make_source(self):
         return counted(curve_of(), 14, seed=1)
