@@ -181,9 +181,7 @@ class Bands(Method):
         """The model that some bands of a plan, or all, are fitted with."""
         bands = self._bands(plan)
         some = range(len(bands)) if which is None else which.tolist()
-        return BandModel(
-            tuple(bands[k] for k in some), self.degree, float(x[0]), float(x[-1])
-        )
+        return BandModel(tuple(bands[k] for k in some), self.degree, float(x[0]), float(x[-1]))
 
     def _bands(self, plan: BandsPlan) -> tuple[tuple[str, str], ...]:
         profiles = self._profiles(plan)
