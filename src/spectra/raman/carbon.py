@@ -175,13 +175,13 @@ class Carbon(Method):
             better = (bic < chosen[:, None]) & np.isfinite(every)
             change = np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1)
             columns[f"{name}_models"][frames] = np.where(good.any(axis=1), change, np.nan)
-        every = self.model(max(self.bands), series.x).names
+        names = self.model(max(self.bands), series.x).names
         for m, one in enumerate(tried):
             rows = np.flatnonzero(good.any(axis=1) & (best == m))
             one.write(columns, frames, rows)
             chosen_fits = one.fits.take(rows)
             chosen_fits.write_parameters(
-                columns, frames[rows], self.model(one.bands, series.x), every
+                columns, frames[rows], self.model(one.bands, series.x), names
             )
             status[frames[rows]] = one.fits.status[rows]
         _widen(columns, frames)

@@ -19,7 +19,7 @@ _CHARGED = ("voltage", "capacity", "x", "charge")
 # Kelvin or degrees beyond which a change of temperature is meant.
 _RAMP = 10.0
 # What a program wrote down about its own work: no abscissa.
-_WORKINGS = ("energy_shift", "athena_e0", "multiplier")
+_WORKINGS = ("energy_shift", "athena_e0", "multiplier", "cosmic_rays", "scale")
 _TIMES = ("time", "elapsed")
 _HOURS_FROM = 7200.0
 _EXAMPLE_COLUMNS = ("background_poly", "parameters", "window_low", "window_high", "peak_status")
