@@ -89,7 +89,8 @@ class MonteCarlo(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "region", Region.given(self.region))
+        with self.naming("region"):
+            object.__setattr__(self, "region", Region.given(self.region))
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.draws < _FEWEST:
             raise SettingError(f"{self.name}: draws = {self.draws}; expected {_FEWEST} or more")

@@ -127,8 +127,8 @@ class Quantify(Method):
         if not isinstance(self.sensitivity, str):
             object.__setattr__(self, "sensitivity", own_factors(self.sensitivity, self.name))
         if self.path is not None and not isinstance(self.path, int | float):
-            object.__setattr__(self, "path", Material.given(self.path))
-        object.__setattr__(self, "levels", tuple(self.levels))
+            with self.naming("path"):
+                object.__setattr__(self, "path", Material.given(self.path))
         if isinstance(self.transmission, str) and self.transmission not in ("file", "none"):
             raise SettingError(
                 f"{self.name}: transmission = {self.transmission!r}; expected 'file', 'none' or "
