@@ -94,7 +94,7 @@ def test_minimum_and_uncertainties_are_those_of_lmfit(data, case):
     results = region(stack)
     status = Status(int(results.status[0]))
     assert status == Status.OK, results.messages[0]
-    made = build(region.species_model, region._background(region.prepare(stack).x))
+    made = build(region.species_model, region.background_on(region.prepare(stack).x))
     labels = results.table.coords["parameter"]["label"].tolist()
     params = made.params.copy()
     for label, value in zip(labels, results["parameter"][0], strict=True):
