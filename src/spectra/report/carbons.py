@@ -56,12 +56,11 @@ def carbon_section(step: str, results: Results, stack: Stack | None) -> Section:
             *("sample", *shown_labels(results)),
             *(f"I_D/I_G {by}" for by in _BY),
             *(f"L_a {name}" for name in sizes),
-            *("D", "G", "bands", "remark"),
+            *("bands", "remark"),
         ),
         rows=tuple(_rows(results, sizes)),
-        note="L_a in nm, positions in cm⁻¹. Flagged and told spectra come first; –: not "
-        "determined, and not quoted. The CSV table holds widths, heights and areas of "
-        "all bands too.",
+        note="L_a in nm. Flagged and told spectra come first; –: not determined, and not quoted. "
+        "The CSV table holds positions, widths, heights and areas of all bands too.",
     )
 
 
@@ -150,7 +149,6 @@ def _rows(results: Results, sizes: dict[str, str]) -> Iterator[tuple[str, ...]]:
         told = [
             (results[c][i], results[f"{c}_stderr"][i]) for c in (*_BY.values(), *sizes.values())
         ]
-        told += [(results["center"][i, k], results["center_stderr"][i, k]) for k in (0, 1)]
         cells = [measured(float(v), float(e)) for v, e in told]
         number = int(results["n_bands"][i])
         yield (*first, *cells, str(number) if number > 0 else "–", remark)
