@@ -61,7 +61,8 @@ def lane_plot(
                 "name": own[k],
             }
         )
-        traces.append(_trace(curve, use, texts, own[k] or curve.source.quantity, colour, SYMBOLS[k], line=line))
+        name = own[k] or curve.source.quantity
+        traces.append(_trace(curve, use, texts, name, colour, SYMBOLS[k], line=line))
     low, high = _reach(lane)
     if failed:
         traces.append(_failed(failed, low + _FOOT * (high - low)))

@@ -78,8 +78,9 @@ class Curve:
 
         That may stand in the middle: ``share of V4+, surface`` is ``share, surface``.
         """
-        own = f" of {self.source.entry}"
-        return self.source.quantity.replace(own, "", 1) if self.source.entry else self.source.quantity
+        source = self.source
+        own = f" of {source.entry}"
+        return source.quantity.replace(own, "", 1) if source.entry else source.quantity
 
     @property
     def placed(self) -> bool:
@@ -116,8 +117,21 @@ class Lane:
 
 
 def curves(headlines: Iterable[Headline], axis: CommonAxis) -> list[Curve]:
-    """Curves of headlines; what has no value is left out, and what was held."""
-    return [Curve.of(h, axis) for h in headlines if h.known.size and not h.held]
+    """Curves of headlines; left out is what has no value, what was held, and what stood before.
+
+    A step may repeat a column of the step that it works on.
+    """
+    out: list[Headline] = []
+    for one in headlines:
+        if one.known.size and not one.held and not any(_repeats(one, other) for other in out):
+            out.append(one)
+    return [Curve.of(one, axis) for one in out]
+
+
+def _repeats(one: Headline, other: Headline) -> bool:
+    own = one.measurement, one.column, one.entry
+    alike = own == (other.measurement, other.column, other.entry)
+    return alike and np.array_equal(one.values, other.values, equal_nan=True)
 
 
 def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list[Lane]:
@@ -127,8 +141,8 @@ def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list
     ----------
     found : iterable of Curve
     levels : mapping of (step, entry) to str
-        Entries that are shares of different wholes, such as the levels of a photoelectron
-        spectrum, do not share a panel.
+        The level of a photoelectron spectrum whose species they are: those of one share a
+        panel, those of two do not.
     """
 
     def kind(curve: Curve) -> tuple[str, str, str, str]:
@@ -143,15 +157,15 @@ def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list
     ordered.sort(key=lambda c: first[kind(c)])
     out = []
     for key, group in groupby(ordered, key=kind):
-        out += [_lane(part, key[-1]) for part in _fitting(list(group))]
+        out += [_lane(part, key[-1]) for part in _fitting(list(group), key[-1])]
     return out
 
 
-def _fitting(group: list[Curve]) -> Iterator[list[Curve]]:
+def _fitting(group: list[Curve], level: str) -> Iterator[list[Curve]]:
     """All curves together if one scale shows them or they are many, else each by itself."""
     lows, highs = np.transpose([_reach(c) for c in group])
     together = float(highs.max() - lows.min()) <= _TALLEST * float((highs - lows).max())
-    together |= group[0].source.column in SHARES or len(group) > _MOST_ALONE
+    together |= bool(level) or group[0].source.column in SHARES or len(group) > _MOST_ALONE
     size = MOST_CURVES if together else 1
     yield from (group[i : i + size] for i in range(0, len(group), size))
 
@@ -166,7 +180,8 @@ def _lane(group: list[Curve], level: str) -> Lane:
     title = first.quantity
     if len(group) > 1:
         title = _TOGETHER.get(first.column) or group[0].label
-        title = f"{title} of {level}" if level else title
+    if len(group) > 1 and level:
+        title = first.quantity.replace(f" of {first.entry}", f" of {level}", 1)
     return Lane(title, group[0].unit, tuple(group))
 
 

@@ -56,7 +56,7 @@ class Placed:
     @property
     def last(self) -> Results | None:
         """The results of the last step."""
-        return next(reversed(self.record.steps.values()), None)
+        return _last(self.record)
 
     @property
     def title(self) -> str:
@@ -168,9 +168,14 @@ def _facts(placed: list[Placed]) -> str:
     return ", ".join(f"{p.outcome.name}: {word}" for p, word in pairs)
 
 
+def _last(record: Record) -> Results | None:
+    """The results of the last step."""
+    return next(reversed(list(record.steps.values())), None)
+
+
 def _places(record: Record, axis: CommonAxis) -> FloatArray | None:
     """Place of each frame of a record on the common axis (frames,)."""
-    last = next(reversed(record.steps.values()), None)
+    last = _last(record)
     source = record.stack if record.stack is not None else last
     if source is None:
         return None

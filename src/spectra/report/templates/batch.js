@@ -111,7 +111,9 @@
     table.caption.textContent = content.kinds[kind].charAt(0).toUpperCase() + content.kinds[kind].slice(1);
     for (const row of table.tBodies[0].rows) {
       content.samples[Number(row.dataset.sample)].quantities.forEach((quantity, i) => {
-        row.cells[words + i].textContent = quantity ? quantity.texts[kind] : "–";
+        const cell = row.cells[words + i];
+        cell.textContent = quantity ? quantity.texts[kind] : "–";
+        cell.classList.toggle("none", cell.textContent === "–");
       });
     }
     sort();
