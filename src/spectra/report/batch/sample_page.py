@@ -11,7 +11,7 @@ import numpy as np
 from spectra.batch import Batch, Outcome
 from spectra.report import summary as told
 from spectra.report.batch.axis import CommonAxis, ends
-from spectra.report.batch.comparison import points
+from spectra.report.batch.comparison import Points
 from spectra.report.batch.lanes import MOST_POINTS, Curve, curves
 from spectra.report.batch.links import link
 from spectra.report.batch.panels import Placed, parts
@@ -35,10 +35,11 @@ def sample_text(
     """Render the page."""
     own = batch.sheet.sample(sample)
     found = summary or sample_summary(batch)
-    axis = CommonAxis.of(batch.sheet.axis, found.axis_unit, (r.at for r in found.rows))
-    outcomes = batch.of(sample)
-    placed = [Placed.of(o, axis) for o in outcomes if o.state != "failed"]
-    every = list(curves((r for r in found.rows if r.sample == sample), axis))
+    axis = CommonAxis.of(found)
+    # The summary's: results that could not be opened have failed, too.
+    outcomes = [o for o in found.outcomes if o.sample == sample]
+    placed = [Placed.of(o, found, axis) for o in outcomes if o.state != "failed"]
+    every = curves(found.of(sample), axis)
     tone = tones(m.technique for _, m in batch.sheet.measurements())
     drawn = list(parts(placed, every, axis, tone))
     data = {
@@ -64,7 +65,8 @@ def sample_text(
         along=axis.name.replace("_", " "),
         parts=drawn,
         sequences=_sequences(placed),
-        verdicts=[v for p in placed for v in told.verdicts(p.record)],
+        verdicts=[v for v in found.verdicts if v.sample == sample],
+        notes=found.notes,
         cautions=[f"{p.title}, {said}" for p in placed for said in told.cautions(p.record)],
         rows=[_change(c) for c in every],
         lone=list(_lone(every))[:_MOST_ROWS],
@@ -87,14 +89,14 @@ def _sequences(placed: list[Placed]) -> list[tuple[str, str]]:
 
 def _change(curve: Curve) -> tuple[str, ...]:
     """Technique, quantity, points, first and last value and the change between them."""
-    one = points([curve])
-    name = technique_name(curve.technique)
-    if curve.measurement != curve.technique:
-        name = f"{name} ({curve.measurement})"
-    first, last, change = (measured(*one.told[k]) for k in ("first", "last", "change"))
-    if len(one.values) == 1:
+    told_, source = Points.of([curve]).told, curve.source
+    name = technique_name(source.technique)
+    if source.measurement != source.technique:
+        name = f"{name} ({source.measurement})"
+    first, last, change = (measured(*told_[kind]) for kind in ("first", "last", "change"))
+    if len(curve.values) == 1:
         first = change = ""
-    return name, with_unit(curve.label, curve.unit), str(len(one.values)), first, last, change
+    return name, with_unit(source.quantity, curve.unit), str(len(curve.values)), first, last, change
 
 
 def _lone(every: list[Curve]) -> Iterator[tuple[str, str, str, str]]:
@@ -102,11 +104,11 @@ def _lone(every: list[Curve]) -> Iterator[tuple[str, str, str, str]]:
     for curve in every:
         for i in np.flatnonzero(~np.isfinite(curve.at)).tolist():
             value = measured(float(curve.values[i]), float(curve.stderr[i]))
-            name, frame = technique_name(curve.technique), f"frame {int(curve.frames[i])}"
-            yield name, curve.label, frame, f"{value} {unit_symbol(curve.unit)}".strip()
+            name, frame = technique_name(curve.source.technique), f"frame {int(curve.frames[i])}"
+            yield name, curve.source.quantity, frame, f"{value} {unit_symbol(curve.unit)}".strip()
 
 
-def _outcomes(outcomes: tuple[Outcome, ...], placed: list[Placed]) -> Iterator[dict[str, Any]]:
+def _outcomes(outcomes: list[Outcome], placed: list[Placed]) -> Iterator[dict[str, Any]]:
     """What became of each measurement."""
     made = {p.outcome.name: p for p in placed}
     for outcome in outcomes:
