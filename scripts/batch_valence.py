@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spectra.cli.batch import exit_with, process
+from spectra.cli.scripting import exit_with, process
 from spectra.errors import SettingError
 from spectra.readers.files import find_files
 from spectra.recipe import Recipe, check_recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -202,10 +203,10 @@ class Summary:
         """Measurements without results."""
         return tuple(o for o in self.outcomes if o.state == "failed")
 
-    def rows(self) -> Iterator[Row]:
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
         """Every number, a row each."""
-        for headline in self.headlines:
-            yield from headline.rows()
+        return tuple(row for headline in self.headlines for row in headline.rows())
 
     def of(self, sample: str) -> tuple[Headline, ...]:
         """The quantities of one sample."""

@@ -1,78 +1,124 @@
-"""For scripts of a beamline: a recipe run once, and not again while nothing has changed."""
+"""``spectra batch``: every measurement of every sample, to tables and pages."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from spectra.cli.run import Workers
+
 if TYPE_CHECKING:
-    from spectra.recipe import Recipe
+    from spectra.batch import Batch, Outcome
+    from spectra.summary import Summary
+
+_WRITTEN = "written.json"
 
 
-def is_done(recipe: Recipe) -> bool:
-    """Whether the results of this very recipe, made of these very files, are there already."""
-    from spectra.errors import SettingError
-    from spectra.integrity import is_own
-    from spectra.nexus import open_file
-    from spectra.recipe import replay
-    from spectra.results import Record
+def command(
+    samples: Annotated[Path, typer.Argument(help="A sheet of samples (TOML, CSV or XLSX).")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for all that is made.")
+    ] = None,
+    workers: Workers = "1",
+    anew: Annotated[bool, typer.Option("--anew", help="Keep nothing of an earlier run.")] = False,
+) -> int:
+    """Evaluate the measurements of samples; only what has changed is done again."""
+    from spectra.batch import run_batch
+    from spectra.cli.common import plain_warnings
+    from spectra.cluster import parse_workers
+    from spectra.samples import load_samples
 
-    if not recipe.output.is_file() or not is_own(recipe.output):
-        return False
-    content = open_file(recipe.output)
-    wanted = json.loads(json.dumps(recipe.to_plain()))
-    if not isinstance(content, Record) or dict(content.recipe) != wanted:
-        return False
-    try:
-        replay(content, str(recipe.output))
-    except SettingError:
-        return False
-    return True
-
-
-def process(recipe: Recipe, workers: int = 1) -> int:
-    """Run a recipe unless it is done, write its report, and return the exit code.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    workers : int
-
-    Returns
-    -------
-    int
-        0 if all is well, 2 if some frames failed.
-    """
-    from spectra.cli.common import plain_warnings, report_outcome
-    from spectra.recipe import run_recipe
-    from spectra.report import write_outputs
-
-    if is_done(recipe):
-        typer.echo(f"{recipe.output} is up to date")
-        return 0
-    recipe.output.parent.mkdir(parents=True, exist_ok=True)
+    crew = parse_workers(workers)
     with plain_warnings():
-        record = run_recipe(recipe, workers=workers, progress=True, resume=True)
-        written = write_outputs(record, recipe)
-    for path in written:
-        typer.echo(path)
-    return report_outcome(record)
+        sheet = load_samples(samples, output=output)
+        try:
+            batch = run_batch(sheet, workers=crew, resume=not anew, tell=_tell)
+        except KeyboardInterrupt as stopped:
+            typer.echo(f"\n{stopped}", err=True)
+            return 1
+        counts = {s: sum(o.state == s for o in batch.outcomes) for s in _STATES}
+        typer.echo(", ".join(f"{n} {s}" for s, n in counts.items() if n))
+        return _write(batch)
 
 
-def exit_with(work: Callable[[], int]) -> None:
-    """Do the work of a script and leave with its exit code; errors become one line each."""
-    from spectra.errors import DamagedFileError, SpectraError
+_STATES = ("computed", "kept", "failed")
 
+
+def _tell(outcome: Outcome) -> None:
+    if outcome.state != "kept":
+        reason = f": {outcome.reason}" if outcome.reason else ""
+        typer.echo(f"{outcome.sample}, {outcome.name}: {outcome.state}{reason}")
+
+
+def _write(batch: Batch) -> int:
+    """Write tables and pages, unless those of these very results are there; the exit code."""
+    from spectra.report.batch import write_pages
+    from spectra.report.gridfiles import write_summary
+    from spectra.summary import sample_summary
+
+    output = batch.sheet.output
+    index, mark = output / "index.html", output / ".batch" / _WRITTEN
+    shown = _shown(batch)
+    if index.is_file() and (code := _code_of(mark, shown)) is not None:
+        typer.echo(f"report: {index} (up to date)")
+        return code
+    summary = sample_summary(batch)
+    tables = write_summary(summary, output / "tables")
+    write_pages(batch, output, summary=summary)
+    code = _exit_code(summary)
+    mark.write_text(json.dumps({"shown": shown, "code": code}), encoding="utf-8")
+    _sum_up(summary)
+    typer.echo(f"tables: {tables[0].parent}")
+    typer.echo(f"report: {index}")
+    return code
+
+
+def _sum_up(summary: Summary) -> None:
+    """Print what is said of whole sequences, and what is to be checked."""
+    for verdict in summary.verdicts:
+        typer.echo(f"{verdict.sample}, {verdict.measurement}: {verdict.sentence}")
+    for (sample, measurement), steps in summary.statuses.items():
+        for step, counts in steps.items():
+            if any(status != "ok" for status in counts):
+                told = ", ".join(f"{n} {s}" for s, n in counts.items())
+                typer.echo(f"{sample}, {measurement}, {step}: {told}")
+    for note in summary.notes:
+        typer.echo(f"note: {note}")
+
+
+def _exit_code(summary: Summary) -> int:
+    odd = any(
+        status != "ok"
+        for steps in summary.statuses.values()
+        for counts in steps.values()
+        for status in counts
+    )
+    return 2 if odd or summary.failures else 0
+
+
+def _shown(batch: Batch) -> str:
+    """SHA-256 of all that tables and pages show."""
+    from spectra.provenance import digest_plain, versions
+
+    sheet = batch.sheet
+    results = []
+    for outcome in batch.outcomes:
+        failed = outcome.state == "failed"
+        stat = None if failed else outcome.path.stat()
+        times = None if stat is None else [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+        results.append([outcome.sample, outcome.technique, outcome.name, outcome.reason, times])
+    samples = [[s.name, dict(s.values)] for s in sheet.samples]
+    values = [dict(m.values) for _, m in sheet.measurements()]
+    return digest_plain([versions(), sheet.title, sheet.axis, samples, values, results])
+
+
+def _code_of(mark: Path, shown: str) -> int | None:
+    """The exit code of the run that wrote what is there, if it showed the same."""
     try:
-        code = work()
-    except DamagedFileError as error:
-        typer.echo(str(error), err=True)
-        code = 3
-    except SpectraError as error:
-        typer.echo(str(error), err=True)
-        code = 1
-    sys.exit(code)
+        written = json.loads(mark.read_text(encoding="utf-8"))
+        return int(written["code"]) if written["shown"] == shown else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

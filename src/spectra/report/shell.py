@@ -32,8 +32,31 @@ def render(
     **content
         What the template names.
     """
-    import jinja2
     from plotly.offline import get_plotlyjs
+
+    texts = [get_plotlyjs(), *(_template(name) for name in ("plots.js", *scripts))]
+    return render_plain(
+        template,
+        styles=styles,
+        **content,
+        scripts=texts,
+        hashes=[_hash(text) for text in texts],
+        data=embedded_json(data),
+    )
+
+
+def render_plain(template: str, *, styles: tuple[str, ...], **content: Any) -> str:
+    """Render a page without scripts; everything that comes from files is escaped.
+
+    Parameters
+    ----------
+    template : str
+    styles : tuple of str
+        Files of the templates' folder, after that of all pages.
+    **content
+        What the template names.
+    """
+    import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -42,14 +65,8 @@ def render(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    texts = [get_plotlyjs(), *(_template(name) for name in ("plots.js", *scripts))]
-    return environment.get_template(template).render(
-        **content,
-        style="".join(_template(name) for name in ("page.css", *styles)),
-        scripts=texts,
-        hashes=[_hash(text) for text in texts],
-        data=embedded_json(data),
-    )
+    style = "".join(_template(name) for name in ("page.css", *styles))
+    return environment.get_template(template).render(**content, style=style)
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -1,0 +1,121 @@
+"""Tables and texts as LaTeX that needs no package."""
+
+from __future__ import annotations
+
+import re
+
+_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "|": r"$|$",
+    "−": r"$-$",
+    "–": "--",
+    "…": r"\dots{}",
+    "°": r"$^\circ$",
+    "Å": r"\AA{}",
+    "·": r"$\cdot$",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "→": r"$\to$",
+    "Δ": r"$\Delta$",
+    "Γ": r"$\Gamma$",
+}
+_GREEK = dict(
+    zip(
+        "αβγδεζηθκλμνξπρστφχψω",
+        [
+            "alpha",
+            "beta",
+            "gamma",
+            "delta",
+            "epsilon",
+            "zeta",
+            "eta",
+            "theta",
+            "kappa",
+            "lambda",
+            "mu",
+            "nu",
+            "xi",
+            "pi",
+            "rho",
+            "sigma",
+            "tau",
+            "phi",
+            "chi",
+            "psi",
+            "omega",
+        ],
+        strict=True,
+    )
+)
+_SIGNS |= {sign: rf"$\{name}$" for sign, name in _GREEK.items()}
+_RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=True))
+_LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
+_LETTERS_BELOW = re.compile(r"(?<=[A-Za-z])_([A-Za-z0-9])\b")
+
+
+def latex_text(text: str) -> str:
+    r"""A text with everything escaped that LaTeX would take for a command.
+
+    Examples
+    --------
+    >>> latex_text("I_D/I_G"), latex_text("5 % of a_long_name"), latex_text("Å³")
+    ('I$_{D}$/I$_{G}$', '5 \\% of a\\_long\\_name', '\\AA{}$^{3}$')
+    """
+    out = []
+    end = 0
+    for found in _LETTERS_BELOW.finditer(text):
+        out += [_escaped(text[end : found.start()]), f"$_{{{found[1]}}}$"]
+        end = found.end()
+    return "".join((*out, _escaped(text[end:])))
+
+
+def _escaped(text: str) -> str:
+    text = "".join(_SIGNS.get(c, c) for c in text.replace("\n", " "))
+    # An underscore that is no index; those of the signs above stand within $.
+    text = re.sub(r"_", r"\\_", text)
+    for table, mark in ((_RAISED, "^"), (_LOWERED, "_")):
+        letters = "".join(table)
+        text = re.sub(
+            f"[{letters}]+",
+            lambda m, t=table, k=mark: f"${k}{{{''.join(t[c] for c in m[0])}}}$",  # type: ignore[misc]
+            text,
+        )
+    return text
+
+
+def latex_table(printed: tuple[list[str], list[list[str]]], caption: str) -> str:
+    """A table with its caption.
+
+    Parameters
+    ----------
+    printed : heads and rows of texts
+        Not yet escaped.
+    caption : str
+        Escaped already.
+    """
+    heads, rows = printed
+    lines = [
+        r"\begin{table}",
+        rf"\caption{{{caption}}}",
+        rf"\begin{{tabular}}{{{'l' * len(heads)}}}",
+        r"\hline",
+        " & ".join(map(latex_text, heads)) + r" \\",
+        r"\hline",
+        *(" & ".join(map(latex_text, row)) + r" \\" for row in rows),
+        r"\hline",
+        r"\end{tabular}",
+        r"\end{table}",
+        "",
+    ]
+    return "\n".join(lines)
