@@ -18,8 +18,8 @@
   // On a phone the margins of all panels are those of the narrowest one that still has its numbers.
   function layout(plot) {
     const made = layoutOf(plot);
-    made.margin = Object.assign({}, plot.layout.margin, narrow() ? { l: 50, r: 8 } : {});
-    made.xaxis = Object.assign({}, made.xaxis, { range: range.slice(), automargin: false });
+    made.margin = Object.assign({}, plot.layout.margin, narrow() ? { l: 60, r: 8 } : {});
+    made.xaxis = Object.assign({}, made.xaxis, { range: range.slice(), automargin: false }, content.ticks);
     if (narrow()) made.yaxis = Object.assign({}, made.yaxis, { title: { text: "" } });
     if (low.has(plot)) {
       made.xaxis.title = { text: content.axis, standoff: 3, font: { size: 12 } };
