@@ -58,7 +58,7 @@ def lane_plot(
                 "measurement": curve.source.measurement,
                 "frames": curve.frames[use].tolist(),
                 "texts": texts,
-                "name": own[k],
+                "whole": len(use) == len(curve.frames),
             }
         )
         name = own[k] or curve.source.quantity
@@ -127,7 +127,7 @@ def map_plot(lane: LaneMap, measurement: str, tone: str, x_label: str) -> dict[s
         "measurement": measurement,
         "frames": lane.frames.tolist(),
         "texts": [f"frame {i}" for i in lane.frames.tolist()],
-        "name": "",
+        "whole": not lane.reduced,
     }
     return {"alt": alt, "data": [ticks], "layout": layout, "curves": [told], "map": True}
 

@@ -41,6 +41,8 @@ class LaneMap:
         Intensity of the brightest colour.
     ends : tuple of float
         Left, right, lowest and highest value of the pattern's axis.
+    reduced : bool
+        Whether neighbouring patterns are averaged.
     label : str
         Of the pattern's axis.
     kind : str
@@ -54,6 +56,7 @@ class LaneMap:
     image: str
     top: float
     ends: tuple[float, float, float, float]
+    reduced: bool
     label: str
     kind: str
     run: str = ""
@@ -114,5 +117,6 @@ def _spread(
     values[:, np.abs(columns - at[nearest]) > reach] = np.nan
     low, high = reduced.edges[:2]
     frames = np.round(reduced.frames[part]).astype(np.intp)
+    mean = reduced.frames.size > 1 and float(reduced.frames[1] - reduced.frames[0]) > 1.0
     image, top = picture(values)
-    return LaneMap(frames, at, image, top**2, (left, right, low, high), *told)
+    return LaneMap(frames, at, image, top**2, (left, right, low, high), mean, *told)

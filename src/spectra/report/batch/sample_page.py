@@ -75,7 +75,7 @@ def sample_text(
         parts=drawn,
         sequences=_sequences(placed),
         verdicts=[v for v in found.verdicts if v.sample == sample],
-        notes=found.notes,
+        notes=[*found.notes, *_notes(placed, axis)],
         cautions=[f"{p.title}, {said}" for p in placed for said in told.cautions(p.record)],
         rows=[_change(c) for c in every],
         lone=list(_lone(every))[:_MOST_ROWS],
@@ -94,6 +94,14 @@ def _sequences(placed: list[Placed]) -> list[tuple[str, str]]:
         for p, n in sorted(counts, key=lambda c: -c[1])
         if n
     ]
+
+
+def _notes(placed: list[Placed], axis: CommonAxis) -> Iterator[str]:
+    if axis.name == FRAMES and len(placed) > 1:
+        yield (
+            "The measurements have no variable in common: frames of one number have nothing to "
+            "do with each other."
+        )
 
 
 def _facts(placed: list[Placed], axis: CommonAxis) -> Iterator[tuple[str, str]]:
