@@ -18,9 +18,7 @@ from spectra.summary import Summary, sample_summary
 _KIND = "last"
 
 
-def batch_text(
-    batch: Batch, path: Path, summary: Summary | None, pages: Mapping[str, Path]
-) -> str:
+def batch_text(batch: Batch, path: Path, summary: Summary | None, pages: Mapping[str, Path]) -> str:
     """Render the page."""
     found = summary or sample_summary(batch)
     axis = CommonAxis.of(found)

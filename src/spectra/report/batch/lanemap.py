@@ -91,9 +91,7 @@ def runs(at: FloatArray) -> list[IntArray]:
     return np.split(known, turns + 1) if turns.size else [known]
 
 
-def _spread(
-    reduced: PatternMap, part: IntArray, at: FloatArray, label: str, run: str
-) -> LaneMap:
+def _spread(reduced: PatternMap, part: IntArray, at: FloatArray, label: str, run: str) -> LaneMap:
     """Give every pattern the columns that are nearest to it, as far as it reaches."""
     order = np.argsort(at, kind="stable")
     part, at = part[order], at[order]

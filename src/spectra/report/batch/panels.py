@@ -84,9 +84,7 @@ class Placed:
         if self.at is None or last is None or len(last) != len(self.at):
             return []
         lost = np.flatnonzero(~last.ok() & np.isfinite(self.at)).tolist()
-        return [
-            (i, float(self.at[i]), last.messages[i] or "no result") for i in lost[:MOST_POINTS]
-        ]
+        return [(i, float(self.at[i]), last.messages[i] or "no result") for i in lost[:MOST_POINTS]]
 
     def levels(self) -> dict[tuple[str, str], str]:
         """The whole that each entry of a step is a share of, as (step, entry) to level."""
