@@ -77,9 +77,11 @@ class Page:
         self.send("Page.navigate", url=path.resolve().as_uri())
         while not self.loaded:
             self._next()
-        self.js("document.documentElement.dataset.ready || new Promise(done => new "
-                "MutationObserver(done).observe(document.documentElement, {attributes: true}))"
-                ".then(() => 0)")
+        self.js(
+            "document.documentElement.dataset.ready || new Promise(done => new "
+            "MutationObserver(done).observe(document.documentElement, {attributes: true}))"
+            ".then(() => 0)"
+        )
 
     def js(self, expression):
         """The value of an expression, awaited."""

@@ -40,11 +40,13 @@ def at(stack: Stack, charge: np.ndarray) -> Stack:
     return stack.with_variables(**{AXIS: Variable(np.asarray(charge, dtype=float), "")})
 
 
-def diffraction(n: int = 17, seed: int = 5) -> Record:
-    """A cell that swells by 0.11 % over a charge; one frame is dead."""
+def diffraction(n: int = 17, *, high: float = 40.0, seed: int = 5) -> Record:
+    """A cell that swells by 0.11 % over a charge, seen up to an angle; one frame is dead."""
     # Four half cycles, of which the first is taken: a charge.
     stack, _, _ = simulate(4 * (n - 1), seed)
-    stack = stack[:n].crop(22.0, 50.0)
+    stack = stack[:n].crop(22.0, high)
+    axis = replace(stack.axis, values=stack.x[::2])
+    stack = replace(stack, axis=axis, signal=np.asarray(stack.signal)[:, ::2])
     state = 0.5 - 0.5 * np.cos(np.pi * np.arange(n) / (n - 1))
     stack = at(stack, state).with_variables(
         voltage=Variable(2.4 + 1.4 * state + 0.15 * np.tanh(12.0 * (state - 0.5)), "V")
@@ -53,9 +55,7 @@ def diffraction(n: int = 17, seed: int = 5) -> Record:
     signal[DEAD % n] = 0.0
     stack = replace(stack, signal=signal)
     peaks = xrd.Peaks()(stack)
-    cell = xrd.Cell(
-        phases=("K3V5O14",), standards=("Be",), corrections=("displacement",), radius=RADIUS
-    )(peaks)
+    cell = xrd.Cell(phases=("K3V5O14",), corrections=("displacement",), radius=RADIUS)(peaks)
     return Record({"peaks": peaks, "cell": cell, "strain": xrd.Strain()(cell)}, stack)
 
 
@@ -149,15 +149,13 @@ def batch(samples: dict[str, dict[str, Record | str]], axis: str = AXIS, title: 
             outcome = Held(sample, technique, name, path, "failed" if told else "computed", told)
             outcomes.append(outcome if told else replace(outcome, held=record))
         listed.append(Sample(sample, {"mass": 1.2}, tuple(measurements)))
-    sheet = SampleSheet(
-        title, axis, Path("samples.toml"), Path(), Path("results"), tuple(listed)
-    )
+    sheet = SampleSheet(title, axis, Path("samples.toml"), Path(), Path("results"), tuple(listed))
     return Batch(sheet, tuple(outcomes))
 
 
-def whole_batch() -> Batch:
+def whole_batch(high: float = 40.0) -> Batch:
     """A sample with everything, one with less, and one whose XPS failed."""
-    swelling = diffraction()
+    swelling = diffraction(high=high)
     failed = "region.vms: no such file; mend the path in samples.toml"
     return batch(
         {

@@ -46,9 +46,8 @@ class Placed:
     at: FloatArray | None
 
     @classmethod
-    def of(cls, outcome: Outcome, summary: Summary, axis: CommonAxis) -> Placed:
-        """Open the results of a measurement."""
-        record = outcome.record()
+    def of(cls, outcome: Outcome, record: Record, summary: Summary, axis: CommonAxis) -> Placed:
+        """Place the frames of a measurement where its headlines have them, or its variables."""
         own = [h for h in summary.of(outcome.sample) if h.measurement == outcome.name]
         told = next((axis.at(h) for h in own if np.isfinite(axis.at(h)).any()), None)
         return cls(outcome, record, _places(record, axis) if told is None else told)

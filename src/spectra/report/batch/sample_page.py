@@ -14,15 +14,17 @@ from spectra.report.batch.axis import CommonAxis, ends
 from spectra.report.batch.comparison import Points
 from spectra.report.batch.lanes import MOST_POINTS, Curve, curves
 from spectra.report.batch.links import link
+from spectra.report.batch.ownaxis import of_sample
 from spectra.report.batch.panels import Placed, parts
 from spectra.report.batch.tones import technique_name, tones, written
-from spectra.report.labels import measured, unit_symbol, with_unit
+from spectra.report.labels import measured, with_unit
 from spectra.report.plotdata import numbers
 from spectra.report.select import is_simulated
 from spectra.report.shell import render
 from spectra.summary import Summary, sample_summary
 
 _MOST_ROWS = 300
+_MOST_LONE = 8
 
 
 def sample_text(
@@ -34,12 +36,14 @@ def sample_text(
 ) -> str:
     """Render the page."""
     own = batch.sheet.sample(sample)
-    found = summary or sample_summary(batch)
-    axis = CommonAxis.of(found)
+    whole = summary or sample_summary(batch)
     # The summary's: results that could not be opened have failed, too.
-    outcomes = [o for o in found.outcomes if o.sample == sample]
-    placed = [Placed.of(o, found, axis) for o in outcomes if o.state != "failed"]
-    every = curves(found.of(sample), axis)
+    outcomes = [o for o in whole.outcomes if o.sample == sample]
+    records = {o.name: o.record() for o in outcomes if o.state != "failed"}
+    found = of_sample(whole, sample, records)
+    axis = CommonAxis.of(found)
+    placed = [Placed.of(o, records[o.name], found, axis) for o in outcomes if o.name in records]
+    every = curves(found.headlines, axis)
     tone = tones(m.technique for _, m in batch.sheet.measurements())
     drawn = list(parts(placed, every, axis, tone))
     data = {
@@ -99,13 +103,17 @@ def _change(curve: Curve) -> tuple[str, ...]:
     return name, with_unit(source.quantity, curve.unit), str(len(curve.values)), first, last, change
 
 
-def _lone(every: list[Curve]) -> Iterator[tuple[str, str, str, str]]:
-    """Numbers of frames that have no place on the common axis."""
+def _lone(every: list[Curve]) -> Iterator[tuple[str, ...]]:
+    """Numbers of frames that have no place on the common axis: of a few frames each."""
     for curve in every:
-        for i in np.flatnonzero(~np.isfinite(curve.at)).tolist():
+        source = curve.source
+        name, quantity = technique_name(source.technique), with_unit(source.quantity, curve.unit)
+        lost = np.flatnonzero(~np.isfinite(curve.at)).tolist()
+        for i in lost[:_MOST_LONE]:
             value = measured(float(curve.values[i]), float(curve.stderr[i]))
-            name, frame = technique_name(curve.source.technique), f"frame {int(curve.frames[i])}"
-            yield name, curve.source.quantity, frame, f"{value} {unit_symbol(curve.unit)}".strip()
+            yield name, quantity, source.names[int(curve.frames[i])], value
+        if len(lost) > _MOST_LONE:
+            yield name, quantity, f"{len(lost) - _MOST_LONE} more", ""
 
 
 def _outcomes(outcomes: list[Outcome], placed: list[Placed]) -> Iterator[dict[str, Any]]:

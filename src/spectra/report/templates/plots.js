@@ -35,7 +35,7 @@ const page = (function () {
     }
   }
   // A printed page is narrower than most windows: plots shrink as they are, they are not drawn anew.
-  const paper = 690, frames = 84;
+  const paper = 686, frames = 84;
   function shrink() {
     const width = document.getElementById("main").clientWidth - frames;
     document.documentElement.style.setProperty("--printed", String(Math.min(1, paper / width)));

@@ -153,8 +153,9 @@
     box.addEventListener("pointerleave", () => point(null));
     box.on("plotly_relayout", event => {
       if (relaying) return;
+      const own = box._fullLayout.xaxis.range;
       if (event["xaxis.autorange"]) zoom(content.range);
-      else if ("xaxis.range[0]" in event) zoom([event["xaxis.range[0]"], event["xaxis.range[1]"]], plot);
+      else if (own[0] !== range[0] || own[1] !== range[1]) zoom(own, plot);
     });
     box.on("plotly_afterplot", () => show(plot));
   }
