@@ -205,6 +205,18 @@ def test_keys_choose_a_frame_in_all_panels(sample_tab, whole):
 
 
 @pytest.mark.browser
+def test_a_frame_without_a_result_borrows_none(sample_tab):
+    sample_tab.js("document.getElementById('frame').focus()")
+    sample_tab.key("Home", 36)
+    for _ in range(DEAD):
+        sample_tab.key("ArrowRight", 39)
+    told = shown(sample_tab)
+    assert f"frame {DEAD} " in sample_tab.js("document.getElementById('where').textContent")
+    assert told["V of K3V5O14 (Å³)"].endswith("no result")
+    assert re.search(r"P/M 0\.\d+\(\d+\) at 0\.375", told["P/M"])
+
+
+@pytest.mark.browser
 def test_a_click_and_the_pointer_are_seen_in_all_panels(sample_tab):
     box = sample_tab.js(
         "(() => { const b = document.getElementById(page.content.plots[0].id); "

@@ -105,11 +105,20 @@ class Comparison:
         return cls(tuple(ordered), found)
 
     def chosen(self) -> tuple[int, int]:
-        """Quantities to begin with: valence to the right and strain upwards, where known."""
-        columns = [q.column for q in self.quantities]
-        right = columns.index("valence") if "valence" in columns else 0
-        up = columns.index("dv_over_v") if "dv_over_v" in columns else 0
-        return right, up if up != right else min(right + 1, len(columns) - 1)
+        """Quantities to begin with: right and up.
+
+        Valence and strain, where a sample has both; else two of different columns, if possible
+        of different techniques, that most samples have.
+        """
+        best, most = (0, min(1, len(self.quantities) - 1)), (-1, -1, -1)
+        for i, right in enumerate(self.quantities):
+            for k, up in enumerate(self.quantities):
+                both = sum(right in own and up in own for own in self.samples.values())
+                wished = (right.column, up.column) == ("valence", "dv_over_v") and both > 0
+                rank = (int(wished), both if i < k else -1, int(right.technique != up.technique))
+                if both and (wished or i < k) and rank > most:
+                    best, most = (i, k), rank
+        return best
 
     def plain(self) -> list[dict[str, Any]]:
         """The samples for the page's script."""

@@ -17,7 +17,7 @@ from spectra.report.plotdata import RED, numbers, plain_text, see_through
 FloatArray = NDArray[np.float64]
 
 _HEIGHT, _MAP_HEIGHT = 162, 270
-_MARGIN = {"l": 74, "r": 14, "t": 6, "b": 22}
+_MARGIN = {"l": 82, "r": 14, "t": 6, "b": 22}
 _LONGEST_LABEL = 16
 # A bar longer than this many spans of the values does not rule the scale.
 _LONG_BAR = 3.0
@@ -58,7 +58,7 @@ def lane_plot(
                 "measurement": curve.source.measurement,
                 "frames": curve.frames[use].tolist(),
                 "texts": texts,
-                "name": own[k],
+                "whole": len(use) == len(curve.frames),
             }
         )
         name = own[k] or curve.source.quantity
@@ -122,12 +122,12 @@ def map_plot(lane: LaneMap, measurement: str, tone: str, x_label: str) -> dict[s
         "height": _MAP_HEIGHT,
         "margin": dict(_MARGIN),
     }
-    alt = f"Map of {len(lane.at)} patterns: {x_label} to the right, {lane.label} upwards"
+    alt = f"Map of {len(lane.at)} {lane.kind.lower()}: {x_label} to the right, {lane.label} upwards"
     told = {
         "measurement": measurement,
         "frames": lane.frames.tolist(),
         "texts": [f"frame {i}" for i in lane.frames.tolist()],
-        "name": "",
+        "whole": not lane.reduced,
     }
     return {"alt": alt, "data": [ticks], "layout": layout, "curves": [told], "map": True}
 

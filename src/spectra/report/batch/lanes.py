@@ -148,7 +148,9 @@ def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list
     def kind(curve: Curve) -> tuple[str, str, str, str]:
         source = curve.source
         together = _TOGETHER.get(source.column, source.column)
-        level = levels.get((source.step, source.entry), "")
+        # Changes of a phase are read together, and not with those of another phase.
+        level = source.entry if together in _TOGETHER.values() else ""
+        level = level or levels.get((source.step, source.entry), "")
         return source.measurement, curve.unit, f"{source.step} {together}", level
 
     # Kinds in the order of their first curve.
@@ -178,10 +180,12 @@ def _reach(curve: Curve) -> tuple[float, float]:
 def _lane(group: list[Curve], level: str) -> Lane:
     first = group[0].source
     title = first.quantity
-    if len(group) > 1:
-        title = _TOGETHER.get(first.column) or group[0].label
     if len(group) > 1 and level:
         title = first.quantity.replace(f" of {first.entry}", f" of {level}", 1)
+        told = _TOGETHER.get(first.column)
+        title = f"{told} of {level}" if told else title
+    elif len(group) > 1:
+        title = _TOGETHER.get(first.column) or group[0].label
     return Lane(title, group[0].unit, tuple(group))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from spectra.report.select import abscissae
+from spectra.report.select import PREFERRED, abscissae
 from spectra.results import Record
 from spectra.summary import Headline, Summary
 
@@ -30,12 +30,11 @@ def of_sample(summary: Summary, sample: str, records: Mapping[str, Record]) -> S
         return own
     longest = max(own.headlines, key=lambda h: len(h.values))
     results = records[longest.measurement].steps[longest.step]
-    first = abscissae(results)[0]
-    if first.name not in results.variables:
-        return replace(own, axis="", axis_unit="")
-    unit = results.variables[first.name].unit
-    moved = tuple(_moved(h, first.name, unit, records) for h in own.headlines)
-    return replace(own, headlines=moved, axis=first.name, axis_unit=unit)
+    # Others may be what a program wrote down of its own work.
+    name = next((a.name for a in abscissae(results) if a.name in PREFERRED), "")
+    unit = results.variables[name].unit if name else ""
+    moved = tuple(_moved(h, name, unit, records) for h in own.headlines)
+    return replace(own, headlines=moved, axis=name, axis_unit=unit)
 
 
 def _moved(headline: Headline, axis: str, unit: str, records: Mapping[str, Record]) -> Headline:

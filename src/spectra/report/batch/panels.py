@@ -25,6 +25,8 @@ FloatArray = NDArray[np.float64]
 
 # What was set while the sample was measured, and stands on top.
 _CONDITIONS = ("voltage", "temperature")
+# Kelvin or degrees within which a temperature was held.
+_HELD = {"temperature": 1.0}
 _CONDITIONS_TONE = "#333333"
 _WHOLE_FROM = 100.0
 
@@ -150,7 +152,7 @@ def _fill(part: Part, one: Placed, every: list[Curve], axis: CommonAxis, of: str
         note = f"square root of the intensity, 0 to {found.top:.3g}"
         if found.top >= _WHOLE_FROM:
             note = f"square root of the intensity, 0 to {round(found.top)}"
-        part.add(plot, f"Patterns{run}", of=of, note=note, wide=True)
+        part.add(plot, f"{found.kind}{run}", of=of, note=note, wide=True)
     curves = [c for c in every if c.source.measurement == one.outcome.name and c.placed]
     for k, lane in enumerate(lanes(curves, one.levels())):
         plot = lane_plot(lane, part.tone, axis.label, failed=one.failed() if k == 0 else ())
@@ -202,7 +204,7 @@ def _condition(one: Placed, name: str) -> Curve | None:
     variable = stack.variables[name]
     values = np.asarray(variable.values, dtype=float)
     known = np.flatnonzero(np.isfinite(values) & np.isfinite(one.at))
-    if known.size < 2 or np.ptp(values[known]) == 0:
+    if known.size < 2 or np.ptp(values[known]) <= _HELD.get(name, 0.0):
         return None
     errors = np.full(len(values), np.nan) if variable.stderr is None else variable.stderr
     source = Headline(

@@ -10,14 +10,14 @@ import numpy as np
 
 from spectra.batch import Batch, Outcome
 from spectra.report import summary as told
-from spectra.report.batch.axis import CommonAxis, ends
+from spectra.report.batch.axis import FRAMES, CommonAxis, ends
 from spectra.report.batch.comparison import Points
 from spectra.report.batch.lanes import MOST_POINTS, Curve, curves
 from spectra.report.batch.links import link
 from spectra.report.batch.ownaxis import of_sample
 from spectra.report.batch.panels import Placed, parts
 from spectra.report.batch.tones import technique_name, tones, written
-from spectra.report.labels import measured, with_unit
+from spectra.report.labels import frame_ticks, measured, with_unit
 from spectra.report.plotdata import numbers
 from spectra.report.select import is_simulated
 from spectra.report.shell import render
@@ -25,6 +25,8 @@ from spectra.summary import Summary, sample_summary
 
 _MOST_ROWS = 300
 _MOST_LONE = 8
+# Frames whose numbers need no ticks of their own.
+_MANY = 1000
 
 
 def sample_text(
@@ -55,6 +57,9 @@ def sample_text(
         },
         "range": ends([c.at for c in every] + [p.at for p in placed if p.at is not None]),
         "axis": axis.label,
+        "ticks": frame_ticks(
+            max((p.frames for p in placed), default=0) if axis.name == FRAMES else _MANY
+        ),
     }
     return render(
         "sample.html",
@@ -65,12 +70,12 @@ def sample_text(
         simulated=any(is_simulated(p.record) for p in placed),
         batch_title=batch.sheet.title or "All samples",
         batch_page=None if batch_page is None else link(Path(batch_page), path),
-        values=written(own.values),
+        facts=[*written(own.values), *_facts(placed, axis)],
         along=axis.name.replace("_", " "),
         parts=drawn,
         sequences=_sequences(placed),
         verdicts=[v for v in found.verdicts if v.sample == sample],
-        notes=found.notes,
+        notes=[*found.notes, *_notes(placed, axis)],
         cautions=[f"{p.title}, {said}" for p in placed for said in told.cautions(p.record)],
         rows=[_change(c) for c in every],
         lone=list(_lone(every))[:_MOST_ROWS],
@@ -89,6 +94,25 @@ def _sequences(placed: list[Placed]) -> list[tuple[str, str]]:
         for p, n in sorted(counts, key=lambda c: -c[1])
         if n
     ]
+
+
+def _notes(placed: list[Placed], axis: CommonAxis) -> Iterator[str]:
+    if axis.name == FRAMES and len(placed) > 1:
+        yield (
+            "The measurements have no variable in common: frames of one number have nothing to "
+            "do with each other."
+        )
+
+
+def _facts(placed: list[Placed], axis: CommonAxis) -> Iterator[tuple[str, str]]:
+    """What was measured, and over which part of the axis."""
+    counts = [f"{p.title}: {p.frames} {'frame' if p.frames == 1 else 'frames'}" for p in placed]
+    if counts:
+        yield "measured", "; ".join(counts)
+    places = [p.at[np.isfinite(p.at)] for p in placed if p.at is not None]
+    known = np.concatenate([np.empty(0), *places])
+    if axis.name != FRAMES and known.size and np.ptp(known) > 0:
+        yield axis.label, f"{known.min():.4g} … {known.max():.4g}"
 
 
 def _change(curve: Curve) -> tuple[str, ...]:

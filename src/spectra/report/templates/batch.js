@@ -64,6 +64,12 @@
   function draw() {
     const right = Number(at("right").value), up = Number(at("up").value), kind = at("points").value;
     const data = traces(right, up, kind);
+    const box = at("scatter"), figure = box.closest("figure");
+    figure.hidden = data.length === 0;
+    if (figure.hidden) {
+      at("scatter-note").textContent = "No sample has both quantities" + (kind === "along" ? " within half a step of each other" : "") + ": choose others.";
+      return null;
+    }
     const named = data.length > 1 && data.length <= mostNamed;
     const suffix = kind === "along" ? "" : ", " + content.kinds[kind].split(" ")[0];
     const title = i => ({ text: content.quantities[i] + suffix, font: { size: narrow() ? 11 : 13 } });
@@ -76,10 +82,9 @@
     const lacking = content.samples.length - data.length;
     const points = data.reduce((n, trace) => n + trace.x.length, 0);
     let told = points + (points === 1 ? " point of " : " points of ") + data.length + (data.length === 1 ? " sample" : " samples") + " with standard uncertainties.";
-    if (lacking) told += " " + lacking + (lacking === 1 ? " sample has" : " samples have") + " not both quantities.";
+    if (lacking) told += " " + lacking + (lacking === 1 ? " sample lacks" : " samples lack") + " one of them.";
     if (kind === "along") told += " A frame of the quantity that has fewer is paired with the nearest of the other, if that is within half a step.";
     at("scatter-note").textContent = told;
-    const box = at("scatter");
     box.setAttribute("aria-label", content.headings[up] + " against " + content.headings[right] + ": " + told);
     box.style.height = height + "px";
     return Plotly.react("scatter", data, layoutOf(plot), config);
@@ -127,6 +132,8 @@
         sorted = { column: i, down: sorted.column === i && cell.getAttribute("aria-sort") === "ascending" };
         sort();
       }));
+      // What was measured at one point only has numbers, but hardly a frame in common.
+      if (!traces(Number(at("right").value), Number(at("up").value), at("points").value).length) at("points").value = "last";
       await draw();
     }
     ready();
