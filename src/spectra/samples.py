@@ -274,8 +274,9 @@ class _Loader:
     def axis(self) -> str:
         """The variable that is asked for, or the first that two measurements have, or one."""
         for name, places in self._variables.items():
-            if hint := misspelt(name, self._variables):
-                self._problems.append(f"{places[0]}: variable {name!r} is there alone; {hint}")
+            commoner = [n for n, p in self._variables.items() if len(p) > len(places)]
+            if hint := misspelt(name, commoner):
+                self._problems.append(f"{places[0]}: variable {name!r} is rare; {hint}")
         asked = self._plain.head.get("axis", "")
         if not isinstance(asked, str):
             self._problems.append(f"{self._plain.path}, key 'axis': it is {asked!r}; not a text")
