@@ -39,6 +39,11 @@ const page = (function () {
   function shrink() {
     const width = document.getElementById("main").clientWidth - frames;
     document.documentElement.style.setProperty("--printed", String(Math.min(1, paper / width)));
+    // As many columns as in the window: a browser may lay a page out wider than its paper.
+    for (const grid of document.querySelectorAll(".grid, .lanes")) {
+      const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").filter(v => v !== "0px");
+      grid.style.setProperty("--columns", String(columns.length));
+    }
   }
   function ready() {
     shrink();
