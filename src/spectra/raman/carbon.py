@@ -79,7 +79,7 @@ class Carbon(Method):
     """
 
     name: ClassVar[str] = "raman.Carbon"
-    block_size: ClassVar[int] = 256
+    block_size: ClassVar[int] = 512
 
     window: tuple[float, ...] = setting((900.0, 1900.0), "Raman shifts fitted", unit="1/cm")
     bands: tuple[int, ...] = setting((2, 3, 4, 5), "models to choose from", within="2, 3, 4, 5")
@@ -225,7 +225,11 @@ class _Tried:
         names = MODELS[bands]
         unknown = np.isnan(np.einsum("rii->ri", fits.cov)).any(axis=1)
         converged = fits.converged
+        fine = converged & ~(unknown | vague | fits.held.any(axis=1) | weak.any(axis=1))
         for row in range(len(weak)):
+            if fine[row]:
+                reasons.append("")
+                continue
             held = [model.names[p] for p in np.flatnonzero(fits.held[row])]
             texts = [] if converged[row] else ["not converged"]
             texts += ["parameters imitate one another"] if unknown[row] else []
@@ -234,8 +238,7 @@ class _Tried:
             texts += [f"{', '.join(faint)} not significant"] if faint else []
             texts += ["the ratio is vague"] if vague[row] and not faint else []
             reasons.append(", ".join(texts))
-        determined = np.array([not text for text in reasons])
-        return cls(bands, fits, values, errors, determined, reasons)
+        return cls(bands, fits, values, errors, fine, reasons)
 
     def write(self, columns: dict[str, NDArray[Any]], frames: IntArray, rows: IntArray) -> None:
         """Write what was found of some rows."""
@@ -265,6 +268,7 @@ def _add_sizes(values: dict[str, FloatArray], errors: dict[str, FloatArray], las
 
 
 def ranges_of(model: BandModel) -> dict[str, tuple[float, float]]:
+    """Where centres and widths (1/cm) of a model's bands may lie, by parameter."""
     ranges = {}
     for k, (label, _) in enumerate(model.bands):
         line = LINES[label]
