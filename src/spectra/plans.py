@@ -1,0 +1,186 @@
+"""The steps of a recipe put to frames as they come, with plans made of the frames so far.
+
+A method's plan is made of a whole sequence, of which only the beginning is there. So it is
+made of the frames so far, and a new frame is worked on as the last of them; it is made again
+whenever the sequence has doubled, and when frames stop being understood.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from spectra.blocks import Source, fit_block, one_thread
+from spectra.errors import SettingError, SpectraError, SpectraWarning
+from spectra.method import Method
+from spectra.provenance import describe_run
+from spectra.recipe import Recipe
+from spectra.results import Results, Table
+from spectra.stack import Stack
+
+_MOST_KEPT = 64
+_LOST_IN_A_ROW = 5
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A method with a plan made of some frames, and what these gave."""
+
+    method: Method
+    plan: Any
+    of_sample: Results
+
+    def fit(self, source: Source) -> Results:
+        """Work on new frames as if each was the last of the sample."""
+        last = len(self.of_sample) - 1
+        shares = type(self.method).narrow is Method.narrow
+        blocks = [source] if shares else [source[i] for i in range(len(source))]
+        found = Results.concatenate(
+            fit_block(self.method, block, self.method.narrow(self.plan, last, last + 1))
+            for block in blocks
+        )
+        attrs = {**self.of_sample.attrs, **found.attrs}
+        return replace(found, attrs=attrs, provenance=self.of_sample.provenance)
+
+
+@dataclass
+class Plans:
+    """The plans of all steps of a recipe, and the frames of which they were made.
+
+    Parameters
+    ----------
+    recipe : Recipe
+
+    Attributes
+    ----------
+    n_made : int
+        How often plans were made.
+    problems : dict of str to str
+        Why a step has no plan yet, by its name.
+    """
+
+    recipe: Recipe
+    n_made: int = 0
+    problems: dict[str, str] = field(default_factory=dict)
+    _planned: dict[str, _Planned] = field(default_factory=dict)
+    _sample: Stack | None = None
+    _n_frames: int = 0
+    _due: int = 1
+    _lost: int = 0
+
+    def tables(self) -> dict[str, Table]:
+        """What the steps that have a plan give."""
+        return {name: planned.of_sample.table for name, planned in self._planned.items()}
+
+    def add(self, stack: Stack) -> None:
+        """Take frames into the sample, without working on them; corrected ones."""
+        self._n_frames += len(stack)
+        joined = stack if self._sample is None else join(self._sample, stack)
+        if len(joined) > _MOST_KEPT:
+            # The newest frame stays last: new ones are worked on as its like.
+            keep = np.unique(np.linspace(0, len(joined) - 1, _MOST_KEPT).round().astype(int))
+            joined = joined[keep].load()
+        self._sample = joined
+
+    def correct(self, stack: Stack) -> Stack:
+        """New frames after the recipe's corrections, made with the sample before them.
+
+        Raises
+        ------
+        SettingError
+            If a correction joins frames, so that none can be told apart.
+        """
+        for correction in self.recipe.corrections:
+            before = len(stack)
+            with _quiet():
+                stack = correction(stack)
+            if len(stack) != before:
+                raise SettingError(
+                    f"{correction.name} makes {len(stack)} of {before} frames: such a "
+                    "recipe cannot be watched; leave the correction out of the recipe for the watch"
+                )
+        return stack
+
+    def work_on(self, stack: Stack) -> dict[str, Results]:
+        """Results of corrected new frames by step; steps without a plan are left out."""
+        self.add(stack)
+        if self._n_frames >= self._due or self._lost >= _LOST_IN_A_ROW:
+            self._make()
+        found: dict[str, Results] = {}
+        with one_thread(), _quiet():
+            for step in self.recipe.settings.step:
+                source: Source | None = stack if step.input == "stack" else found.get(step.input)
+                planned = self._planned.get(step.name)
+                if source is not None and planned is not None:
+                    found[step.name] = planned.fit(source)
+        understood = [results.ok() for results in found.values()]
+        for good in np.all(understood, axis=0).tolist() if understood else []:
+            self._lost = 0 if good else self._lost + 1
+        return found
+
+    def _make(self) -> None:
+        """Make all plans anew of the sample."""
+        assert self._sample is not None
+        # Frames that nobody can understand must not have plans made without end.
+        self._due, self._lost = 2 * self._n_frames, -self._n_frames
+        self._planned, self.problems = {}, {}
+        for step in self.recipe.settings.step:
+            method = self.recipe.methods[step.name]
+            source: Source = self._sample
+            if step.input != "stack":
+                if step.input not in self._planned:
+                    self.problems[step.name] = f"waits for {step.input}"
+                    continue
+                source = self._planned[step.input].of_sample
+            try:
+                with one_thread(), _quiet():
+                    self._planned[step.name] = _plan(method, source)
+            except (SpectraError, ArithmeticError, LookupError, ValueError) as error:
+                self.problems[step.name] = f"no plan from {len(source)} frames yet: {error}"
+                self._due = self._n_frames + 1
+        self.n_made += 1
+
+
+def _plan(method: Method, sample: Source) -> _Planned:
+    started, n = datetime.now(UTC), len(sample)
+    plan = method.prepare(sample)
+    results = fit_block(method, sample, method.narrow(plan, 0, n))
+    told = describe_run(sample, method, started=started, block_size=n, workers=1)
+    return _Planned(method, plan, method.conclude(replace(results, provenance=told)))
+
+
+def join(first: Stack, second: Stack) -> Stack:
+    """Two stacks on one axis; what only one of them has is left out."""
+    a, b = first.load(), second.load()
+    errors = None
+    if a.errors is not None and b.errors is not None:
+        errors = np.concatenate([np.asarray(a.errors), np.asarray(b.errors)])
+    channels = {
+        k: np.concatenate([np.asarray(a.channels[k]), np.asarray(b.channels[k])])
+        for k in a.channels
+        if k in b.channels
+    }
+    variables = {}
+    for name in a.variables.keys() & b.variables.keys():
+        one, other = a.variables[name], b.variables[name]
+        values = np.concatenate([one.values, other.values])
+        variables[name] = replace(one, values=values, stderr=None)
+    return replace(
+        a,
+        signal=np.concatenate([np.asarray(a.signal), np.asarray(b.signal)]),
+        errors=errors,
+        channels=channels,
+        variables=variables,
+        names=(*a.names, *b.names),
+        status=np.concatenate([a.status, b.status]),
+        messages=(*a.messages, *b.messages),
+    )
+
+
+def _quiet() -> warnings.catch_warnings[None]:
+    """Without warnings of ours: they would come with every frame, and again at the end."""
+    return warnings.catch_warnings(action="ignore", category=SpectraWarning)
