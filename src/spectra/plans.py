@@ -2,7 +2,7 @@
 
 A method's plan is made of a whole sequence, of which only the beginning is there. So it is
 made of the frames so far, and a new frame is worked on as the last of them; it is made again
-whenever the sequence has doubled, and when frames stop being understood.
+as the sequence grows, and when frames stop being understood.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spectra.blocks import Source, fit_block, one_thread
 from spectra.errors import SettingError, SpectraError, SpectraWarning
@@ -24,6 +25,8 @@ from spectra.stack import Stack
 
 _MOST_KEPT = 64
 _LOST_IN_A_ROW = 5
+_MOST_TOGETHER = 8
+_LONGEST_USE = 100
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,31 @@ class _Planned:
     of_sample: Results
 
     def fit(self, source: Source) -> Results:
-        """Work on new frames as if each was the last of the sample."""
-        last = len(self.of_sample) - 1
-        shares = type(self.method).narrow is Method.narrow
-        blocks = [source] if shares else [source[i] for i in range(len(source))]
+        """Work on new frames as if they were the last of the sample."""
+        n = len(self.of_sample)
+        size = len(source)
+        if type(self.method).narrow is not Method.narrow:
+            size = min(size, n, _MOST_TOGETHER)
         found = Results.concatenate(
-            fit_block(self.method, block, self.method.narrow(self.plan, last, last + 1))
-            for block in blocks
+            fit_block(self.method, block, self.method.narrow(self.plan, n - len(block), n))
+            for _, block in source.blocks(size)
         )
         attrs = {**self.of_sample.attrs, **found.attrs}
         return replace(found, attrs=attrs, provenance=self.of_sample.provenance)
+
+    def understood(self, found: Results) -> NDArray[np.bool_]:
+        """Which frames gave trusted numbers, and as many as the last frame of the sample."""
+        expected = _count_numbers(self.of_sample)[-1]
+        return np.asarray(found.ok() & (_count_numbers(found) >= expected))
+
+
+def _count_numbers(results: Results) -> NDArray[np.intp]:
+    """How many numbers each frame has."""
+    counts = np.zeros(len(results), np.intp)
+    for values in results.columns.values():
+        if values.dtype.kind == "f":
+            counts += np.isfinite(values.reshape(len(results), -1)).sum(axis=1)
+    return counts
 
 
 @dataclass
@@ -117,16 +135,17 @@ class Plans:
                 planned = self._planned.get(step.name)
                 if source is not None and planned is not None:
                     found[step.name] = planned.fit(source)
-        understood = [results.ok() for results in found.values()]
+        understood = [self._planned[name].understood(r) for name, r in found.items()]
         for good in np.all(understood, axis=0).tolist() if understood else []:
-            self._lost = 0 if good else self._lost + 1
+            self._lost = min(self._lost + 1, 0) if good else self._lost + 1
         return found
 
     def _make(self) -> None:
         """Make all plans anew of the sample."""
         assert self._sample is not None
         # Frames that nobody can understand must not have plans made without end.
-        self._due, self._lost = 2 * self._n_frames, -self._n_frames
+        self._due = self._n_frames + min(max(1, self._n_frames // 4), _LONGEST_USE)
+        self._lost = -self._n_frames // 8
         self._planned, self.problems = {}, {}
         for step in self.recipe.settings.step:
             method = self.recipe.methods[step.name]
