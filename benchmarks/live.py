@@ -23,9 +23,9 @@ import h5py
 import numpy as np
 
 from benchmarks.harness import DOCUMENT, write_section
+from spectra.cli.scripting import page_writer
 from spectra.recipe import check_recipe
-from spectra.report import write_live_page
-from spectra.watch import Watch, watch
+from spectra.watch import watch
 
 X = np.arange(20.0, 32.0, 0.006)
 
@@ -71,19 +71,10 @@ def measure(folder: Path, seconds: float, rate: float) -> str:
         "step": [{"name": "peaks", "method": "xrd.Peaks", "coarse_frames": 16}],
     }
     recipe = check_recipe(data, folder, "benchmark")
-    pages = [0.0]
-
-    def show(watching: Watch, ended: str) -> None:
-        if ended or time.monotonic() - pages[-1] > 1.0:
-            write_live_page(watching, folder / "live.html", ended=ended)
-            pages.append(time.monotonic())
-
-    writer = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.live", "--writer", str(path)]
-        + ["--seconds", str(seconds), "--rate", str(rate)]
-    )
+    command = [sys.executable, "-m", "benchmarks.live", "--writer", str(path)]
+    writer = subprocess.Popen([*command, "--seconds", str(seconds), "--rate", str(rate)])
     used = time.process_time()
-    watch(recipe, interval=0.25, timeout=20.0, show=show)
+    watch(recipe, interval=0.25, timeout=20.0, show=page_writer(folder / "live.html"))
     used = time.process_time() - used
     assert writer.wait() == 0
     moments = json.loads(path.with_suffix(".json").read_text())
@@ -100,7 +91,7 @@ def measure(folder: Path, seconds: float, rate: float) -> str:
         f"| lag (s) | |\n|---|---|\n| median | {np.median(lags):.2f} |\n"
         f"| 95 % | {np.percentile(lags, 95):.2f} |\n| maximum | {lags.max():.2f} |\n\n"
         f"Each frame was worked on once; {np.isfinite(centre).sum()} of {n_frames} have the third "
-        f"line. The watch used {used:.0f} s of processor time, {len(pages) - 1} pages included; "
+        f"line. The watch used {used:.0f} s of processor time, live pages included; "
         f"load of the machine (2 cores) at the end {load:.1f}.\n"
     )
 

@@ -296,24 +296,35 @@ class Arrivals:
             source.seen = self._last_look if source.read_in is None else now
             return []
         items = self._read(source.path)
-        arrivals = [
-            Arrival(Key(_name_in(self._recipe, source.path), i, state), item, source.seen)
-            for i, item in enumerate(items)
-        ]
-        odd = self._misfit(arrivals)
+        name = _name_in(self._recipe, source.path)
+        arrivals = [Arrival(Key(name, i, state), item, source.seen) for i, item in enumerate(items)]
+        odd = self._misfits(source.path, arrivals)
         patience = source.patience or _Patience(now)
         if odd and now - patience.since < self._patience:
-            raise ReaderError(source.path, odd, remedy="it may be half written")
+            raise ReaderError(source.path, "; ".join(odd.values()))
         source.read_in, source.note = state, ""
-        return arrivals
+        return [replace(a, flagged=odd.get(i, "")) for i, a in enumerate(arrivals)]
 
-    def _misfit(self, arrivals: list[Arrival]) -> str:
-        """Why frames do not fit those before, as a file does that is half written."""
-        if self._anchor is None:
-            return ""
-        stack = self.stack(arrivals)
-        bad = np.flatnonzero(stack.status == Status.BAD_INPUT)
-        return stack.messages[bad[0]] if bad.size else ""
+    def _misfits(self, path: Path, arrivals: list[Arrival]) -> dict[int, str]:
+        """Why frames do not fit those before, as those of a file that is half written."""
+        if self._anchor is None or all(a.item.frame is None for a in arrivals):
+            return {}
+        first, stack = self.stack([replace(arrivals[0], item=self._anchor)]), self.stack(arrivals)
+        usual = int(np.isfinite(first.signal[0]).sum())
+        odd = {}
+        for i, status in enumerate(stack.status.tolist()):
+            here = int(np.isfinite(stack.signal[i]).sum())
+            if arrivals[i].item.frame is None:
+                continue
+            why = stack.messages[i] if status == Status.BAD_INPUT else ""
+            if here < (1 - _UNWRITTEN_SHARE) * usual:
+                why = why or f"{here} points; expected {usual}, as in the first frame"
+            if why:
+                odd[i] = (
+                    f"{path}, frame {i}: {why}; the file may be cut off: copy it again, or leave "
+                    "it out before the final run, which takes it as it is"
+                )
+        return odd
 
     # Files that grow
 

@@ -8,6 +8,7 @@ as the sequence grows, and when frames stop being understood.
 from __future__ import annotations
 
 import warnings
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,8 +26,8 @@ from spectra.stack import Stack
 
 _MOST_KEPT = 64
 _LOST_IN_A_ROW = 5
-_MOST_TOGETHER = 8
-_LONGEST_USE = 100
+_MOST_TOGETHER = 16
+_LONGEST_USE = 400
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ def _count_numbers(results: Results) -> NDArray[np.intp]:
     return counts
 
 
+_Made = tuple[dict[str, _Planned], dict[str, str]]
+
+
 @dataclass
 class Plans:
     """The plans of all steps of a recipe, and the frames of which they were made.
@@ -72,6 +76,8 @@ class Plans:
     Parameters
     ----------
     recipe : Recipe
+    executor : Executor, optional
+        A thread in which plans are made again, while frames are worked on with those there are.
 
     Attributes
     ----------
@@ -82,6 +88,7 @@ class Plans:
     """
 
     recipe: Recipe
+    executor: Executor | None = None
     n_made: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     _planned: dict[str, _Planned] = field(default_factory=dict)
@@ -89,6 +96,7 @@ class Plans:
     _n_frames: int = 0
     _due: int = 1
     _lost: int = 0
+    _making: Future[_Made] | None = None
 
     def tables(self) -> dict[str, Table]:
         """What the steps that have a plan give."""
@@ -114,7 +122,7 @@ class Plans:
         """
         for correction in self.recipe.corrections:
             before = len(stack)
-            with _quiet():
+            with quiet():
                 stack = correction(stack)
             if len(stack) != before:
                 raise SettingError(
@@ -126,10 +134,9 @@ class Plans:
     def work_on(self, stack: Stack) -> dict[str, Results]:
         """Results of corrected new frames by step; steps without a plan are left out."""
         self.add(stack)
-        if self._n_frames >= self._due or self._lost >= _LOST_IN_A_ROW:
-            self._make()
+        self._renew()
         found: dict[str, Results] = {}
-        with one_thread(), _quiet():
+        with one_thread(), quiet():
             for step in self.recipe.settings.step:
                 source: Source | None = stack if step.input == "stack" else found.get(step.input)
                 planned = self._planned.get(step.name)
@@ -140,28 +147,48 @@ class Plans:
             self._lost = min(self._lost + 1, 0) if good else self._lost + 1
         return found
 
-    def _make(self) -> None:
-        """Make all plans anew of the sample."""
+    def _renew(self) -> None:
+        """Take the plans that have been made meanwhile, and have them made anew if need be."""
+        if self._making is not None and self._making.done():
+            self._take(self._making.result())
+            self._making = None
+        due = self._n_frames >= self._due or self._lost >= _LOST_IN_A_ROW
+        if not due or self._making is not None:
+            return
         assert self._sample is not None
+        n = self._n_frames
+        self._due = n + min(max(1, n), _LONGEST_USE)
         # Frames that nobody can understand must not have plans made without end.
-        self._due = self._n_frames + min(max(1, self._n_frames // 4), _LONGEST_USE)
-        self._lost = -self._n_frames // 8
-        self._planned, self.problems = {}, {}
-        for step in self.recipe.settings.step:
-            method = self.recipe.methods[step.name]
-            source: Source = self._sample
-            if step.input != "stack":
-                if step.input not in self._planned:
-                    self.problems[step.name] = f"waits for {step.input}"
-                    continue
-                source = self._planned[step.input].of_sample
-            try:
-                with one_thread(), _quiet():
-                    self._planned[step.name] = _plan(method, source)
-            except (SpectraError, ArithmeticError, LookupError, ValueError) as error:
-                self.problems[step.name] = f"no plan from {len(source)} frames yet: {error}"
-                self._due = self._n_frames + 1
+        self._lost = -min(n // 4, _LONGEST_USE)
+        if self.executor is None or not self._planned:
+            with one_thread(), quiet():
+                self._take(_make(self.recipe, self._sample))
+        else:
+            self._making = self.executor.submit(_make, self.recipe, self._sample)
+
+    def _take(self, made: _Made) -> None:
+        self._planned, self.problems = made
         self.n_made += 1
+        if any(name not in self._planned for name in self.recipe.methods):
+            self._due = self._n_frames + 1
+
+
+def _make(recipe: Recipe, sample: Stack) -> _Made:
+    """Plans of all steps, and why others have none."""
+    planned: dict[str, _Planned] = {}
+    problems: dict[str, str] = {}
+    for step in recipe.settings.step:
+        source: Source = sample
+        if step.input != "stack":
+            if step.input not in planned:
+                problems[step.name] = f"waits for {step.input}"
+                continue
+            source = planned[step.input].of_sample
+        try:
+            planned[step.name] = _plan(recipe.methods[step.name], source)
+        except (SpectraError, ArithmeticError, LookupError, ValueError) as error:
+            problems[step.name] = f"no plan from {len(source)} frames yet: {error}"
+    return planned, problems
 
 
 def _plan(method: Method, sample: Source) -> _Planned:
@@ -200,6 +227,6 @@ def join(first: Stack, second: Stack) -> Stack:
     )
 
 
-def _quiet() -> warnings.catch_warnings[None]:
+def quiet() -> warnings.catch_warnings[None]:
     """Without warnings of ours: they would come with every frame, and again at the end."""
     return warnings.catch_warnings(action="ignore", category=SpectraWarning)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import Self
 from spectra.arrivals import Arrival, Arrivals
 from spectra.errors import SettingError
 from spectra.journal import Journal, Row, Value, values_of
-from spectra.plans import Plans
+from spectra.plans import Plans, quiet
 from spectra.provenance import digest_plain, versions
 from spectra.recipe import Recipe
 from spectra.stack import Stack
@@ -55,6 +56,8 @@ class Watch:
         Instead of the recipe's own.
     patience : float
         Seconds for which an unreadable file or half a frame is waited for before it is flagged.
+    executor : Executor, optional
+        A thread that makes plans, so that frames need not wait for them.
     clock, now : callable
         Seconds that only go forward, and seconds since 1970.
 
@@ -70,6 +73,7 @@ class Watch:
         *,
         output: str | Path | None = None,
         patience: float = 30.0,
+        executor: Executor | None = None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
@@ -80,7 +84,7 @@ class Watch:
         self.recipe, self.output = recipe, target
         self._clock, self._now = clock, now
         self.arrivals = Arrivals(recipe, patience, clock)
-        self.plans = Plans(recipe)
+        self.plans = Plans(recipe, executor)
         place = target.with_name(f"{target.name}.watch.jsonl")
         told = recipe.settings.model_dump(exclude={"output", "report"}, exclude_none=True)
         self._journal = Journal(place, digest_plain({"recipe": told, "versions": versions()}))
@@ -179,8 +183,16 @@ class Watch:
         messages: dict[str, str],
         values: dict[str, Value] | None = None,
     ) -> Row:
-        lag = self._clock() - arrival.absent
-        return Row(arrival.key, arrival.item.name, lag, self._now(), status, messages, values or {})
+        lag = round(self._clock() - arrival.absent, 3)
+        return Row(
+            arrival.key,
+            arrival.item.name,
+            lag,
+            round(self._now(), 3),
+            status,
+            messages,
+            values or {},
+        )
 
 
 def watch(
@@ -221,7 +233,12 @@ def watch(
     """
     if interval <= 0:
         raise SettingError(f"interval = {interval}; expected seconds above 0")
-    with Watch(recipe, output=output, patience=patience) as watching:
+    with (
+        # Here and not in the thread: warnings are filtered for all threads at once.
+        quiet(),
+        ThreadPoolExecutor(1) as thread,
+        Watch(recipe, output=output, patience=patience, executor=thread) as watching,
+    ):
         ended = ""
         last = time.monotonic()
         try:

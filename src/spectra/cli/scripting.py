@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PAGE_SECONDS = 1.0
 _IDLE_SECONDS = 5.0
+_PAGE_SHARE = 10.0
 
 
 def is_done(recipe: Recipe) -> bool:
@@ -42,13 +43,13 @@ def is_done(recipe: Recipe) -> bool:
     return True
 
 
-def process(recipe: Recipe, workers: int = 1) -> int:
+def process(recipe: Recipe, workers: int | str = 1) -> int:
     """Run a recipe unless it is done, write its report, and return the exit code.
 
     Parameters
     ----------
     recipe : Recipe
-    workers : int
+    workers : int or str
 
     Returns
     -------
@@ -116,7 +117,7 @@ def follow(
             patience=patience,
             timeout=timeout,
             finished=finished,
-            show=_page_writer(place),
+            show=page_writer(place),
         )
         typer.echo(f"watch ended ({ended}); now the whole recipe, which makes the results")
         try:
@@ -132,18 +133,20 @@ def follow(
     return code
 
 
-def _page_writer(place: Path) -> Callable[[Watch, str], None]:
+def page_writer(place: Path) -> Callable[[Watch, str], None]:
     """What writes the live page when there is something new, and now and then without."""
     from spectra.report import write_live_page
 
-    shown = [float("-inf"), -1.0]
+    shown = [float("-inf"), -1.0, 0.0]
 
     def show(watching: Watch, ended: str) -> None:
         moment, frames = time.monotonic(), float(len(watching.rows))
         since = moment - shown[0]
-        if ended or since > _IDLE_SECONDS or (frames != shown[1] and since > _PAGE_SECONDS):
+        # Long sequences have large pages: these must not cost the frames their time.
+        rest = max(_PAGE_SECONDS, _PAGE_SHARE * shown[2])
+        if ended or since > max(rest, _IDLE_SECONDS) or (frames != shown[1] and since > rest):
             write_live_page(watching, place, ended=ended)
-            shown[:] = [moment, frames]
+            shown[:] = [moment, frames, time.monotonic() - moment]
 
     return show
 
