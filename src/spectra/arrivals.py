@@ -303,6 +303,7 @@ class Arrivals:
         if odd and now - patience.since < self._patience:
             raise ReaderError(source.path, "; ".join(odd.values()))
         source.read_in, source.note = state, ""
+        self._anchor = self._anchor or next((i for i in items if i.frame is not None), None)
         return [replace(a, flagged=odd.get(i, "")) for i, a in enumerate(arrivals)]
 
     def _misfits(self, path: Path, arrivals: list[Arrival]) -> dict[int, str]:

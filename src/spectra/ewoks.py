@@ -9,6 +9,7 @@ and ``workers``. Its output is ``results``, and ``path`` where they were written
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Any
 
@@ -66,20 +67,21 @@ def make_task(method: str) -> type[Task]:
         own = {name: given.pop(name) for name in _OWN if name in given}
         _work(self, kind, given.pop("source"), given, own)
 
-    # ewokscore registers a class by its name at once, so it must have its own from the start.
-    made: type[Task] = type(Task)(
+    return _task(
         task_name(method),
-        (Task,),
-        {
-            "__module__": __name__,
-            "__qualname__": task_name(method),
-            "__doc__": kind.__doc__,
-            "run": work,
-        },
+        work,
+        kind.__doc__ or "",
         input_names=["source", *sorted(bare)],
         optional_input_names=[*optional, *_OWN],
         output_names=["results", "path"],
     )
+
+
+def _task(name: str, work: Callable[[Any], None], told: str, **names: list[str]) -> type[Task]:
+    """A task class of this module."""
+    # ewokscore registers a class by its name at once, so it must have its own from the start.
+    contents = {"__module__": __name__, "__qualname__": name, "__doc__": told, "run": work}
+    made: type[Task] = type(Task)(name, (Task,), contents, **names)
     return made
 
 
@@ -95,22 +97,25 @@ def _work(
     task.outputs.path = None if output is None else str(output)
 
 
-class Read(  # type: ignore[misc]  # ewokscore is not typed
-    Task,
+def _read(task: Any) -> None:
+    """Read files and fill the outputs of the task."""
+    given = task.get_input_values()
+    stack = read(given["files"], **given.get("options", {}))
+    output = given.get("output")
+    if output is not None:
+        write_file(output, stack)
+    task.outputs.stack = stack
+    task.outputs.path = None if output is None else str(output)
+
+
+Read = _task(
+    "Read",
+    _read,
+    "Read files into a stack, as `spectra.read` does; `options` are its further arguments.",
     input_names=["files"],
     optional_input_names=["options", "output"],
     output_names=["stack", "path"],
-):
-    """Read files into a stack, as `spectra.read` does; `options` are its further arguments."""
-
-    def run(self) -> None:
-        given = self.get_input_values()
-        stack = read(given["files"], **given.get("options", {}))
-        output = given.get("output")
-        if output is not None:
-            write_file(output, stack)
-        self.outputs.stack = stack
-        self.outputs.path = None if output is None else str(output)
+)
 
 
 def __getattr__(name: str) -> Any:
