@@ -14,7 +14,7 @@ from spectra.errors import SettingError
 from spectra.recipe import check_recipe
 from spectra.watch import Lag, Watch, watch
 
-X = np.arange(20.0, 22.0, 0.04)
+X = np.linspace(18.0, 24.0, 150)
 
 
 class Clock:
@@ -114,16 +114,16 @@ def test_half_a_frame_is_waited_for_and_then_flagged(tmp_path, clock, fill):
         for frame in range(3):
             append(frame)
         assert watching.poll() == 3
-        append(3, 20)
+        append(3, 60)
         assert watching.poll() == 0
         assert "frame 3 is half written" in watching.arrivals.notes["a.h5"]
         append(3)
         assert watching.poll() == 1
-        append(4, 20)
+        append(4, 60)
         assert watching.poll() == 0
         clock.time += 11.0
         assert watching.poll() == 1
-        append(5, 20)
+        append(5, 60)
         append(6)
         assert watching.poll() == 2, "what is behind it shows that it will not be completed"
         failed = {row.key.frame: row.messages[""] for row in watching.failures}
@@ -169,7 +169,7 @@ def test_new_files_are_read_once_they_rest(tmp_path, clock):
 def test_files_that_are_cut_off_are_waited_for_and_then_flagged(tmp_path, clock):
     with Watch(recipe_of(tmp_path, "*.xye"), clock=clock, patience=10.0) as watching:
         write_pattern(tmp_path / "a_1.xye", 0)
-        write_pattern(tmp_path / "a_2.xye", 1, slice(20))
+        write_pattern(tmp_path / "a_2.xye", 1, slice(60))
         (tmp_path / "a_3.xye").write_bytes(b"")
         assert [watching.poll(), watching.poll()] == [0, 1]
         assert set(watching.arrivals.notes) == {"a_2.xye", "a_3.xye"}
@@ -178,7 +178,7 @@ def test_files_that_are_cut_off_are_waited_for_and_then_flagged(tmp_path, clock)
             watching.poll()
         assert "a_3.xye" in watching.arrivals.problems["a_3.xye"]
         (short,) = watching.failures
-        assert "a_2.xye, frame 0: 20 points; expected 50" in short.messages[""]
+        assert "a_2.xye, frame 0: 60 points; expected 150" in short.messages[""]
         assert "copy it again" in short.messages[""]
         for frame, name in enumerate(("a_2.xye", "a_3.xye"), 1):
             write_pattern(tmp_path / name, frame)

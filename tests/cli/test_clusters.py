@@ -36,7 +36,7 @@ positions = [21.0]
 
 @pytest.fixture
 def recipe(tmp_path):
-    x = np.arange(20.0, 22.0, 0.02)
+    x = np.linspace(18.0, 24.0, 150)
     line = 500.0 * np.exp(-(((x - 21.0) / 0.12) ** 2))
     counts = np.random.default_rng(2).poisson(20.0 + line, (1300, x.size))
     stack = spectra.Stack.from_arrays(x, counts, noise="counts")
