@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -47,6 +48,56 @@ class Block:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of several parts of a run, each a range of its blocks.
+
+    Parameters
+    ----------
+    number : int
+        From 1 to `count`.
+    count : int
+
+    Raises
+    ------
+    SettingError
+        If there is no such part.
+    """
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise SettingError(
+                f"part {self.number} of {self.count}; expected a number from 1 to the count: "
+                "in a job array the first task is 1, as in --array=1-20"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> Part:
+        """The part that a text such as ``3/20`` means.
+
+        Raises
+        ------
+        SettingError
+
+        Examples
+        --------
+        >>> Part.parse("3/20")
+        Part(number=3, count=20)
+        """
+        found = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+        if found is None:
+            raise SettingError(f"part {text!r}; expected number/count, such as 3/20")
+        return cls(int(found[1]), int(found[2]))
+
+    def take(self, starts: range) -> range:
+        """Those of all blocks' first frames that belong to this part."""
+        low, high = (len(starts) * k // self.count for k in (self.number - 1, self.number))
+        return starts[low:high]
+
+
+@dataclass(frozen=True)
 class Job:
     """A method, its plan and the source it is put to."""
 
@@ -54,10 +105,16 @@ class Job:
     method: Method
     plan: Any
     size: int
+    part: Part = Part(1, 1)
 
     def starts(self) -> range:
-        """First frames of all blocks."""
-        return range(0, len(self.data), self.size)
+        """First frames of the blocks that are to be done, in order."""
+        return self.part.take(range(0, len(self.data), self.size))
+
+    def n_frames(self) -> int:
+        """How many frames these blocks have."""
+        starts = self.starts()
+        return min(len(starts) * self.size, len(self.data) - starts.start) if starts else 0
 
     def blocks(self, without: dict[int, int]) -> Iterator[Block]:
         """The blocks that are to be done, made when they are asked for."""

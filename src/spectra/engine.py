@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from spectra.blocks import Finished, Job, Source, one_thread, work_here, work_in_processes
+from spectra.blocks import Finished, Job, Part, Source, one_thread, work_here, work_in_processes
 from spectra.cluster import Workers, check_workers, describe_workers, work_on_cluster
 from spectra.correction import Correction
 from spectra.errors import DamagedFileError, ReaderError, SettingError, StackError, StoreError
@@ -21,7 +21,7 @@ from spectra.nexus import open_file
 from spectra.progress import Progress, end_progress, make_progress
 from spectra.provenance import describe_run, digest_plain, digest_table, run_identity
 from spectra.results import Record, Results
-from spectra.store import Store, remove_remains
+from spectra.store import BlockFolder, SharedStore, Store, remove_remains
 
 _TECHNIQUES = ("xrd", "xas", "xps", "raman")
 
@@ -72,20 +72,54 @@ def run(
     """
     if isinstance(source, Method) or not isinstance(method, Method):
         raise SettingError("run takes the stack or results first, then the method")
-    data = _load_source(source)
-    size = method.block_size if block_size is None else block_size
-    if len(data) == 0:
-        raise StackError(f"{method.name}: there are no frames")
-    check_workers(workers)
-    if size < 1:
-        raise SettingError(f"block_size = {size}; expected 1 or more")
-    show = make_progress(progress, method.name)
-    task = _Run(data, method, size, workers, show, datetime.now(UTC))
+    task = _task(_load_source(source), method, workers, block_size, progress)
     try:
         with one_thread():
             return task.in_memory() if output is None else task.stored(Path(output), resume)
     finally:
-        end_progress(show)
+        end_progress(task.show)
+
+
+def run_part(
+    source: Source,
+    method: Method,
+    output: str | Path,
+    part: Part,
+    *,
+    workers: Workers = 1,
+    block_size: int | None = None,
+    progress: bool | Callable[[int, int], None] | None = None,
+) -> int:
+    """Work through one part of a run's blocks, and keep them where `run` will join them.
+
+    Any number of processes, on any machines that see the same disk, may do parts at the same
+    time. ``run(source, method, output, resume=True)`` then joins all blocks and does those
+    that are missing; the results are bit for bit those of a single run.
+
+    Parameters
+    ----------
+    source, method, output, workers, block_size, progress
+        As for `run`, and the same as for it. Blocks that are there already are not done again.
+    part : Part
+
+    Returns
+    -------
+    int
+        Frames of this part.
+
+    Raises
+    ------
+    StackError, SettingError
+        If the source does not suit the method.
+    StoreError
+        If the blocks cannot be written, or others of another run are there.
+    """
+    task = _task(source, method, workers, block_size, progress)
+    try:
+        with one_thread():
+            return task.part(Path(output), part)
+    finally:
+        end_progress(task.show)
 
 
 def list_methods() -> dict[str, type[Method]]:
@@ -135,6 +169,24 @@ def method_from_provenance(provenance: dict[str, Any]) -> Method:
     return find_method(provenance["method"]).from_settings(provenance["settings"])
 
 
+def _task(
+    data: Source,
+    method: Method,
+    workers: Workers,
+    block_size: int | None,
+    progress: bool | Callable[[int, int], None] | None,
+) -> _Run:
+    """A run whose arguments were checked."""
+    size = method.block_size if block_size is None else block_size
+    if len(data) == 0:
+        raise StackError(f"{method.name}: there are no frames")
+    check_workers(workers)
+    if size < 1:
+        raise SettingError(f"block_size = {size}; expected 1 or more")
+    show = make_progress(progress, method.name)
+    return _Run(data, method, size, workers, show, datetime.now(UTC))
+
+
 @dataclass(frozen=True)
 class _Run:
     """One call of `run`, after its arguments were checked."""
@@ -163,11 +215,9 @@ class _Run:
             self.show(len(self.data), len(self.data))
             return before
         job = self._plan()
-        table = self.method.table(job.plan)
-        row = sum(c.nbytes for c in table.empty(1).values())
-        whole = {**identity, "block_size": self.size, "table": digest_table(table)}
+        whole = self._identity(identity, job)
         # Blocks and the joined results stand side by side for a moment.
-        room = 2 * row * len(self.data)
+        room = 2 * self._row(job) * len(self.data)
         with Store(output, whole, resume=resume, expected_bytes=room) as store:
             self._fill(store, job)
 
@@ -179,18 +229,36 @@ class _Run:
 
             return store.finish(job.starts(), len(self.data), conclude)
 
-    def _fill(self, store: Store, job: Job) -> None:
-        done = store.done()
+    def part(self, output: Path, part: Part) -> int:
+        """Work through the blocks of one part that are not there yet."""
+        job = replace(self._plan(), part=part)
+        whole = self._identity(run_identity(self.data, self.method), job)
+        room = self._row(job) * job.n_frames()
+        self._fill(SharedStore(output, whole, expected_bytes=room), job)
+        return job.n_frames()
+
+    def _identity(self, run: dict[str, Any], job: Job) -> dict[str, Any]:
+        """What must be the same for blocks to fit together."""
+        table = digest_table(self.method.table(job.plan))
+        return {**run, "block_size": self.size, "table": table}
+
+    def _row(self, job: Job) -> int:
+        """Bytes of a frame's results."""
+        return sum(c.nbytes for c in self.method.table(job.plan).empty(1).values())
+
+    def _fill(self, store: BlockFolder, job: Job) -> None:
+        mine = set(job.starts())
+        done = {start: n for start, n in store.done().items() if start in mine}
         try:
             with closing(self._work(job, done)) as finished:
                 for start, results in finished:
                     store.put(start, results)
                     done[start] = len(results)
         except KeyboardInterrupt:
-            safe = store.describe(sum(done.values()), len(self.data))
+            safe = store.describe(sum(done.values()), job.n_frames())
             raise KeyboardInterrupt(f"stopped; {safe}") from None
         except (ReaderError, StoreError) as error:
-            error.add_note(store.describe(sum(done.values()), len(self.data)))
+            error.add_note(store.describe(sum(done.values()), job.n_frames()))
             raise
 
     def _plan(self) -> Job:
@@ -198,7 +266,7 @@ class _Run:
 
     def _work(self, job: Job, without: dict[int, int]) -> Finished:
         """Yield (start, results) of the blocks not done before, and show the progress."""
-        done, total = sum(without.values()), len(self.data)
+        done, total = sum(without.values()), job.n_frames()
         left = len(job.starts()) - len(without)
         if done:
             self.show(done, total)

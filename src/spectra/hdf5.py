@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,9 @@ class H5Array:
 def open_hdf5(path: Path) -> Any:
     """Open an HDF5 file for reading, without locking it against a writer.
 
+    A file that is being written in the mode for that (SWMR), or that the death of its writer
+    left in it, is opened as it stands.
+
     Raises
     ------
     ReaderError
@@ -96,8 +100,12 @@ def open_hdf5(path: Path) -> Any:
     except FileNotFoundError:
         raise ReaderError(path, "no such file", remedy="check the path") from None
     except (OSError, RuntimeError, ValueError, KeyError) as error:
+        unclosed = "already open for write" in str(error)
+        if unclosed:
+            with suppress(OSError, RuntimeError, ValueError, KeyError):
+                return h5py.File(path, "r", locking=False, swmr=True)
         refuse_if_open_elsewhere(path)
-        if "already open for write" in str(error):
+        if unclosed:
             raise ReaderError(
                 path,
                 "the program that writes it has not closed it",

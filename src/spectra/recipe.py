@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import spectra
+from spectra.blocks import Part
 from spectra.cluster import Workers
 from spectra.correction import Correction
-from spectra.engine import find_correction, find_method, run
+from spectra.engine import find_correction, find_method, run, run_part
 from spectra.errors import ReaderError, SettingError, StoreError
 from spectra.method import Method
 from spectra.nexus import write_file
@@ -220,7 +221,7 @@ def _validated(data: dict[str, Any], where: str) -> RecipeSettings:
 def _with_logs(settings: RecipeSettings, folder: Path, where: str) -> RecipeSettings:
     """The settings, if the logs of the cycler that they name are there."""
     if settings.electrochemistry is not None:
-        for name in _listed(settings.electrochemistry.file):
+        for name in listed(settings.electrochemistry.file):
             if not (folder / name).is_file():
                 raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
     return settings
@@ -255,10 +256,10 @@ def named_files(recipe: Recipe) -> list[Path]:
         If files of its stack are missing.
     """
     stack, chemistry = recipe.settings.stack, recipe.settings.electrochemistry
-    found = find_files([recipe.path_of(f) for f in _listed(stack.files)])
+    found = find_files([recipe.path_of(f) for f in listed(stack.files)])
     found += [recipe.path_of(name) for name in (stack.poni, stack.mask) if name]
     if chemistry is not None:
-        found += [recipe.path_of(name) for name in _listed(chemistry.file)]
+        found += [recipe.path_of(name) for name in listed(chemistry.file)]
     made = zip(
         (*recipe.methods.values(), *recipe.corrections),
         (*recipe.settings.step, *recipe.settings.correct),
@@ -335,7 +336,7 @@ def run_recipe(
     target = Path(output) if output is not None else recipe.output
     stack = read_stack(recipe)
     steps: dict[str, Results] = {}
-    parts = [target.with_name(f"{target.name}.{s.name}.h5") for s in recipe.settings.step]
+    parts = [_step_output(target, s) for s in recipe.settings.step]
     for step, part in zip(recipe.settings.step, parts, strict=True):
         source: Stack | Results = stack if step.input == "stack" else steps[step.input]
         steps[step.name] = run(
@@ -361,6 +362,51 @@ def run_recipe(
     for part in parts:
         part.unlink(missing_ok=True)
     return record
+
+
+def run_recipe_part(
+    recipe: Recipe,
+    part: Part,
+    *,
+    output: str | Path | None = None,
+    workers: Workers = 1,
+    progress: bool | None = None,
+) -> dict[str, int]:
+    """Work through one part of the blocks of every step that works on the measurements.
+
+    `run_recipe` with ``resume=True`` joins the parts, and does the steps that work on the
+    results of others.
+
+    Parameters
+    ----------
+    recipe, output, workers, progress
+        As for `run_recipe`.
+    part : Part
+
+    Returns
+    -------
+    dict of str to int
+        Frames done, by the name of the step.
+    """
+    target = Path(output) if output is not None else recipe.output
+    stack = read_stack(recipe)
+    return {
+        step.name: run_part(
+            stack,
+            recipe.methods[step.name],
+            _step_output(target, step),
+            part,
+            workers=workers,
+            progress=progress,
+        )
+        for step in recipe.settings.step
+        if step.input == "stack"
+    }
+
+
+def _step_output(target: Path, step: StepSettings) -> Path:
+    """Where the results of a step stand until all steps are finished."""
+    return target.with_name(f"{target.name}.{step.name}.h5")
 
 
 def replay(record: Record, where: str) -> Recipe:
@@ -390,7 +436,7 @@ def read_stack(recipe: Recipe) -> Stack:
     """Read the spectra of a recipe, correct them and align them with its electrochemistry."""
     settings = recipe.settings.stack.model_dump()
     files = settings.pop("files")
-    paths = [str(recipe.path_of(f)) for f in _listed(files)]
+    paths = [str(recipe.path_of(f)) for f in listed(files)]
     for key in ("poni", "mask"):
         if settings[key]:
             settings[key] = str(recipe.path_of(settings[key]))
@@ -400,13 +446,14 @@ def read_stack(recipe: Recipe) -> Stack:
     chemistry = recipe.settings.electrochemistry
     if chemistry is not None:
         options = chemistry.model_dump(exclude={"file", "columns", "max_gap"})
-        logs = [recipe.path_of(f) for f in _listed(chemistry.file)]
+        logs = [recipe.path_of(f) for f in listed(chemistry.file)]
         cycler = read_cycler(logs, columns=chemistry.columns, max_gap=chemistry.max_gap)
         stack = align(stack, cycler, **options)
     return replace(stack, title=recipe.settings.title or stack.title)
 
 
-def _listed(value: Any) -> list[Any]:
+def listed(value: Any) -> list[Any]:
+    """A list of what is one value or several."""
     return list(value) if isinstance(value, list | tuple) else [value]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -26,8 +27,8 @@ from spectra.results import Results
 _HEADER = "header.json"
 
 
-class Store:
-    """Blocks of a run in progress; a context manager that gives its lock back.
+class BlockFolder:
+    """The finished blocks of one run, and the header that says which run it is.
 
     Parameters
     ----------
@@ -35,8 +36,133 @@ class Store:
         Where the results will stand; the blocks are kept in ``<output>.partial``.
     identity : dict
         What makes this run this run: version, method, settings, inputs, blocks (JSON-able).
+    """
+
+    def __init__(self, output: str | Path, identity: dict[str, Any]) -> None:
+        self.output = Path(output)
+        self.folder = _folder_of(self.output)
+        self._identity = identity
+        self._run = digest_plain(identity)
+
+    def done(self) -> dict[int, int]:
+        """First frames of the finished blocks and their numbers of frames.
+
+        Damaged and foreign files are removed: their blocks are to be done again.
+        """
+        blocks = {}
+        for path in sorted(self.folder.glob("block-*.h5")):
+            results = self._load(path)
+            if results is None:
+                path.unlink(missing_ok=True)
+                continue
+            blocks[int(results.provenance["start"])] = len(results)
+        return blocks
+
+    def put(self, start: int, results: Results) -> None:
+        """Keep a finished block whose first frame is `start`.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written; the blocks before it are safe.
+        """
+        marked = replace(results, provenance={"run": self._run, "start": start})
+        write_file(self._path(start), marked)
+
+    def describe(self, frames: int, total: int) -> str:
+        """Say what is safe here, and how to go on, to who has been stopped."""
+        return (
+            f"{frames} of {total} frames are safe in {self.folder}: "
+            "run again with resume=True (`spectra resume`) to go on"
+        )
+
+    def _path(self, start: int) -> Path:
+        return self.folder / f"block-{start:09d}.h5"
+
+    def _load(self, path: Path) -> Results | None:
+        """A block of this run, or None if the file is missing, damaged or of another run."""
+        try:
+            content = open_file(path)
+        except (DamagedFileError, ReaderError):
+            return None
+        if not isinstance(content, Results):
+            return None
+        mark = content.provenance
+        if mark.get("run") != self._run or self._path(mark.get("start", -1)).name != path.name:
+            return None
+        return content
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{self.folder}: {reason(error)}") from None
+
+    def _header_of_this_run(self) -> dict[str, Any] | None:
+        """The header that an earlier process left, if there is one; it must be of this run."""
+        before = _read_header(self.folder)
+        if before is not None and (odd := _differences(before, self._identity)):
+            raise StoreError(
+                f"{self.folder}: was left by another run ({'; '.join(odd)}); run with the same "
+                "settings, inputs and versions, or start afresh without resuming"
+            )
+        return before
+
+    def _write_header(self) -> None:
+        path = self.folder / _HEADER
+        # Parts of a run may come to this at the same moment.
+        temporary = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(plain_text(self._identity))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(self.folder)
+
+
+class SharedStore(BlockFolder):
+    """The same folder filled by several processes at once, each with blocks of its own.
+
+    It knows no lock: on a cluster the node that held one may be gone. Blocks appear whole or
+    not at all, so two processes that do the same block do no harm; `Store` joins them.
+
+    Raises
+    ------
+    StoreError
+        If the folder belongs to another run or cannot be written.
+    """
+
+    def __init__(
+        self, output: str | Path, identity: dict[str, Any], *, expected_bytes: int = 0
+    ) -> None:
+        super().__init__(output, identity)
+        check_target(self.output, expected_bytes)
+        self._make_folder()
+        try:
+            if self._header_of_this_run() is None:
+                self._write_header()
+        except StoreError:
+            raise
+        except OSError as error:
+            raise StoreError(f"{self.folder}: {reason(error)}") from None
+
+    def describe(self, frames: int, total: int) -> str:
+        """Say what is safe here, and how to go on, to who has been stopped."""
+        return (
+            f"{frames} of {total} frames are safe in {self.folder}: run the same part again to "
+            "go on; `spectra resume` joins all parts and does what is missing"
+        )
+
+
+class Store(BlockFolder):
+    """Blocks of a run in progress; a context manager that gives its lock back.
+
+    Parameters
+    ----------
+    output, identity
+        As for `BlockFolder`.
     resume : bool
-        Go on with what an earlier run left behind; else that is removed.
+        Go on with what an earlier run, or parts of this one, left behind; else that is removed.
     expected_bytes : int
         Room that the blocks and the results will need.
 
@@ -54,15 +180,9 @@ class Store:
         resume: bool,
         expected_bytes: int = 0,
     ) -> None:
-        self.output = Path(output)
+        super().__init__(output, identity)
         place = check_target(self.output, expected_bytes)
-        self.folder = _folder_of(self.output)
-        self._identity = identity
-        self._run = digest_plain(identity)
-        try:
-            self.folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{self.folder}: {reason(error)}") from None
+        self._make_folder()
         self._lock = FolderLock(self.folder)
         self._lock.claim()
         try:
@@ -88,31 +208,6 @@ class Store:
     def release(self) -> None:
         """Let others go on with the folder."""
         self._lock.release()
-
-    def done(self) -> dict[int, int]:
-        """First frames of the finished blocks and their numbers of frames.
-
-        Damaged and foreign files are removed: their blocks are to be done again.
-        """
-        blocks = {}
-        for path in sorted(self.folder.glob("block-*.h5")):
-            results = self._load(path)
-            if results is None:
-                path.unlink()
-                continue
-            blocks[int(results.provenance["start"])] = len(results)
-        return blocks
-
-    def put(self, start: int, results: Results) -> None:
-        """Keep a finished block whose first frame is `start`.
-
-        Raises
-        ------
-        StoreError
-            If it cannot be written; the blocks before it are safe.
-        """
-        marked = replace(results, provenance={"run": self._run, "start": start})
-        write_file(self._path(start), marked)
 
     def finish(
         self, starts: Iterable[int], n_frames: int, conclude: Callable[[Results], Results]
@@ -156,53 +251,15 @@ class Store:
             )
         return block
 
-    def describe(self, frames: int, total: int) -> str:
-        """Say what is safe here, and how to go on, to who has been stopped."""
-        return (
-            f"{frames} of {total} frames are safe in {self.folder}: "
-            "run again with resume=True (`spectra resume`) to go on"
-        )
-
-    def _path(self, start: int) -> Path:
-        return self.folder / f"block-{start:09d}.h5"
-
-    def _load(self, path: Path) -> Results | None:
-        """A block of this run, or None if the file is missing, damaged or of another run."""
-        try:
-            content = open_file(path)
-        except (DamagedFileError, ReaderError):
-            return None
-        if not isinstance(content, Results):
-            return None
-        mark = content.provenance
-        if mark.get("run") != self._run or self._path(mark.get("start", -1)).name != path.name:
-            return None
-        return content
-
     def _open(self, resume: bool) -> None:
         """Make sure that the folder is of this run: keep it, or clear it."""
-        before = _read_header(self.folder) if resume else None
-        if before is not None and (odd := _differences(before, self._identity)):
-            raise StoreError(
-                f"{self.folder}: was left by another run ({'; '.join(odd)}); run with the same "
-                "settings, inputs and versions, or start afresh without resuming"
-            )
+        before = self._header_of_this_run() if resume else None
         for path in self.folder.iterdir():
             unfinished = not path.name.endswith(".h5") and path.name != _HEADER
             if path != self._lock.path and (before is None or unfinished):
                 path.unlink()
         if before is None:
             self._write_header()
-
-    def _write_header(self) -> None:
-        path = self.folder / _HEADER
-        temporary = path.with_suffix(".tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(plain_text(self._identity))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(self.folder)
 
 
 def remove_remains(output: str | Path, identity: dict[str, Any]) -> None:

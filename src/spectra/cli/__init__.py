@@ -1,4 +1,4 @@
-"""The command line: ``spectra read|show|run|resume|batch|report|export|check|demo``.
+"""The command line: ``spectra read|show|run|resume|part|watch|batch|report|export|check|demo``.
 
 Exit codes: 0 all well, 1 wrong use, 2 some frames failed, 3 a damaged file.
 """
@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from spectra.cli import batch, check, demo, export, read, report, resume, run, show
+from spectra.cli import batch, check, demo, export, part, read, report, resume, run, show, watch
 
 app = typer.Typer(
     name="spectra",
@@ -42,7 +42,7 @@ def _main(
     pass
 
 
-for module in (read, show, run, resume, batch, report, export, check, demo):
+for module in (read, show, run, resume, part, watch, batch, report, export, check, demo):
     app.command(name=module.__name__.rsplit(".", 1)[-1])(module.command)
 
 

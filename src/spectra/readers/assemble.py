@@ -128,9 +128,47 @@ def read(
     if stack is None:
         stack = open_frames(paths, format, wanted)
     if stack is None:
-        integrator = _integrator(poni, mask, n_points, unit)
+        integrator = make_integrator(poni, mask, n_points, unit)
         items, inputs = read_items(paths, format, wanted, integrator, progress)
-        stack = _assemble([_asked(item, axis, laser) for item in items], inputs, regrid)
+        stack = stack_of(items, axis=axis, laser=laser, regrid=regrid, inputs=inputs)
+    return with_facts(
+        stack,
+        [p.name for p in paths],
+        wavelength=wavelength,
+        anode=anode,
+        noise=noise,
+        variables=variables,
+        metadata=metadata,
+        title=title,
+    )
+
+
+def with_facts(
+    stack: Stack,
+    files: list[str],
+    *,
+    wavelength: float | None = None,
+    anode: str | None = None,
+    noise: Noise | None = None,
+    variables: Mapping[str, ArrayLike | str] | None = None,
+    metadata: Mapping[str, Any] | None = None,
+    title: str = "",
+) -> Stack:
+    """A stack with what a user says about it, as `read` takes it.
+
+    Parameters
+    ----------
+    stack : Stack
+    files : list of str
+        Names of the files it was read from.
+    wavelength, anode, noise, variables, metadata, title
+        As for `read`.
+
+    Raises
+    ------
+    SettingError
+        For a wavelength that cannot be, or an unknown anode.
+    """
     facts = dict(metadata or {})
     if anode is not None:
         from spectra.reference import radiation
@@ -148,7 +186,7 @@ def read(
         parts["noise"] = noise
     if title:
         parts["title"] = title
-    return replace(with_variables(stack, variables or {}, [p.name for p in paths]), **parts)
+    return replace(with_variables(stack, variables or {}, files), **parts)
 
 
 def read_regions(
@@ -210,12 +248,33 @@ def _own_file(paths: list[Path], selection: Selection) -> Stack | None:
     raise ReaderError(paths[0], "the file holds results, not patterns", remedy="spectra.open(path)")
 
 
-def _integrator(poni: str | Path | None, mask: str | Path, n_points: int, unit: str) -> Any:
+def make_integrator(poni: str | Path | None, mask: str | Path, n_points: int, unit: str) -> Any:
+    """What makes patterns of detector images, if there is a calibration; else None."""
     if poni is None:
         return None
     from spectra.readers.images import Integrator
 
     return Integrator(poni, n_points=n_points, unit=unit, mask=mask)
+
+
+def stack_of(
+    items: list[Item],
+    *,
+    axis: str | None = None,
+    laser: float | None = None,
+    regrid: bool | None = None,
+    inputs: tuple[InputFile, ...] = (),
+) -> Stack:
+    """Make a stack of items, at least one of which is a frame.
+
+    Parameters
+    ----------
+    items : list of Item
+    axis, laser, regrid
+        As for `read`.
+    inputs : tuple of InputFile
+    """
+    return _assemble([_asked(item, axis, laser) for item in items], inputs, regrid)
 
 
 def _asked(item: Item, axis: str | None, laser: float | None) -> Item:

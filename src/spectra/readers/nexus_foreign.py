@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ FloatArray = NDArray[np.float64]
 _MAX_VALUES = 2_000_000_000
 _AXES = ("two_theta", "polar_angle", "tth", "2th", "ttheta", "radial_axis", "q", "d", "raman_shift")
 _RAMAN_NAMES = ("raman", "shift", "wavenumber", "wavelength")
+_VARIABLES = ("temperature", "time", "voltage", "current", "epoch", "pressure")
 _SIGNALS = ("I", "data", "intensity", "counts", "signal")
 
 
@@ -31,38 +33,116 @@ def read_nexus(path: Path) -> list[Frame]:
     """Read the default plot: one pattern, or frames × points."""
     with open_hdf5(path) as file:
         check_links(path, file)
-        group = _find_data(path, file)
-        signal_name = _text(group.attrs.get("signal", "")) or _first(group, _SIGNALS)
-        if signal_name not in group:
-            raise ReaderError(
-                path, f"no signal in {group.name}", expected=f"@signal or one of {_SIGNALS}"
-            )
-        signal = group[signal_name]
-        if signal.size > _MAX_VALUES or signal.ndim not in (1, 2):
-            raise ReaderError(
-                path,
-                f"{signal.name} has shape {signal.shape}",
-                expected="(points) or (frames, points)",
-            )
-        axis_name = _axis_name(group, signal)
-        if axis_name is None:
-            raise ReaderError(
-                path,
-                f"no axis beside {signal.name}",
-                expected=f"@axes naming it, or one of {', '.join(_AXES)}",
-            )
-        if group[axis_name].shape != signal.shape[-1:]:
-            raise ReaderError(
-                path,
-                f"axis {axis_name} has shape {group[axis_name].shape}, the signal {signal.shape}",
-            )
-        y = np.atleast_2d(np.asarray(signal[()], dtype=float))
-        x = np.asarray(group[axis_name][()], dtype=float)
-        errors = _errors(group, signal_name, y.shape)
-        unit = _text(group[axis_name].attrs.get("units", ""))
-        scale = _scale(path, axis_name, unit)
-        metadata = _lasers(file) if scale.axis in RAMAN_AXES else _metadata(file)
-        variables = _variables(group, len(y))
+        signal = _signal(path, file)
+        return _read_rows(path, file, 0, len(signal) if signal.ndim == 2 else 1)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a file that is being written holds by now.
+
+    Parameters
+    ----------
+    n_frames : int
+        Frames of which everything is there: signal, uncertainties and variables.
+    frames : list of Frame
+        Those that were asked for.
+    fill : float
+        What stands where nothing has been written.
+    open : bool
+        Whether its writer has not closed it.
+    """
+
+    n_frames: int
+    frames: list[Frame]
+    fill: float
+    open: bool
+
+
+def read_growing(path: Path, start: int, most: int) -> Growth | None:
+    """Read frames from `start` on of a file that is being written, `most` at most.
+
+    Parameters
+    ----------
+    path : Path
+    start, most : int
+
+    Returns
+    -------
+    Growth or None
+        None if the file holds a single pattern.
+
+    Raises
+    ------
+    ReaderError
+        If it cannot be read (yet).
+    """
+    with open_hdf5(path) as file:
+        check_links(path, file)
+        signal = _signal(path, file)
+        if signal.ndim != 2:
+            return None
+        n = _complete(signal)
+        stop = min(n, start + most)
+        frames = _read_rows(path, file, start, stop) if stop > start else []
+        return Growth(n, frames, float(signal.fillvalue), bool(file.swmr_mode))
+
+
+def _signal(path: Path, file: Any) -> Any:
+    group = _find_data(path, file)
+    name = _signal_name(group)
+    if name not in group:
+        raise ReaderError(
+            path, f"no signal in {group.name}", expected=f"@signal or one of {_SIGNALS}"
+        )
+    signal = group[name]
+    if signal.size > _MAX_VALUES or signal.ndim not in (1, 2):
+        raise ReaderError(
+            path,
+            f"{signal.name} has shape {signal.shape}",
+            expected="(points) or (frames, points)",
+        )
+    return signal
+
+
+def _signal_name(group: Any) -> str:
+    return _text(group.attrs.get("signal", "")) or _first(group, _SIGNALS)
+
+
+def _complete(signal: Any) -> int:
+    """Frames of which everything is there, where datasets grow one after the other."""
+    group = signal.parent
+    short = signal.name.rsplit("/", 1)[-1]
+    beside = [n for n in (*_error_names(short), *_VARIABLES) if n in group]
+    growing = [group[n] for n in beside if (getattr(group[n], "maxshape", None) or (0,))[0] is None]
+    return min([len(signal), *(len(dataset) for dataset in growing)])
+
+
+def _read_rows(path: Path, file: Any, start: int, stop: int) -> list[Frame]:
+    """Read frames ``start:stop`` of the default plot."""
+    group = _find_data(path, file)
+    signal = _signal(path, file)
+    axis_name = _axis_name(group, signal)
+    if axis_name is None:
+        raise ReaderError(
+            path,
+            f"no axis beside {signal.name}",
+            expected=f"@axes naming it, or one of {', '.join(_AXES)}",
+        )
+    if group[axis_name].shape != signal.shape[-1:]:
+        raise ReaderError(
+            path,
+            f"axis {axis_name} has shape {group[axis_name].shape}, the signal {signal.shape}",
+        )
+    rows = slice(start, stop) if signal.ndim == 2 else ()
+    several = signal.ndim == 2 and len(signal) > 1
+    y = np.atleast_2d(np.asarray(signal[rows], dtype=float))
+    x = np.asarray(group[axis_name][()], dtype=float)
+    errors = _errors(group, _signal_name(group), signal, rows, y.shape)
+    unit = _text(group[axis_name].attrs.get("units", ""))
+    scale = _scale(path, axis_name, unit)
+    metadata = _lasers(file) if scale.axis in RAMAN_AXES else _metadata(file)
+    variables = _variables(group, signal, start, stop)
     x, order = ascending(path, x * scale.factor)
     frames = []
     for i in range(len(y)):
@@ -82,7 +162,7 @@ def read_nexus(path: Path) -> list[Frame]:
                 metadata,
                 axis=scale.axis,
                 unit=scale.unit,
-                name=f"frame {i}" if len(y) > 1 else "",
+                name=f"frame {start + i}" if several else "",
                 note="; ".join(n for n in (note, scale.note) if n),
             )
         )
@@ -144,20 +224,39 @@ def _scale(path: Path, name: str, unit: str) -> Scale:
     return scale
 
 
-def _errors(group: Any, signal: str, shape: tuple[int, ...]) -> FloatArray | None:
-    for name in (f"{signal}_errors", f"{signal}_error", "errors", f"{signal}_sigma"):
-        if name in group and np.size(group[name]) == np.prod(shape):
-            return np.asarray(group[name][()], dtype=float).reshape(shape)
+def _error_names(signal: str) -> tuple[str, ...]:
+    return (f"{signal}_errors", f"{signal}_error", "errors", f"{signal}_sigma")
+
+
+def _errors(
+    group: Any, name: str, signal: Any, rows: Any, shape: tuple[int, ...]
+) -> FloatArray | None:
+    for candidate in _error_names(name):
+        if candidate not in group:
+            continue
+        errors = group[candidate]
+        if np.size(errors) == signal.size and np.shape(errors) != signal.shape:
+            whole = np.asarray(errors[()], dtype=float).reshape(signal.shape)
+            return np.atleast_2d(whole[rows])
+        # In a file that is being written it may be ahead of the signal by a frame.
+        if np.ndim(errors) == signal.ndim and np.shape(errors)[-1:] == signal.shape[-1:]:
+            values = np.atleast_2d(np.asarray(errors[rows], dtype=float))
+            if values.shape == shape:
+                return values
     return None
 
 
-def _variables(group: Any, n: int) -> dict[str, tuple[FloatArray, str]]:
-    known = ("temperature", "time", "voltage", "current", "epoch", "pressure")
+def _variables(group: Any, signal: Any, start: int, stop: int) -> dict[str, tuple[FloatArray, str]]:
+    n = len(signal) if signal.ndim == 2 else 1
     out = {}
-    for name in known:
-        if name in group and np.shape(group[name]) == (n,):
-            unit = _text(group[name].attrs.get("units", ""))
-            out[name] = (np.asarray(group[name][()], dtype=float), unit)
+    for name in _VARIABLES:
+        if name not in group or np.ndim(group[name]) != 1:
+            continue
+        dataset = group[name]
+        grows = (getattr(dataset, "maxshape", None) or (0,))[0] is None
+        if np.shape(dataset) == (n,) or (grows and len(dataset) >= stop):
+            unit = _text(dataset.attrs.get("units", ""))
+            out[name] = (np.asarray(dataset[start:stop], dtype=float), unit)
     return out
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from spectra.results import Record
+    from spectra.watch import Watch
 
-__all__ = ["write_figures", "write_outputs", "write_report", "write_tables"]
+__all__ = ["write_figures", "write_live_page", "write_outputs", "write_report", "write_tables"]
 
 Sections = Sequence[tuple[str, str]]
 
@@ -39,6 +40,15 @@ def write_report(
     from spectra.report.page import write_page
 
     return write_page(record, Path(path), title=title, extra_sections=extra_sections)
+
+
+def write_live_page(
+    watch: Watch, path: str | Path, *, refresh: float = 2.0, ended: str = ""
+) -> Path:
+    """Write the page of a watch, which loads itself again until the watch has ended."""
+    from spectra.report.live import write_live_page as write
+
+    return write(watch, path, refresh=refresh, ended=ended)
 
 
 def write_tables(record: Record, folder: str | Path) -> list[Path]:

@@ -35,6 +35,27 @@ def render(
     from plotly.offline import get_plotlyjs
 
     texts = [get_plotlyjs(), *(_template(name) for name in ("plots.js", *scripts))]
+    return _render(template, data, texts, styles, content)
+
+
+def render_light(
+    template: str, data: Any, *, scripts: tuple[str, ...], styles: tuple[str, ...], **content: Any
+) -> str:
+    """Render such a page without plotly, small enough to be written again every second.
+
+    Parameters
+    ----------
+    template, data, styles, **content
+        As for `render`.
+    scripts : tuple of str
+        Files of the templates' folder.
+    """
+    return _render(template, data, [_template(name) for name in scripts], styles, content)
+
+
+def _render(
+    template: str, data: Any, texts: list[str], styles: tuple[str, ...], content: dict[str, Any]
+) -> str:
     return render_plain(
         template,
         styles=styles,
