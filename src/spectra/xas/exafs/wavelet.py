@@ -70,6 +70,17 @@ class Wavelet(KMethod):
         Lobes that are found are at least so high, as a share of the highest.
     keep_maps : bool
         Whether the table holds |W| itself, in single precision.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> k = 0.05 * np.arange(301)
+    >>> chi = np.sin(2 * 2.0 * k) * np.exp(-0.01 * k**2)
+    >>> stack = Stack.from_arrays(k, chi, axis_name="k", axis_unit="1/angstrom", quantity="chi")
+    >>> lobes = Wavelet(k_range=(3.0, 11.0))(stack)
+    >>> lobes["lobe_r"].round(1).tolist()
+    [[2.0]]
     """
 
     name: ClassVar[str] = "xas.Wavelet"
