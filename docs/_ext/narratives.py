@@ -22,7 +22,11 @@ class Narrative:
 
     def mentions(self, method: str) -> bool:
         """Whether the page names the method, such as ``xrd.Peaks``."""
-        return re.search(rf"\b{re.escape(method)}\b", self.text) is not None
+        technique, name = method.split(".")
+        told = rf"\b{technique}\.{name}\b"
+        if technique in self.text:
+            told += rf"|`{name}\b[^`]*`|\b{name}\("
+        return re.search(told, self.text) is not None
 
     def measured(self) -> list[tuple[str, str]]:
         """Titles and anchors of the sections that tell accuracy and limits."""
@@ -39,7 +43,7 @@ def read_narratives(docs: Path) -> list[Narrative]:
     """All pages of the folder itself but the generated ones and the index."""
     pages = []
     for path in sorted(docs.glob("*.md")):
-        if path.stem in ("index", "recipes_listed"):
+        if path.stem in ("index", "recipes_listed", "file_formats"):
             continue
         text = path.read_text("utf-8")
         plain = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
