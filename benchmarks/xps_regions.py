@@ -74,7 +74,7 @@ def main() -> None:
         print(f"pulls of {name}s: means {z.mean(0).round(3)}, widths {z.std(0).round(3)}")
     plan = region.prepare(stack)
     part = region._parts(stack[:5].load(), plan)
-    built = region._built(plan.x)
+    built = region.built(plan.x)
     for label in ("one function", "sum of lmfit's models"):
         spent, evaluations = 0.0, 0
         for i in range(5):

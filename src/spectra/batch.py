@@ -15,6 +15,7 @@ from spectra.cluster import Workers
 from spectra.errors import ReaderError, SpectraError, SpectraWarning, StoreError
 from spectra.ledger import MADE_OF, Ledger
 from spectra.nexus import open_file
+from spectra.notebook import small_table
 from spectra.provenance import digest_plain, versions
 from spectra.recipe import Recipe, named_files, run_recipe
 from spectra.results import Record
@@ -77,6 +78,13 @@ class Batch:
     def failures(self) -> tuple[Outcome, ...]:
         """The measurements without results."""
         return tuple(o for o in self.outcomes if o.state == "failed")
+
+    def _repr_html_(self) -> str:
+        """What became of each measurement, the failed ones first."""
+        every = sorted(self.outcomes, key=lambda o: o.state != "failed")
+        rows = [(o.sample, o.name, o.state, o.reason) for o in every]
+        heads = ("sample", "measurement", "state", "reason")
+        return small_table(self.sheet.title or "Batch", rows, heads)
 
 
 def run_batch(

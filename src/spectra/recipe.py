@@ -19,6 +19,7 @@ from spectra.engine import find_correction, find_method, run
 from spectra.errors import ReaderError, SettingError, StoreError
 from spectra.method import Method
 from spectra.nexus import write_file
+from spectra.notebook import small_table
 from spectra.operando import align, read_cycler
 from spectra.readers import read
 from spectra.readers.files import find_files
@@ -143,6 +144,14 @@ class Recipe:
     def output(self) -> Path:
         """Path of the results."""
         return self.path_of(self.settings.output)
+
+    def _repr_html_(self) -> str:
+        """Its steps, from the files to the results."""
+        rows: list[tuple[str, str, object]] = [("stack", "", self.settings.stack.files)]
+        rows += [("correction", c.name, c.settings()) for c in self.corrections]
+        rows += [(s.name, s.method, f"from {s.input}") for s in self.settings.step]
+        rows.append(("results", "", str(self.output)))
+        return small_table(self.settings.title or "Recipe", rows, ("step", "method", ""))
 
     def to_plain(self) -> dict[str, Any]:
         """The recipe as plain data, with its folder, as it is stored in the results."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spectra import views
 from spectra.errors import ResultsError
+from spectra.notebook import small_table
 from spectra.rows import Rows
 from spectra.stack import Stack, Variable
 from spectra.status import Status, count_statuses
@@ -357,3 +358,23 @@ class Record:
     stack: Stack | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """What each step has, and what became of its frames."""
+        rows = [
+            (
+                name,
+                r.table.name,
+                len(r),
+                _counted(r.status),
+                ", ".join(c.name for c in r.table.columns),
+            )
+            for name, r in self.steps.items()
+        ]
+        title = str(self.recipe.get("title", "")) or "Record"
+        return small_table(title, rows, ("step", "table", "frames", "status", "columns"))
+
+
+def _counted(status: NDArray[np.int8]) -> str:
+    """How many frames have which status, in words."""
+    return ", ".join(f"{n} {s}" for s, n in count_statuses(status).items())

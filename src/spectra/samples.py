@@ -11,6 +11,7 @@ from typing import Any
 from spectra.entries import electrochemistry, located, needed, patterns, plain_value, variable
 from spectra.errors import ReaderError, SettingError, SpectraError
 from spectra.filenames import slug
+from spectra.notebook import small_table
 from spectra.readers.files import find_files
 from spectra.readers.variables import split_unit
 from spectra.recipe import Recipe, StackSettings, check_recipe, for_measurement, load_toml
@@ -67,6 +68,11 @@ class Sample:
     values: Mapping[str, Value]
     measurements: tuple[Measurement, ...]
 
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, object, str]] = [(k, v, "") for k, v in self.values.items()]
+        rows += [(m.name, f"{len(m.files)} files", str(m.recipe_path)) for m in self.measurements]
+        return small_table(self.name, rows, ("", "", "recipe"))
+
 
 @dataclass(frozen=True)
 class SampleSheet:
@@ -111,6 +117,10 @@ class SampleSheet:
             if sample.name == name:
                 return sample
         raise KeyError(name)
+
+    def _repr_html_(self) -> str:
+        rows = [(s.name, ", ".join(m.name for m in s.measurements)) for s in self.samples]
+        return small_table(self.title or "Samples", rows, ("sample", "measurements"))
 
 
 def load_samples(path: str | Path, *, output: str | Path | None = None) -> SampleSheet:
@@ -264,8 +274,9 @@ class _Loader:
     def axis(self) -> str:
         """The variable that is asked for, or the first that two measurements have, or one."""
         for name, places in self._variables.items():
-            if hint := misspelt(name, self._variables):
-                self._problems.append(f"{places[0]}: variable {name!r} is there alone; {hint}")
+            commoner = [n for n, p in self._variables.items() if len(p) > len(places)]
+            if hint := misspelt(name, commoner):
+                self._problems.append(f"{places[0]}: variable {name!r} is rare; {hint}")
         asked = self._plain.head.get("axis", "")
         if not isinstance(asked, str):
             self._problems.append(f"{self._plain.path}, key 'axis': it is {asked!r}; not a text")

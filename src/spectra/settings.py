@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 from spectra.errors import SettingError
 from spectra.kinds import shown, take_fields
+from spectra.notebook import small_table
 
 # Of settings whose texts all name files, and of those that do if there is such a file.
 A_FILE = ("*",)
@@ -63,6 +64,19 @@ class Settings:
     def to_plain(self) -> dict[str, Any]:
         """The settings, for who holds these in a setting of its own."""
         return self.settings()
+
+    def _repr_html_(self) -> str:
+        """Every setting with its value, unit and meaning."""
+        rows = [
+            (
+                f.name,
+                getattr(self, f.name),
+                f.metadata.get("unit", ""),
+                f.metadata.get("meaning", ""),
+            )
+            for f in fields(self)
+        ]
+        return small_table(self.name, rows, ("setting", "value", "unit", "meaning"))
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Self:

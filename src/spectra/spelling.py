@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 # Above it two names are one and a slip of the pen; below, both may be meant.
-_ALIKE = 0.83
+_ALIKE = 0.8
 _RELATED = 0.6
 
 
@@ -35,8 +35,9 @@ def misspelt(word: str, known: Iterable[str]) -> str:
     names = list(known)
     if word in names:
         return ""
-    letters = _letters(word)
-    return _closest(word, [n for n in names if _letters(n) != letters or n == word], _ALIKE)
+    others = [n for n in names if _letters(n) != _letters(word)]
+    swapped = [n for n in others if sorted(n) == sorted(word)]
+    return _closest(word, swapped, 0.0) or _closest(word, others, _ALIKE)
 
 
 def _closest(word: str, names: list[str], cutoff: float) -> str:

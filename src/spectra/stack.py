@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import StackError
+from spectra.notebook import small_table
 from spectra.status import count_statuses
 
 if TYPE_CHECKING:
@@ -411,8 +412,6 @@ class Stack:
         )
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         rows = {
             "frames × points": f"{self.n_frames} × {self.n_points}",
             self.axis.label: f"{self.x[0]:g} … {self.x[-1]:g}" if self.n_points else "empty",
@@ -422,11 +421,7 @@ class Stack:
             "metadata": ", ".join(f"{k} = {v}" for k, v in self.metadata.items()),
             "status": ", ".join(f"{n} {s}" for s, n in count_statuses(self.status).items()),
         }
-        body = "".join(
-            f"<tr><th style='text-align:left'>{escape(k)}</th><td>{escape(v)}</td></tr>"
-            for k, v in rows.items()
-        )
-        return f"<table><caption>{escape(self.title or 'Stack')}</caption>{body}</table>"
+        return small_table(self.title or "Stack", rows.items())
 
 
 def _check_text(what: str, text: str) -> None:

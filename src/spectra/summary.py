@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from spectra.batch import Batch, Outcome
 from spectra.errors import SpectraError
+from spectra.notation import with_uncertainty
+from spectra.notebook import small_table
 from spectra.results import Column, Record, Results
 from spectra.samples import Sample, SampleSheet
 from spectra.stack import Variable
@@ -207,6 +209,18 @@ class Summary:
     def rows(self) -> tuple[Row, ...]:
         """Every number, a row each."""
         return tuple(row for headline in self.headlines for row in headline.rows())
+
+    def _repr_html_(self) -> str:
+        """Every quantity, its first and last value and the change."""
+        rows = [
+            (
+                *(h.sample, h.measurement, h.quantity, h.unit),
+                *(with_uncertainty(*q) for q in (h.first(), h.last(), h.change())),
+            )
+            for h in self.headlines
+        ]
+        heads = ("sample", "measurement", "quantity", "unit", "first", "last", "change")
+        return small_table(self.sheet.title or "Summary", rows, heads)
 
     def of(self, sample: str) -> tuple[Headline, ...]:
         """The quantities of one sample."""

@@ -116,3 +116,17 @@ def test_settings_and_stacks_are_checked():
         Bands(threshold=8.0)(flat)
     with pytest.raises(StackError, match="two_theta"):
         Bands()(Stack.from_arrays(SHIFT, np.ones((2, len(SHIFT)))))
+
+
+@pytest.mark.parametrize("noise", ["counts", "unknown"])
+def test_perfect_fits_are_converged(noise):
+    y = np.full((2, SHIFT.size), 120.0)
+    for center, fwhm, area in zip(POSITIONS, FWHM, AREAS, strict=True):
+        y += area * 2 / np.pi / fwhm / (1 + ((SHIFT - center) / (fwhm / 2)) ** 2)
+    y[1] *= 2.0
+    stack = Stack.from_arrays(SHIFT, y, noise=noise, axis_name="raman_shift", axis_unit="1/cm")
+    for method in (Bands(), Bands(positions=POSITIONS), Bands(degree=0)):
+        results = method(stack)
+        assert results.status.tolist() == [Status.OK] * 2
+        np.testing.assert_allclose(results["center"], [POSITIONS] * 2, rtol=1e-9)
+        np.testing.assert_allclose(results["area"], np.outer([1.0, 2.0], AREAS), rtol=1e-7)

@@ -279,6 +279,25 @@ class TestResponse:
         ratio = np.asarray(done.signal) / bands()
         np.testing.assert_allclose(ratio, seen.mean(), rtol=1e-9)
 
+    @pytest.mark.parametrize("repeats", [1, 2])
+    def test_a_standard_measured_once_or_twice_has_its_own_uncertainty(self, repeats):
+        y = np.full((repeats, 800), 400.0)
+        axis = {"axis_name": "raman_shift", "axis_unit": "1/cm"}
+        given = Stack.from_arrays(SHIFT, y, errors=np.full_like(y, 8.0), **axis)
+        counted = Stack.from_arrays(SHIFT, y, noise="counts", **axis)
+        unknown = Stack.from_arrays(SHIFT, y, noise="unknown", **axis)
+        for standard, sigma in ((given, 8.0), (counted, 20.0)):
+            stderr = Response.of(standard).measured_stderr
+            np.testing.assert_allclose(stderr, sigma / np.sqrt(repeats))
+        assert Response.of(unknown).measured_stderr == ()
+
+    def test_a_standard_measured_often_has_the_uncertainty_of_its_scatter(self):
+        y = np.random.default_rng(3).normal(400.0, 5.0, (50, 800))
+        axis = {"axis_name": "raman_shift", "axis_unit": "1/cm"}
+        standard = Stack.from_arrays(SHIFT, y, errors=np.full_like(y, 80.0), **axis)
+        stderr = np.array(Response.of(standard).measured_stderr)
+        assert np.sqrt((stderr**2).mean()) == pytest.approx(5.0 / np.sqrt(50), rel=0.02)
+
     def test_uncertainties_add_in_quadrature(self):
         flat = Response(shift=tuple(SHIFT), measured=(2.0,) * 800, measured_stderr=(0.1,) * 800)
         done = flat(series(2, noise=0.02))

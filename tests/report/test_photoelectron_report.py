@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from test_report import browser, console
+from tests.xps.two_regions import CARBON, VANADIUM, measured
 from tests.xps.vanadium_regions import ENERGY, MODEL, SETS, built
 
 from spectra import Stack, Status, Variable
 from spectra.report import write_figures, write_report, write_tables
 from spectra.report.sections import technique_sections
 from spectra.results import Record
-from spectra.xps import Region
+from spectra.xps import Endpoints, Quantify, Region, join
 
 N = 10
 HOSTILE = "<b>钒</b> $x$"
@@ -140,3 +141,56 @@ def test_the_browser_draws_it_without_a_complaint(discharge, tmp_path):
     assert dom.count('class="main-svg"') >= 5
     assert "mean valence by V2p_silversmit" in dom
     assert "<b>钒" not in page.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def composition():
+    carbon = Endpoints(model=CARBON, window=(280.5, 291.5))(measured(CARBON, N, 1, step=0.4))
+    vanadium = Region(model=VANADIUM)(measured(VANADIUM, N, 2, step=0.4))
+    lost = vanadium.status.copy()
+    lost[4] = Status.NOT_CONVERGED
+    blank = {k: np.array(v) for k, v in vanadium.columns.items()}
+    for values in blank.values():
+        values[4] = np.nan if values.dtype.kind == "f" else -1
+    joined = join(carbon, replace(vanadium, columns=blank, status=lost))
+    return Record({"carbon": carbon, "composition": Quantify()(joined)})
+
+
+def test_compositions_say_what_they_rest_on(composition):
+    ends, section = technique_sections(composition)
+    assert any("either end of the window anywhere within 1 eV" in s for s in ends.sentences)
+    assert section.heading == "Composition"
+    told = " ".join(section.sentences)
+    assert "Atomic percent of C, V in 9 of 10 samples" in told
+    assert "1 is flagged" in told
+    assert "scofield_1976 (J. H. Scofield" in told
+    assert "C 1s 1, V 2p 9.66" in told
+    assert "Mean free path: E^0.75" in told
+    assert "Transmission: by the files." in told
+    assert re.search(r"Factors uncertain by 10 % each mean [2-4]\.?\d* % at most", told)
+    assert re.search(r"Where the windows end means 0\.\d+ % at most", told)
+
+
+def test_compositions_have_a_row_each(composition):
+    _, section = technique_sections(composition)
+    assert section.columns == (
+        *("sample", "C (%)", "V (%)", "C-C (%)", "C-O (%)", "V5+ (%)", "V4+ (%)", "remark"),
+    )
+    first, second = section.rows[:2]
+    assert first[1:-1] == ("–",) * 6
+    assert first[-1] == "not_converged: vanadium: not_converged"
+    assert re.fullmatch(r"[67]\d\.\d+\(\d+\)", second[1])
+    panels = section.drawings[0].panels
+    assert [p.title for p in panels] == ["elements", "species"]
+    assert [m.name for m in panels[0].marks] == ["C", "V"]
+
+
+def test_compositions_are_drawn_and_written(composition, tmp_path):
+    write_report(composition, tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Composition" in page
+    assert write_figures(composition, tmp_path / "figures")
+    (table,) = [p for p in write_tables(composition, tmp_path / "t") if "composition" in p.name]
+    text = table.read_text(encoding="utf-8")
+    assert "atomic_percent" in text
+    assert "factor_component" in text

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from headless import browser
 
 from spectra import Stack, Variable
 from spectra.report import write_figures, write_report, write_tables
@@ -97,14 +97,6 @@ def test_tables_and_figures(tmp_path):
     figures = write_figures(record(), tmp_path / "figures")
     assert {p.suffix for p in figures} == {".pdf", ".png"}
     assert {"patterns.png", "fit_best.png"} <= {p.name for p in figures}
-
-
-def browser():
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = next((p for n in names if (p := shutil.which(n))), None)
-    if found is None:
-        pytest.skip("no Chromium on this machine")
-    return found
 
 
 def console(page, tmp_path, size="1280,2000"):

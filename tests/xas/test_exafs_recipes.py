@@ -14,20 +14,12 @@ from spectra import Status, read, xas
 from spectra.errors import DataWarning
 from spectra.recipe import load_recipe, run_recipe
 from spectra.report import write_report
-from spectra.xas.paths.cache import FOLDER_VARIABLE
 
 pytestmark = pytest.mark.realdata
 
 RECIPES = Path(__file__).resolve().parents[2] / "docs" / "recipes"
 # The end of the first charge among the frames of the cell.
 CHARGED = 55
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def run(folder, name):
@@ -38,14 +30,14 @@ def run(folder, name):
 
 
 @pytest.fixture(scope="module")
-def oxide(data, tmp_path_factory, own_cache):
+def oxide(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("oxide")
     os.symlink(data / "xas" / "vanadium" / "V2O3.xdi", folder / "V2O3.xdi")
     return run(folder, "vanadium_exafs")
 
 
 @pytest.fixture(scope="module")
-def cell(data, tmp_path_factory, own_cache):
+def cell(data, tmp_path_factory):
     """Every ninth frame of the cell's 229, and that of the highest charge."""
     source, folder = data / "xas" / "lno_operando", tmp_path_factory.mktemp("cell")
     rows = np.unique([*range(0, 229, 9), CHARGED])

@@ -32,7 +32,7 @@ class TestEndpoints(MethodConformance):
         return Endpoints(model=VANADIUM, window=(509.5, 529.5))
 
     def make_source(self):
-        return measured(VANADIUM, 14, 3, step=0.5)
+        return measured(VANADIUM, 12, 3, step=0.8)
 
 
 def test_it_is_found_by_name():
@@ -71,7 +71,7 @@ def test_the_window_asked_for_is_fitted_as_a_region():
 
 
 def test_a_background_that_describes_the_spectrum_leaves_little_to_the_ends():
-    stack = measured(CARBON, 60, 4, step=0.1, scale=2000.0)
+    stack = measured(CARBON, 30, 4, step=0.2, scale=2000.0)
     found = Endpoints(model=CARBON, window=WINDOW)(stack)
     assert (found.status == Status.OK).all()
     assert (found["area_endpoint"] < found["area_stderr"]).all()
@@ -85,7 +85,7 @@ def test_a_background_that_describes_the_spectrum_leaves_little_to_the_ends():
 def test_a_background_of_the_wrong_kind_is_told_by_the_ends():
     # A slope under a fit that knows none: the areas are wrong, and move with the ends.
     how = {"step": 0.1, "scale": 400.0, "slope": 40.0}
-    stack = measured(CARBON, 20, 6, **how)
+    stack = measured(CARBON, 10, 6, **how)
     wrong = Endpoints(model=CARBON, window=WINDOW)(stack)
     right = Endpoints(model=CARBON, window=WINDOW, degree=1)(stack)
     total = {k: r["area"].sum(axis=1).mean() for k, r in (("wrong", wrong), ("right", right))}

@@ -25,6 +25,7 @@ def bump(at, height):
 
 
 class TestEvidence(MethodConformance):
+    blocks = (1, 64)
     without_uncertainty = frozenset(
         {"bic", "delta_bic_without", "delta_bic_one_more", "reduced_chi2", "residual_sd", "abbe"}
     )
@@ -34,7 +35,7 @@ class TestEvidence(MethodConformance):
 
     def make_source(self):
         curves = np.tile(curve_of(), (14, 1))
-        curves[::6] += bump(288.4, 250)
+        curves[0] += bump(288.4, 250)
         return counted(curves, 14, seed=1)
 
 

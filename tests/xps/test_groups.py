@@ -82,27 +82,27 @@ def test_plasmons_of_one_energy_and_strength():
         "p2_area": {"expr": "b*p1_area"},
     }
     region = Region(model=Model(name="plasmons", species=species, parameters=ties))
-    axis = np.linspace(110.0, 160.0, 251)
+    axis = np.linspace(112.0, 157.0, 151)
     built = region.built(axis)
     truth = {"loss": 15.3, "b": 0.55, "Al_area": 9000.0, "shirley": 0.003, "background_c0": 300.0}
     for name, value in truth.items():
         built.params[name].set(value=value)
     curve = built.model.eval(built.params, x=axis)
-    y = np.random.default_rng(4).poisson(curve, (100, axis.size))
+    y = np.random.default_rng(4).poisson(curve, (60, axis.size))
     stack = Stack.from_arrays(axis, y, noise="counts", axis_name="binding_energy")
     results = region(stack)
     labels = results.table.coords["parameter"]["label"].tolist()
     for name in ("loss", "b"):
         i = labels.index(name)
         z = (results["parameter"][:, i] - truth[name]) / results["parameter_stderr"][:, i]
-        assert abs(z.mean()) < 0.35
-        assert z.std() == pytest.approx(1.0, abs=0.25)
+        assert abs(z.mean()) < 0.45
+        assert z.std() == pytest.approx(1.0, abs=0.3)
     z = (results["area"][:, 2] - 0.55**2 * 9000.0) / results["area_stderr"][:, 2]
     assert z.std() == pytest.approx(1.0, abs=0.25)
 
 
 def test_samples_share_positions_and_have_areas_of_their_own():
-    # Thirty series of six samples whose areas differ, the lines 0.9 eV apart.
+    # Twenty series of six samples whose areas differ, the lines 0.9 eV apart.
     model = carbon(apart=0.9)
     region = Region(model=model, common=("positions", "C_C_fwhm"))
     amounts = np.array([0.1, 0.3, 0.5, 0.7, 0.9, 0.6])
@@ -111,7 +111,7 @@ def test_samples_share_positions_and_have_areas_of_their_own():
     )
     truth = 2000.0 * np.stack([1 - amounts, amounts], axis=1)
     areas, positions = [], []
-    for seed in range(30):
+    for seed in range(20):
         stack = counted(curves, 6, seed=200 + seed)
         shared = region(stack)
         assert np.ptp(shared["position"], axis=0).max() == 0.0

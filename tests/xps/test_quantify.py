@@ -80,6 +80,7 @@ def test_the_percentages_are_those_of_the_equation(regions):
     assert composition.attrs["path"] == "E^0.75"
     assert "Scofield" in composition.attrs["sensitivity"]
     assert composition.attrs["model"] == "carbon + vanadium"
+    assert "count_time" not in composition.variables
 
 
 def test_uncertainties_are_those_of_drawn_areas(regions):
@@ -197,7 +198,7 @@ def test_a_transmission_that_is_none_is_bad_input(regions):
     carbon = Region(model=CARBON)(replace(stack, channels={"transmission": passed}))
     found = Quantify()(join(carbon, regions[1]))
     assert found.status[5] == Status.BAD_INPUT
-    assert "no transmission" in found.messages[5]
+    assert "no transmission, time or kinetic energy" in found.messages[5]
     with pytest.raises(StackError, match="no channel 'transmission', only none"):
         Flatten()(replace(stack, channels={}))
     flat = Flatten()(replace(stack, channels={"transmission": passed}))
@@ -304,3 +305,16 @@ def test_a_measured_film_by_hand(data):
     }
     expected = 100 * atoms["W 4f"] / sum(atoms.values())
     assert found["atomic_percent"][0, 1] == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_line_beyond_the_photons_is_bad_input(regions):
+    joined = join(*regions)
+    moved = np.array(joined["position"])
+    moved[2, 0], moved[4, 0] = 1500.0, 1440.0
+    odd = replace(joined, columns={**joined.columns, "position": moved})
+    plain = Quantify()(odd)
+    assert plain.status[[2, 4]].tolist() == [Status.BAD_INPUT, Status.OK]
+    # TPP-2M holds from 50 eV on.
+    glass = Quantify(path=Material(formula="V2O5", density=3.36, gap=2.3))(odd)
+    assert glass.status[[2, 4]].tolist() == [Status.BAD_INPUT] * 2
+    assert (np.delete(glass.status, [2, 4]) == Status.OK).all()

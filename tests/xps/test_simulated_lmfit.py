@@ -10,7 +10,7 @@ from spectra.fit.cumulative import WITH_INTEGRAL
 from spectra.fit.photolines import PHOTOLINES, get_photoline
 from spectra.xps import Model, Region, Species
 
-X = np.linspace(490.0, 512.0, 89)
+X = np.linspace(490.0, 512.0, 73)
 
 # Each line's width and what else has a shape; what stands in `FREE` is fitted.
 SHAPES = {

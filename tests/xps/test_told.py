@@ -41,12 +41,12 @@ def simulated(kind, n, seed):
 @pytest.mark.parametrize("true", sorted(KINDS))
 @pytest.mark.parametrize("fitted", sorted(KINDS))
 def test_a_background_of_the_wrong_kind_is_told(true, fitted):
-    results = region_of(fitted)(simulated(true, 30, seed=len(true)))
+    results = region_of(fitted)(simulated(true, 20, seed=len(true)))
     told = np.array(["the residual is not noise" in m for m in results.messages])
     if fitted == true or (true, fitted) == ("constant", "linear"):
         # Once in a thousand frames by either of two criteria.
         assert told.sum() <= 1
-        assert results["reduced_chi2"].mean() == pytest.approx(1.0, abs=0.08)
+        assert results["reduced_chi2"].mean() == pytest.approx(1.0, abs=0.1)
         return
     if true == "constant":
         # Its strength comes out as none, and nothing is wrong.
@@ -70,13 +70,13 @@ def test_residuals_of_unknown_scale_are_told_by_their_structure():
 def test_free_cross_sections_are_recovered():
     ties = {**MODEL.parameters, "tougaard_c": {"vary": True}}
     free = Region(model=replace(MODEL, parameters=ties), background="tougaard")
-    results = free(simulated("tougaard", 150, seed=2))
+    results = free(simulated("tougaard", 90, seed=2))
     labels = results.table.coords["parameter"]["label"].tolist()
     for name, truth in (("tougaard_c", 60.0), ("tougaard", 22.0)):
         i = labels.index(name)
         z = (results["parameter"][:, i] - truth) / results["parameter_stderr"][:, i]
-        assert abs(z.mean()) < 0.35
-        assert z.std() == pytest.approx(1.0, abs=0.2)
+        assert abs(z.mean()) < 0.4
+        assert z.std() == pytest.approx(1.0, abs=0.25)
     # What is not known of the losses is in the areas.
     fixed = region_of("tougaard")(simulated("tougaard", 20, seed=2))
     assert (results["area_stderr"][:20, 0] > fixed["area_stderr"][:, 0]).all()

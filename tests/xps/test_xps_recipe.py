@@ -53,8 +53,23 @@ def test_charging_is_found_and_fractions_follow(ran):
     assert ENERGY[0] == 508.0
 
 
+def test_the_composition_follows_from_the_areas(ran):
+    _, record = ran
+    found = record.steps["composition"]
+    assert found.table.coords["element"]["label"].tolist() == ["V", "O"]
+    # Charging and the set move areas between species, not between levels.
+    atoms = np.array([13_700.0 / 9.66, 22_000.0 / 2.93])
+    off = found["atomic_percent"][:, 0] - 100 * atoms[0] / atoms.sum()
+    # The paths differ by a hundredth at 969 and 957 eV.
+    assert np.abs(off).max() < 0.3
+    assert (found["atomic_percent_stderr"] < 0.15).all()
+    assert found.attrs["path"] == "TPP-2M in V2O5, 3.36 g/cm³, gap 2.3 eV"
+
+
 def test_the_report_is_written(ran):
     folder, _ = ran
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "mean valence by V2p_silversmit" in page
+    assert "Composition" in page
+    assert "scofield_1976" in page
     assert list((folder / "tables").glob("*.csv"))

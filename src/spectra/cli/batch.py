@@ -26,6 +26,13 @@ def command(
     anew: Annotated[bool, typer.Option("--anew", help="Keep nothing of an earlier run.")] = False,
 ) -> int:
     """Evaluate the measurements of samples; only what has changed is done again."""
+    return run_sheet(samples, output=output, workers=workers, resume=not anew)
+
+
+def run_sheet(
+    path: Path, *, output: Path | None = None, workers: str = "1", resume: bool = True
+) -> int:
+    """Evaluate the measurements of a sheet, write tables and pages, and return the exit code."""
     from spectra.batch import run_batch
     from spectra.cli.common import plain_warnings
     from spectra.cluster import parse_workers
@@ -33,9 +40,9 @@ def command(
 
     crew = parse_workers(workers)
     with plain_warnings():
-        sheet = load_samples(samples, output=output)
+        sheet = load_samples(path, output=output)
         try:
-            batch = run_batch(sheet, workers=crew, resume=not anew, tell=_tell)
+            batch = run_batch(sheet, workers=crew, resume=resume, tell=_tell)
         except KeyboardInterrupt as stopped:
             typer.echo(f"\n{stopped}", err=True)
             return 1

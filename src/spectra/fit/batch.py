@@ -151,7 +151,7 @@ def fit_stack(
     errors: Errors = "residual",
     loss: Literal["linear"] | RobustName = "linear",
     loss_scale: float = 1.0,
-    starts: Mapping[str, ArrayLike] | None = None,
+    starts: Mapping[str, ArrayLike] | Sequence[Mapping[str, ArrayLike]] | None = None,
     tolerance: float = 1e-10,
     max_iterations: int = 200,
 ) -> StackFit:
@@ -180,9 +180,9 @@ def fit_stack(
         `scipy.optimize.least_squares`).
     loss_scale : float
         Residual, in standard uncertainties, where a robust loss begins to bend.
-    starts : mapping of str to array (spectra,), optional
+    starts : mapping of str to array (spectra,), or sequence of them, optional
         Starts of parameters that differ from spectrum to spectrum. A fixed parameter keeps
-        its value.
+        its value. From each of several a rough fit is made, and the best is finished.
     tolerance : float
         Part of χ² that is not worth another evaluation. With the default, what is left is far
         below the uncertainties; with 1e-16 about ten digits of the minimum are right.
@@ -211,8 +211,9 @@ def fit_stack(
     [-0.5, 0.0, 0.7]
     """
     problem = Problem.of(model, params, x, y, weights, errors, _loss(loss, loss_scale, errors))
-    start = problem.starts(starts)
-    parts = [problem.fit(start, part, tolerance, max_iterations) for part in problem.parts()]
+    several = [starts] if starts is None or isinstance(starts, Mapping) else list(starts)
+    begin = [problem.starts(one) for one in several]
+    parts = [problem.fit(begin, part, tolerance, max_iterations) for part in problem.parts()]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     ties = problem.ties
     varied = tuple(n for n, free in zip(ties.variables, ties.free, strict=True) if free)

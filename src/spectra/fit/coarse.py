@@ -40,7 +40,9 @@ def approach(
     lower: FloatArray,
     upper: FloatArray,
     free: BoolArray,
-) -> tuple[FloatArray, FloatArray]:
+    *,
+    compared: bool,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Starts nearer to the minimum, from rough fits.
 
     Parameters
@@ -54,29 +56,34 @@ def approach(
         Common start, from which bins and precision are chosen: no choice may hang on which
         spectra are worked on together.
     start, lower, upper, free : array (rows, variables)
+    compared : bool
+        Whether others start elsewhere: then the cost is worked out well enough to tell minima.
 
     Returns
     -------
     start : array (rows, variables)
     promised : array (rows,)
         What the step that led there was to gain, if it saw all points; else zero.
+    cost : array (rows,)
+        Of the last rough fit; infinite where it went astray.
     """
     promised = np.zeros(len(start))
     inner = objective.inner
     own, _ = objective.expand(plausible[None])
     size = bin_size(inner.at.x[0], inner.model.value(own, inner.at)[0], int(free[:1].sum()))
-    same = last is objective
-    if size == 1 and same:
-        return start, promised
+    same, cost = last is objective, np.full(len(start), np.inf)
+    if size == 1 and same and not compared:
+        return start, promised, cost
     # Twice, the second time on finer bins: what binning bends goes with their square.
     sizes = [size, max(2, size // 4)] if size > 2 else [size]
+    sizes = [] if size == 1 and same else sizes
     single = _bears_single_precision(objective, plausible, free[0])
     stages = [
         (replace(objective, inner=bin_objective(inner, bins) if bins > 1 else inner), _ROUGH)
         for bins in sizes
     ]
-    if single and last is not None:
-        stages.append((last, _ROUGH if same else _NEAR))
+    if last is not None and (single or compared):
+        stages.append((last, _ROUGH if same and not compared else _NEAR))
     for stage, tolerance in stages:
         seen = replace(stage, inner=stage.inner.in_single_precision()) if single else stage
         rough = minimize(seen, start, lower, upper, free, tolerance=tolerance)
@@ -84,7 +91,8 @@ def approach(
         good = np.isin(rough.status, (Status.OK, Status.AT_BOUND))
         start = np.where(good[:, None], rough.theta, start)
         promised = np.where(good & (stage is last), rough.promised, 0.0)
-    return start, promised
+        cost = np.where(good, rough.chi2, np.inf)
+    return start, promised, cost
 
 
 def _bears_single_precision(

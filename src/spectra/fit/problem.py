@@ -112,18 +112,16 @@ class Problem:
         weights = self._weights(y, part)
         use = np.isfinite(y) & np.isfinite(weights) & (weights != 0)
         weight = np.where(use, weights, 0.0) ** 2
-        inner = SpectraObjective.of(
-            self.translation.model,
-            Points(self.x[None], self.x[None]),
-            np.where(use, y, 0.0),
-            weight,
-            loss,
-        )
+        return self._tied(np.where(use, y, 0.0), weight, loss), use.sum(axis=1)
+
+    def _tied(self, y: FloatArray, weight: FloatArray, loss: Loss) -> TiedObjective:
+        at = Points(self.x[None], self.x[None])
+        inner = SpectraObjective.of(self.translation.model, at, y, weight, loss)
         sources = tuple(
             (parse_expression(text, frozenset(names)), names)
             for text, names in self.translation.sources
         )
-        return TiedObjective(inner, self.ties, sources), use.sum(axis=1)
+        return TiedObjective(inner, self.ties, sources)
 
     def _weights(self, y: FloatArray, part: slice) -> FloatArray:
         if self.errors == "counts":
@@ -134,11 +132,14 @@ class Problem:
         return np.broadcast_to(rows, y.shape)
 
     def fit(
-        self, start: FloatArray, part: slice, tolerance: float, max_iterations: int
+        self, starts: Sequence[FloatArray], part: slice, tolerance: float, max_iterations: int
     ) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
-        """Fit some spectra: values, stderr, covar, status, χ², dof, iterations."""
+        """Fit some spectra: values, stderr, covar, status, χ², dof, iterations.
+
+        Of several starts that one is followed to the end whose rough fit is the best.
+        """
         ties = self.ties
-        rows = start[part]
+        rows = starts[0][part]
         lower, upper = (np.broadcast_to(b, rows.shape) for b in (ties.lower, ties.upper))
         free = np.tile(ties.free, (len(rows), 1))
         with np.errstate(all="ignore"):
@@ -148,7 +149,18 @@ class Problem:
             last: TiedObjective | None = None if isinstance(self.loss, Robust) else objective
             if self.loss is SQUARES:
                 last = objective = rough
-            rows, promised = approach(rough, last, ties.start, rows, lower, upper, free)
+            near = [
+                approach(
+                    *(rough, last, ties.start, start[part], lower, upper, free),
+                    compared=len(starts) > 1,
+                )
+                for start in starts
+            ]
+            best = np.stack([cost for _, _, cost in near]).argmin(axis=0)
+            each = np.arange(len(rows))
+            begin = np.stack([start[part] for start in starts])[best, each]
+            rows = np.stack([start for start, _, _ in near])[best, each]
+            promised = np.stack([gain for _, gain, _ in near])[best, each]
             solution = minimize(
                 objective,
                 rows,
@@ -159,7 +171,7 @@ class Problem:
                 tolerance=tolerance,
                 promised=promised,
             )
-            cov = self._covariance(objective, solution, start[part], lower, upper, tolerance)
+            cov = self._covariance(objective, solution, begin, lower, upper, tolerance)
         dof = n_points - free.sum(axis=1)
         bad = dof < 0
         solution.status[bad] = Status.BAD_INPUT
@@ -332,8 +344,10 @@ class Problem:
         columns = [fits.names.index(name) for name in self.ties.variables]
         parts = []
         for part in self.parts():
-            objective, _ = self.objective(part, SQUARES)
-            parts.append(objective.value(fits.values[part][:, columns]))
+            # A curve needs neither data nor weights.
+            blank = np.zeros((len(fits.values[part]), self.x.size))
+            curves = self._tied(blank, blank, SQUARES)
+            parts.append(curves.value(fits.values[part][:, columns]))
         return np.concatenate(parts)
 
     def as_lmfit(self, fits: StackFit, index: int) -> ModelResult:

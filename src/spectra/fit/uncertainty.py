@@ -39,8 +39,11 @@ def point_sigma(y: FloatArray, errors: FloatArray | None, noise: str) -> FloatAr
 
         finite = np.isfinite(y)
         smooth = uniform_filter1d(np.where(finite, y, 0.0), 7, axis=1, mode="nearest")
-        share = uniform_filter1d(finite.astype(float), 7, axis=1, mode="nearest")
-        mean = smooth / np.maximum(share, 1e-6)
+        mean = smooth
+        # Where all is measured the share is one, to the last bit.
+        if not finite.all():
+            share = uniform_filter1d(finite.astype(float), 7, axis=1, mode="nearest")
+            mean = smooth / np.maximum(share, 1e-6)
         return np.where(finite, np.sqrt(np.maximum(mean, 1.0)), np.nan)
     level = np.maximum(estimate_noise(y), np.finfo(float).tiny)
     return np.where(np.isfinite(y), level[:, None], np.nan)

@@ -160,9 +160,10 @@ class Calibrate(Correction):
         return moved, {
             "source": known.source,
             "lines": [
-                {"line": a, "found": b, "stderr": s, "rest": r}
-                for a, b, s, r in zip(
-                    *(v.tolist() for v in (known.position, found, stderr, rest)), strict=True
+                {"line": a, "line_stderr": e, "found": b, "stderr": s, "rest": r}
+                for a, e, b, s, r in zip(
+                    *(v.tolist() for v in (known.position, known.stderr, found, stderr, rest)),
+                    strict=True,
                 )
             ],
             "shift": float(curve.values(found).mean()),

@@ -18,10 +18,10 @@ from spectra.raman.carbon_models import (
     LINES,
     MODELS,
     carbon_model,
-    expected_d,
     ratio_and_variance,
     size_cancado,
     size_tuinstra_koenig,
+    starting_bands,
 )
 from spectra.raman.curves import PARAMETERS, plain_model
 from spectra.raman.frames import check_laser, check_window, laser_of
@@ -38,9 +38,6 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
-# Widths that fits start from, as multiples of the usual ones: models of several bands have
-# several minima.
-_WIDTHS = {2: (1.0,), 3: (1.0, 0.6, 1.5), 4: (1.0, 0.6, 1.5), 5: (1.0, 0.6, 1.5)}
 # Uncertainty of a ratio, relative, beyond which it is not determined.
 _VAGUE = 0.5
 
@@ -175,13 +172,13 @@ class Carbon(Method):
             better = (bic < chosen[:, None]) & np.isfinite(every)
             change = np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1)
             columns[f"{name}_models"][frames] = np.where(good.any(axis=1), change, np.nan)
-        every = self.model(max(self.bands), series.x).names
+        names = self.model(max(self.bands), series.x).names
         for m, one in enumerate(tried):
             rows = np.flatnonzero(good.any(axis=1) & (best == m))
             one.write(columns, frames, rows)
             chosen_fits = one.fits.take(rows)
             chosen_fits.write_parameters(
-                columns, frames[rows], self.model(one.bands, series.x), every
+                columns, frames[rows], self.model(one.bands, series.x), names
             )
             status[frames[rows]] = one.fits.status[rows]
         _widen(columns, frames)
@@ -203,22 +200,9 @@ class Carbon(Method):
     def _try(self, series: Series, plan: CarbonPlan, bands: int) -> _Tried:
         """Fit a model from several starts and judge whether it is determined."""
         model = self.model(bands, series.x)
-        names = MODELS[bands]
-        centers = np.array([LINES[n].center for n in names])
-        centers[0] = np.clip(expected_d(plan.laser), *LINES["D"].centers)
-        fits: Fitted | None = None
-        for factor in _WIDTHS[bands]:
-            widths = np.array([np.clip(factor * LINES[n].fwhm, *LINES[n].widths) for n in names])
-            start = initial(model, centers, widths)
-            params = bounded_params(model, start, _ranges(model))
-            found = series.fit(model, params, starts_of(series, model, start))
-            if fits is None:
-                fits = found
-                continue
-            with np.errstate(invalid="ignore"):
-                better = found.converged & ~(fits.bic <= found.bic + 1e-9 * np.abs(found.bic))
-            fits.put(better, found.take(better))
-        assert fits is not None
+        starts = [initial(model, *at) for at in starting_bands(bands, plan.laser)]
+        params = bounded_params(model, starts[0], ranges_of(model))
+        fits = series.fit(model, params, [starts_of(series, model, start) for start in starts])
         return _Tried.of(bands, model, fits, self.keep, plan.laser)
 
 
@@ -253,9 +237,10 @@ class _Tried:
         reasons = []
         names = MODELS[bands]
         unknown = np.isnan(np.einsum("rii->ri", fits.cov)).any(axis=1)
+        converged = fits.converged
         for row in range(len(weak)):
             held = [model.names[p] for p in np.flatnonzero(fits.held[row])]
-            texts = [] if fits.converged[row] else ["not converged"]
+            texts = [] if converged[row] else ["not converged"]
             texts += ["parameters imitate one another"] if unknown[row] else []
             texts += [f"{', '.join(held)} at a bound"] if held else []
             faint = [names[k] for k in np.flatnonzero(weak[row])]
@@ -301,7 +286,7 @@ def _widen(columns: dict[str, NDArray[Any]], frames: IntArray) -> None:
         columns[f"{size}_stderr"][frames] = columns[size][frames] * error / ratio
 
 
-def _ranges(model: BandModel) -> dict[str, tuple[float, float]]:
+def ranges_of(model: BandModel) -> dict[str, tuple[float, float]]:
     ranges = {}
     for k, (label, _) in enumerate(model.bands):
         line = LINES[label]

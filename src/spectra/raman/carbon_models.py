@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,20 @@ MODELS = {
     4: ("D", "G", "D3", "D4"),
     5: ("D", "G", "D3", "D4", "D2"),
 }
+_NARROW = {n: (line.center, max(0.6 * line.fwhm, line.widths[0])) for n, line in LINES.items()}
+_BROAD = {n: (line.center, min(1.5 * line.fwhm, line.widths[1])) for n, line in LINES.items()}
+# Positions and widths that differ from the usual ones, start by start.
+_STARTS: Mapping[int, Sequence[Mapping[str, tuple[float, float]]]] = {
+    2: ({},),
+    3: ({}, _NARROW, _BROAD),
+    4: ({}, _NARROW, _BROAD),
+    5: (
+        {"G": (1587.0, 64.0), "D2": (1617.0, 8.0)},
+        {"D3": (1530.0, 200.0), "G": (1580.0, 42.0), "D4": (1200.0, 180.0)},
+        {"G": (1575.0, 40.0), "D2": (1605.0, 45.0)},
+        {"D": (1350.0, 97.0), "D4": (1270.0, 300.0)},
+    ),
+}
 # R. P. Vidano, D. B. Fischbach, L. J. Willis and T. M. Loehr, Solid State Commun. 39 (1981) 341:
 # the D band moves by about 50 1/cm per eV of the laser; 1350 holds for 514.5 nm.
 DISPERSION, _REFERENCE_LASER = 50.0, 514.5
@@ -75,6 +89,29 @@ def expected_d(laser: float) -> float:
         return LINES["D"].center
     energy = h * c / e * 1e9
     return LINES["D"].center + DISPERSION * energy * (1.0 / laser - 1.0 / _REFERENCE_LASER)
+
+
+def starting_bands(bands: int, laser: float) -> list[tuple[FloatArray, FloatArray]]:
+    """Positions and widths (1/cm) of all bands of a model, for each start of its fits.
+
+    Models of several bands have several minima: D3 narrow beside G or broad below it, D2 a line
+    of its own or the greater part of G.
+
+    Parameters
+    ----------
+    bands : int
+        2, 3, 4 or 5.
+    laser : float
+        Wavelength (nm), or NaN.
+    """
+    names = MODELS[bands]
+    out = []
+    for elsewhere in _STARTS[bands]:
+        at = [elsewhere.get(n, (LINES[n].center, LINES[n].fwhm)) for n in names]
+        centers, widths = np.array(at).T.copy()
+        centers[0] = np.clip(expected_d(laser), *LINES["D"].centers)
+        out.append((centers, widths))
+    return out
 
 
 def ratio_and_variance(

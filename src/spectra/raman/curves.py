@@ -72,7 +72,7 @@ def evaluate(x: FloatArray, results: Results) -> Curves:
     values: FloatArray = results["parameter"][:, [labels.index(n) for n in model.names]]
     n_terms = degree + 1
     shapes = values[:, : values.shape[1] - n_terms]
-    fitted = np.isfinite(values).any(axis=1)
+    fitted = np.asarray(np.isfinite(values).any(axis=1))
     background = np.where(
         fitted[:, None],
         np.einsum("pt,ft->fp", model.background(at), values[:, values.shape[1] - n_terms :]),

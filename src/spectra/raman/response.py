@@ -21,6 +21,8 @@ from spectra.stack import Stack
 FloatArray = NDArray[np.float64]
 
 _FEWEST = 4
+# Repeats from whose scatter nothing is learnt.
+_FEW = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,19 +101,23 @@ class Response(Correction):
         Parameters
         ----------
         standard : Stack
-            Repeats are averaged; their scatter, if there are three or more, is the uncertainty.
+            Repeats are averaged. The uncertainty is that of their scatter if there are three or
+            more, and what their own uncertainties or counts say if there are fewer.
         certified : sequence of float
             Coefficients of rising powers, as in the certificate.
         window : tuple of float
             Range of Raman shifts certified (1/cm); all if empty.
         """
         full = load_spectra(standard, cls.name)
-        rows = signal_of(full)[usable(full)]
+        rows, errors = signal_of(full)[usable(full)], errors_of(full)
         known = np.isfinite(rows).all(axis=0) & within(full.x, window)
         rows = rows[:, known]
         stderr: tuple[float, ...] = ()
-        if len(rows) > 2:
+        if len(rows) > _FEW:
             stderr = tuple((rows.std(axis=0, ddof=1) / np.sqrt(len(rows))).tolist())
+        elif errors is not None and len(rows):
+            own = errors[usable(full)][:, known]
+            stderr = tuple((np.sqrt((own**2).sum(axis=0)) / len(rows)).tolist())
         return cls(
             shift=tuple(full.x[known].tolist()),
             measured=tuple(rows.mean(axis=0).tolist()) if len(rows) else (),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,9 +123,12 @@ class Series:
         return out
 
     def fit(
-        self, model: BandModel, params: lmfit.Parameters, starts: Mapping[str, FloatArray]
+        self,
+        model: BandModel,
+        params: lmfit.Parameters,
+        starts: Mapping[str, FloatArray] | Sequence[Mapping[str, FloatArray]],
     ) -> Fitted:
-        """Fit bands to the frames."""
+        """Fit bands to the frames, from the best of several starts."""
         fits = fit_stack(
             model.model(),
             params,

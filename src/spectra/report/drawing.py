@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.report.labels import slug
+from spectra.report.labels import frame_ticks, slug
 from spectra.report.mapdrawing import MapPanel, fill_map, plotly_map
 from spectra.report.plotdata import BLUE, numbers, plain_text, see_through
 
@@ -27,6 +27,10 @@ _MANY = 100
 _STACKED = 34.0
 # Letters that a line above a plot holds, and what the symbol of an entry takes of them.
 _ONE_LINE, _SYMBOL = 70, 5
+# The same below a plot in print.
+_LINE_BELOW = 52
+# What the abscissa is called where frames are only counted.
+_NUMBERED = "frame"
 _DASHES = {"solid": "-", "dash": "--", "dot": ":"}
 
 
@@ -109,6 +113,8 @@ def _plotly(key: str, panel: Panel) -> dict[str, Any]:
     xaxis: dict[str, Any] = {"title": {"text": plain_text(panel.x_label)}}
     if panel.x_range is not None:
         xaxis["range"] = list(panel.x_range)
+    if panel.x_label == _NUMBERED:
+        xaxis |= frame_ticks(max((len(m.x) for m in panel.marks), default=0))
     layout = {
         "xaxis": xaxis,
         "yaxis": {"title": {"text": plain_text(panel.y_label)}},
@@ -204,13 +210,23 @@ def journal_figure(drawing: Drawing, heading: str = "") -> Figure:
 
 
 def _fill(ax: Axes, panel: Panel) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for mark in panel.marks:
         _draw(ax, mark)
     ax.set(xlabel=_plain(panel.x_label), ylabel=_plain(panel.y_label))
     ax.set_title(_plain(panel.title))
     if panel.x_range is not None:
         ax.set_xlim(*panel.x_range)
-    if any(m.name for m in panel.marks):
+    if panel.x_label == _NUMBERED:
+        ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
+    names = [m.name for m in panel.marks if m.name]
+    if names and any(m.kind == "band" for m in panel.marks):
+        # What is filled leaves no free corner.
+        columns = max(1, min(len(names), _LINE_BELOW // (max(map(len, names)) + _SYMBOL)))
+        tight: dict[str, Any] = {"handlelength": 1.2, "columnspacing": 1.0}
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, **tight)
+    elif names:
         ax.legend(loc="best")
 
 
@@ -234,6 +250,8 @@ def _draw(ax: Axes, mark: Mark) -> None:
                 xerr=None if mark.x_stderr is None else mark.x_stderr[part],
                 yerr=None if mark.y_stderr is None else mark.y_stderr[part],
                 fmt="o",
+                # It draws the points 0.1 above that, and so over lines that come after them.
+                zorder=1.9,
                 ms=2.8 if len(mark.x) < _MANY else 1.8,
                 mfc=face,
                 mec=mark.colour,

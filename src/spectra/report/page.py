@@ -45,6 +45,7 @@ def page_text(
         simulated=is_simulated(record),
         verdicts=summary.verdicts(record),
         facts=summary.facts(record),
+        measurements=summary.measurements(record),
         cautions=summary.cautions(record),
         extra_sections=extra_sections,
         plots=plots,

@@ -10,21 +10,23 @@ from numpy.typing import NDArray
 from spectra.notation import with_uncertainty
 from spectra.report.drawing import Drawing, Mark, Panel
 from spectra.report.labels import slug, without_common_words
-from spectra.report.plotdata import GREY, MOST_POINTS, RED, SERIES
+from spectra.report.plotdata import MOST_POINTS, SERIES
 from spectra.report.section import Section
 from spectra.report.select import Abscissa, abscissae, same_frames, thin
+from spectra.report.stackedfits import (
+    MOST_FITS,
+    StackedFits,
+    point_uncertainties,
+    stacked_title,
+)
 from spectra.results import Record, Results
 from spectra.stack import Stack
 from spectra.status import Status
-from spectra.xps.curves import Curves, evaluate
+from spectra.xps.curves import evaluate
 
 FloatArray = NDArray[np.float64]
 
-_MOST_FITS = 5
 _MOST_ROWS = 300
-# Distances between stacked curves, in parts of the highest, and of stacked residuals.
-_APART, _RESIDUALS_APART = 1.08, 8.0
-_BLACK = "#000000"
 
 
 def photoelectron_sections(record: Record) -> Iterator[Section]:
@@ -84,6 +86,8 @@ def _sentences(results: Results) -> Iterator[str]:
     yield f"Binding energies: {attrs['model']} ({source})."
     if _has_valence(results):
         yield f"Valences hold for the assignment of {attrs['model']}; others assign otherwise."
+    if "area_endpoint" in results.columns:
+        yield _ends_sentence(results)
     entangled = sum("told apart" in m for m in results.messages)
     if entangled:
         noun = "spectrum" if entangled == 1 else "spectra"
@@ -93,77 +97,44 @@ def _sentences(results: Results) -> Iterator[str]:
         )
 
 
+def _ends_sentence(results: Results) -> str:
+    """How far fractions and valences move with the ends of the window."""
+    told = results.attrs["endpoints"]
+    parts = results["fraction_endpoint"]
+    largest = float(np.nanmax(parts)) if np.isfinite(parts).any() else np.nan
+    valences = results["valence_endpoint"]
+    known = np.isfinite(valences).any()
+    more = f", the mean valence by {float(np.nanmax(valences)):.2g}" if known else ""
+    return (
+        f"With either end of the window anywhere within {told['reach']:g} eV of its place "
+        f"fractions are uncertain by {largest:.2g} at most{more}: the columns named endpoint hold "
+        "that part, which is in no other uncertainty."
+    )
+
+
 def _fits(results: Results, stack: Stack) -> tuple[Panel, ...]:
     """Some frames over the sequence with their species, and their residuals."""
     good = np.flatnonzero(np.isfinite(results["parameter"]).all(axis=1))
     if good.size == 0:
         return ()
-    chosen = good[thin(good.size, _MOST_FITS)]
+    chosen = good[thin(good.size, MOST_FITS)]
     curves = evaluate(stack.x, results[chosen])
     part = stack[chosen].load()
     y = np.asarray(part.signal, dtype=float)[:, curves.points]
-    difference = (y - curves.total) / _sigma(part, curves, y)
+    # Photoelectrons are counted, whatever their numbers were multiplied by.
+    alike = np.sqrt(np.maximum(curves.total, 1e-3 * np.nanmax(y, axis=1, keepdims=True)))
+    sigma = point_uncertainties(part, curves.points, curves.total, alike)
+    fits = StackedFits(
+        *(curves.x, y, curves.total, curves.background, sigma, curves.species, _species(results))
+    )
     ends = float(curves.x[-1]), float(curves.x[0])
-    label = "binding energy (eV)"
-    names = without_common_words([results.names[i] for i in chosen.tolist()])
-    title = ", ".join(names) if len(", ".join(names)) < 60 else f"{len(names)} of {len(results)}"
-    fits = tuple(_stacked(curves, y, _species(results)))
-    left = tuple(
-        Mark("line", curves.x, row + _RESIDUALS_APART * i, colour=colour)
-        for i, row in enumerate(difference)
-        for colour in (GREY,)
-    ) + tuple(
-        Mark("line", curves.x[[0, -1]], np.full(2, _RESIDUALS_APART * i), colour=RED, dash="dot")
-        for i in range(len(difference))
-    )
-    return (
-        Panel(label, "intensity, scaled and stacked", fits, title, ends),
-        Panel(label, "residual (σ), stacked", left, "Residuals", ends),
-    )
-
-
-def _sigma(part: Stack, curves: Curves, y: FloatArray) -> FloatArray:
-    """Standard uncertainties of the points (frames, points)."""
-    if part.noise == "given" and part.errors is not None:
-        sigma: FloatArray = np.asarray(part.errors, dtype=float)
-        return sigma[:, curves.points]
-    rough: FloatArray = np.sqrt(
-        np.maximum(curves.total, 1e-3 * np.nanmax(y, axis=1, keepdims=True))
-    )
-    if part.noise == "counts":
-        return rough
-    scatter = np.nanstd((y - curves.total) / rough, axis=1, keepdims=True)
-    return np.asarray(rough * np.where(scatter > 0, scatter, 1.0))
-
-
-def _stacked(curves: Curves, y: FloatArray, species: list[str]) -> Iterator[Mark]:
-    """Data, fit, background and filled species of each frame, one above the other."""
-    for i in range(len(y)):
-        low = float(np.nanmin(y[i]))
-        span = float(np.nanmax(y[i])) - low or 1.0
-
-        def scaled(
-            curve: FloatArray, i: int = i, low: float = low, span: float = span
-        ) -> FloatArray:
-            return np.asarray((curve - low) / span + _APART * i)
-
-        below = curves.background[i]
-        for k, name in enumerate(species):
-            high = scaled(below + curves.species[i, k])
-            colour = SERIES[k % len(SERIES)]
-            yield Mark("band", curves.x, scaled(below), high, name=name * (i == 0), colour=colour)
-            yield Mark("line", curves.x, high, colour=colour)
-        yield Mark("line", curves.x, scaled(below), colour=GREY, dash="dash")
-        yield Mark("points", curves.x, scaled(y[i]), colour=GREY)
-        yield Mark("line", curves.x, scaled(curves.total[i]), colour=_BLACK)
+    return fits.panels("binding energy (eV)", stacked_title(results, chosen), ends)
 
 
 def _along(results: Results, against: Abscissa) -> Iterator[Panel]:
     """Fractions of each level, and valences, over what was varied."""
     use = thin(len(results), MOST_POINTS)
-    doubted = (results.status[use] != Status.OK) | np.array(
-        [bool(results.messages[i]) for i in use.tolist()]
-    )
+    doubted = doubted_frames(results)[use]
     texts = tuple(results.names[i] for i in use.tolist())
     levels = [str(v) for v in results.table.coords["species"]["level"].tolist()]
     species = _species(results)
@@ -210,20 +181,34 @@ def _shown(results: Results) -> list[Abscissa]:
 def _rows(results: Results) -> Iterator[tuple[str, ...]]:
     """One row for each spectrum, those that are flagged or told of first."""
     names, beside = without_common_words(results.names), _shown(results)
-    rank = np.where(
-        results.status != Status.OK, 0, np.where([not m for m in results.messages], 2, 1)
-    )
-    for i in np.argsort(rank, kind="stable")[:_MOST_ROWS].tolist():
+    for i in troubled_first(results):
         pairs = zip(results["fraction"][i], results["fraction_stderr"][i], strict=True)
-        cells = [_written(v, e) for v, e in pairs]
+        cells = [written(v, e) for v, e in pairs]
         if _has_valence(results):
-            cells.insert(0, _written(results["valence"][i], results["valence_stderr"][i]))
-        label = Status(int(results.status[i])).label
-        remark = ": ".join(filter(None, ("" if label == "ok" else label, results.messages[i])))
-        yield (names[i], *(f"{a.values[i]:.4g}" for a in beside), *cells, remark)
+            cells.insert(0, written(results["valence"][i], results["valence_stderr"][i]))
+        yield (names[i], *(f"{a.values[i]:.4g}" for a in beside), *cells, remark_of(results, i))
 
 
-def _written(value: float, error: float) -> str:
+def doubted_frames(results: Results) -> NDArray[np.bool_]:
+    """Frames that are flagged or told of (frames,)."""
+    said = np.array([bool(text) for text in results.messages], dtype=bool)
+    return np.asarray((results.status != Status.OK) | said)
+
+
+def troubled_first(results: Results) -> list[int]:
+    """Frames as tables show them: the flagged, then those told of, then the rest."""
+    rank = np.where(results.status != Status.OK, 0, np.where(doubted_frames(results), 1, 2))
+    return [int(i) for i in np.argsort(rank, kind="stable")[:_MOST_ROWS]]
+
+
+def remark_of(results: Results, frame: int) -> str:
+    """Status and message of a frame."""
+    label = Status(int(results.status[frame])).label
+    return ": ".join(filter(None, ("" if label == "ok" else label, results.messages[frame])))
+
+
+def written(value: float, error: float) -> str:
+    """A value with its uncertainty, or that it has none."""
     if not np.isfinite(value):
         return "–"
     return with_uncertainty(float(value), float(error)) if np.isfinite(error) else "not determined"

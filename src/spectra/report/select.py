@@ -13,13 +13,14 @@ from spectra.stack import Stack, Variable
 
 FloatArray = NDArray[np.float64]
 
-_PREFERRED = ("time", "capacity", "x", "temperature", "voltage", "charge")
+PREFERRED = ("time", "capacity", "x", "temperature", "voltage", "charge")
+"""Variables over which sequences are plotted first."""
 _BESIDE = ("voltage", "temperature", "capacity", "x")
 _CHARGED = ("voltage", "capacity", "x", "charge")
 # Kelvin or degrees beyond which a change of temperature is meant.
 _RAMP = 10.0
 # What a program wrote down about its own work: no abscissa.
-_WORKINGS = ("energy_shift", "athena_e0", "multiplier")
+_WORKINGS = ("energy_shift", "athena_e0", "multiplier", "cosmic_rays", "scale")
 _TIMES = ("time", "elapsed")
 _HOURS_FROM = 7200.0
 _EXAMPLE_COLUMNS = ("background_poly", "parameters", "window_low", "window_high", "peak_status")
@@ -82,10 +83,10 @@ def _preferred(results: Results) -> tuple[str, ...]:
     """Variables in the order a reader asks for them; a ramp is shown over its temperature."""
     temperature = results.variables.get("temperature")
     if temperature is None or any(n in results.variables for n in _CHARGED):
-        return _PREFERRED
+        return PREFERRED
     known = temperature.values[np.isfinite(temperature.values)]
     ramp = known.size > 1 and float(np.ptp(known)) > _RAMP
-    return ("temperature", *_PREFERRED) if ramp else _PREFERRED
+    return ("temperature", *PREFERRED) if ramp else PREFERRED
 
 
 def abscissa(name: str, variable: Variable) -> Abscissa:

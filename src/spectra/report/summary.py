@@ -25,6 +25,7 @@ MOST_ROWS = 20
 _MOST_TABLE_PEAKS = 6
 _MOST_CSV = 3_000_000
 _BAD_CHI2 = 2.0
+_DIFFRACTION = ("two_theta", "q", "d")
 _FEW_OK = 0.9
 
 
@@ -38,13 +39,18 @@ def verdicts(record: Record) -> list[dict[str, Any]]:
     ]
 
 
+def measurements(record: Record) -> str:
+    """What the frames are called: patterns of diffraction, or spectra."""
+    stack = record.stack
+    return "patterns" if stack is None or stack.axis.name in _DIFFRACTION else "spectra"
+
+
 def facts(record: Record) -> list[tuple[str, str]]:
     """What was measured, and how many frames have results."""
     rows = []
     stack = record.stack
     if stack is not None:
-        what = "patterns" if stack.quantity == "intensity" else "spectra"
-        rows.append((what, f"{stack.n_frames} frames × {stack.n_points} points"))
+        rows.append((measurements(record), f"{stack.n_frames} frames × {stack.n_points} points"))
         if stack.n_points:
             rows.append((axis_label(stack.axis), f"{stack.x[0]:.6g} … {stack.x[-1]:.6g}"))
         if "wavelength" in stack.metadata:

@@ -119,15 +119,14 @@ class _Through(Calibration):
         step = _STEP * np.diff(self.value).min()
         low = np.maximum(safe - step, self.value[0])
         high = np.minimum(safe + step, self.value[-1])
-        valence = self._curve(safe, self.value, self.valence)
-        rise = self._curve(high, self.value, self.valence)
-        slope = (rise - self._curve(low, self.value, self.valence)) / (high - low)
+        at = np.concatenate([safe, high, low])
+        valence, above, below = np.split(self._curve(at, self.value, self.valence), 3)
+        slope = (above - below) / (high - low)
         common = np.zeros_like(safe)
-        for i in range(len(self.standards)):
-            by_value = self._moved(safe, i, step, 0.0) / step
-            by_valence = self._moved(safe, i, 0.0, _STEP) / _STEP
-            common += (by_value * self.stderr[i]) ** 2
-            common += (by_valence * self.valence_stderr[i]) ** 2
+        for i in np.flatnonzero(self.stderr).tolist():
+            common += (self._moved(safe, i, step, 0.0) / step * self.stderr[i]) ** 2
+        for i in np.flatnonzero(self.valence_stderr).tolist():
+            common += (self._moved(safe, i, 0.0, _STEP) / _STEP * self.valence_stderr[i]) ** 2
         nothing = np.where(inside, 0.0, np.nan)
         return Read(valence + nothing, np.abs(slope) * stderr + nothing, np.sqrt(common) + nothing)
 

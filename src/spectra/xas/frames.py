@@ -201,6 +201,21 @@ def cut(values: FloatArray, rows: IntArray, points: BoolArray) -> FloatArray:
     return some if points.all() else np.compress(points, some, axis=1)
 
 
+def spectra_of(block: Any) -> tuple[FloatArray, FloatArray | None]:
+    """Values (frames, points) of a block, and their uncertainties if any came with them."""
+    errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
+    return np.asarray(block.signal, dtype=float), errors
+
+
+def alike_spectra(
+    y: FloatArray, errors: FloatArray | None, finite: BoolArray, rows: IntArray
+) -> Iterator[tuple[BoolArray, IntArray, FloatArray, FloatArray | None]]:
+    """The groups of `alike_points`, each with its values and uncertainties at these points."""
+    for points, some in alike_points(finite, rows):
+        sigma = None if errors is None else cut(errors, some, points)
+        yield points, some, cut(y, some, points), sigma
+
+
 def alike_points(finite: BoolArray, rows: IntArray) -> Iterator[tuple[BoolArray, IntArray]]:
     """Groups of frames with the same finite points: (points,), and which frames."""
     if rows.size == 0:

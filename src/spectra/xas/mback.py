@@ -19,11 +19,11 @@ from spectra.xas.across import Across
 from spectra.xas.frames import (
     SIGNIFICANT,
     Verdicts,
-    alike_points,
-    cut,
+    alike_spectra,
     require_energies,
     screen,
     source_attrs,
+    spectra_of,
 )
 from spectra.xas.noise import find_noise
 from spectra.xas.polynomials import weighted_sums
@@ -134,11 +134,11 @@ class Mback(Method):
 
     def fit(self, block: Stack, plan: MbackPlan) -> Results:
         """Bring every frame of a block onto f″."""
-        y = np.asarray(block.signal, dtype=float)
-        errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
+        y, errors = spectra_of(block)
         columns, verdicts = plan.table.empty(len(block)), Verdicts(block)
         finite = screen(y, verdicts)
-        for points, rows in alike_points(finite, np.flatnonzero(verdicts.good)):
+        groups = alike_spectra(y, errors, finite, np.flatnonzero(verdicts.good))
+        for points, rows, some, sigma in groups:
             x, f2 = block.x[points], plan.f2[points]
             low, high = x < plan.edge + self.before, x > plan.edge + self.after
             if min(low.sum(), high.sum()) < _FEWEST + self.order:
@@ -150,8 +150,6 @@ class Mback(Method):
                     "element's",
                 )
                 continue
-            some = cut(y, rows, points)
-            sigma = None if errors is None else cut(errors, rows, points)
             place = np.full(len(rows), np.searchsorted(x, plan.edge))
             noise = find_noise(x, Across.of(some), sigma, block.noise, place)
             weights = self._weights(x, f2, low, high, plan)

@@ -27,11 +27,11 @@ from spectra.xas.edge import (
 from spectra.xas.frames import (
     SIGNIFICANT,
     Verdicts,
-    alike_points,
-    cut,
+    alike_spectra,
     require_energies,
     screen,
     source_attrs,
+    spectra_of,
     widen_by_shift,
 )
 from spectra.xas.lines import edge_step, fit_lines, unit_lines
@@ -180,14 +180,12 @@ class Normalize(Method):
 
     def fit(self, block: Stack, plan: NormalizePlan) -> Results:
         """Normalise every frame of a block."""
-        y = np.asarray(block.signal, dtype=float)
-        errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
+        y, errors = spectra_of(block)
         columns, verdicts = plan.table.empty(len(block)), Verdicts(block)
         finite = screen(y, verdicts)
         whole = Scale.of(block.x)
-        for points, rows in alike_points(finite, np.flatnonzero(verdicts.good)):
-            some = cut(y, rows, points)
-            sigma = None if errors is None else cut(errors, rows, points)
+        groups = alike_spectra(y, errors, finite, np.flatnonzero(verdicts.good))
+        for points, rows, some, sigma in groups:
             scale = whole if points.all() else whole.only(points)
             values = self._normalize(scale, Across.of(some), sigma, block.noise, plan)
             keep = self._judge(scale, values, rows, verdicts, plan)

@@ -18,11 +18,11 @@ from spectra.xas.across import Across
 from spectra.xas.frames import (
     SIGNIFICANT,
     Verdicts,
-    alike_points,
-    cut,
+    alike_spectra,
     require_energies,
     screen,
     source_attrs,
+    spectra_of,
     widen_by_shift,
 )
 from spectra.xas.local import local_polynomials
@@ -155,24 +155,22 @@ class Ratio(Method):
         columns, verdicts = plan.table.empty(len(block)), Verdicts(block)
         begin, end = self._part(block.x)
         x = block.x[begin:end]
-        y = np.asarray(block.signal, dtype=float)[:, begin:end]
-        errors = None
-        if block.errors is not None:
-            errors = np.asarray(block.errors, dtype=float)[:, begin:end]
+        whole, errors = spectra_of(block)
+        y = whole[:, begin:end]
+        errors = None if errors is None else errors[:, begin:end]
         lacking = self._lacking(x)
         if lacking:
-            screen(np.asarray(block.signal, dtype=float), verdicts)
+            screen(whole, verdicts)
             verdicts.mark(np.flatnonzero(verdicts.good), Status.BAD_INPUT, lacking)
             finite = np.zeros(y.shape, dtype=bool)
         else:
             finite = screen(y, verdicts)
-        for points, rows in alike_points(finite, np.flatnonzero(verdicts.good)):
+        groups = alike_spectra(y, errors, finite, np.flatnonzero(verdicts.good))
+        for points, rows, some, sigma in groups:
             missing = self._lacking(x[points])
             if missing:
                 verdicts.mark(rows, Status.BAD_INPUT, missing)
                 continue
-            some = cut(y, rows, points)
-            sigma = None if errors is None else cut(errors, rows, points)
             scale = Scale.of(x).only(points)
             heights = self._heights(scale, some, sigma, block.noise, rows, verdicts)
             for name, value in self._columns(heights, rows, verdicts).items():

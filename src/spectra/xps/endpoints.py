@@ -179,10 +179,10 @@ def _places(end: float, reach: float, axis: FloatArray) -> FloatArray:
 def _over_ends(values: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean (frames, n) and covariances (frames, n, n) of values (windows, frames, n)."""
     # One after the other: sums of products must not hang on how many frames there are.
-    mean = np.zeros(values.shape[1:])
+    _, frames, n = values.shape
+    mean, cov = np.zeros((frames, n)), np.zeros((frames, n, n))
     for weight, value in zip(weights.tolist(), values, strict=True):
         mean += weight * value
-    cov = np.zeros((*mean.shape, mean.shape[1]))
     for weight, value in zip(weights.tolist(), values - mean, strict=True):
         cov += weight * value[:, :, None] * value[:, None, :]
     return mean, cov

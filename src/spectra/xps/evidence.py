@@ -91,7 +91,8 @@ class Evidence(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "region", Region.given(self.region))
+        with self.naming("region"):
+            object.__setattr__(self, "region", Region.given(self.region))
 
     @cached_property
     def _region(self) -> Region:

@@ -58,7 +58,8 @@ class Flatten(Correction):
         signal = np.asarray(full.signal)
         errors = None
         if full.noise != "unknown":
-            errors = point_sigma(signal, full.errors, full.noise) / relative
+            given = None if full.errors is None else np.asarray(full.errors)
+            errors = point_sigma(signal, given, full.noise) / relative
         channels = {**full.channels, "transmission": np.broadcast_to(middle, passed.shape).copy()}
         flat = with_errors(replace(full, signal=signal / relative, channels=channels), errors)
         lost = np.flatnonzero(~np.isfinite(relative).any(axis=1) & usable(full))

@@ -13,8 +13,8 @@ from spectra.errors import SettingError
 
 FloatArray = NDArray[np.float64]
 
-# Energies (eV) that the formula was fitted over.
-_LOWEST, _HIGHEST = 50.0, 2000.0
+LOWEST, HIGHEST = 50.0, 2000.0
+"""Energies (eV) that TPP-2M was fitted over."""
 _NOBLE = (0, 2, 10, 18, 36, 54, 86)
 _FIRST_LANTHANIDE, _LAST_LANTHANIDE = 58, 70
 
@@ -147,10 +147,10 @@ def imfp(material: Material | Mapping[str, Any], energy: ArrayLike) -> FloatArra
     """
     what = Material.given(material)
     e = np.asarray(energy, dtype=float)
-    wrong = (e < _LOWEST) | (e > _HIGHEST)
+    wrong = (e < LOWEST) | (e > HIGHEST)
     if wrong.any():
         raise SettingError(
-            f"TPP-2M holds from {_LOWEST:g} to {_HIGHEST:g} eV, not at {e[wrong].flat[0]:g} eV; "
+            f"TPP-2M holds from {LOWEST:g} to {HIGHEST:g} eV, not at {e[wrong].flat[0]:g} eV; "
             "give another material's or measured path"
         )
     rho = what.density

@@ -89,7 +89,8 @@ class MonteCarlo(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "region", Region.given(self.region))
+        with self.naming("region"):
+            object.__setattr__(self, "region", Region.given(self.region))
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.draws < _FEWEST:
             raise SettingError(f"{self.name}: draws = {self.draws}; expected {_FEWEST} or more")
@@ -209,18 +210,20 @@ class MonteCarlo(Method):
         lost = self.draws - int(row["draws"])
         said = [f"{lost} of {self.draws} drawn spectra could not be fitted"] * (lost > 0)
         least = max(_TOLD, 3.0 / np.sqrt(2.0 * self.draws))
-        for name, labels in (
-            ("fraction", [f" of {s.name}" for s in self._region.species_model.species]),
-            ("valence", [""]),
-        ):
-            drawn, linear = (np.atleast_1d(row[f"{name}{kind}_stderr"]) for kind in ("_drawn", ""))
+        species = [f" of {s.name}" for s in self._region.species_model.species]
+        ratios: list[str] = []
+        for name in NAMES:
+            kinds = (row[f"{name}_drawn_stderr"], row[f"{name}_stderr"])
+            drawn, linear = (np.atleast_1d(kind) for kind in kinds)
             with np.errstate(invalid="ignore", divide="ignore"):
                 ratio = drawn / linear
-            said += [
-                f"Monte Carlo uncertainty of {name}{label} is {r:.2g} times the linear one"
-                for label, r in zip(labels, ratio.tolist(), strict=True)
+            ratios += [
+                f"{name}{label} {r:.2g} times"
+                for label, r in zip([""] if name == "valence" else species, ratio, strict=True)
                 if np.isfinite(r) and (r > 1.0 + least or r < 1.0 / (1.0 + least))
             ]
+        if ratios:
+            said.append(f"Monte Carlo uncertainties are not the linear ones: {', '.join(ratios)}")
         return "; ".join(said)
 
 

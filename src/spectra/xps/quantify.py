@@ -14,7 +14,14 @@ from spectra.method import Method
 from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.status import Status
-from spectra.xps.mean_free_path import Material, imfp
+from spectra.xps.comparable import (
+    counted_levels,
+    own_factors,
+    pass_energies,
+    photon_energies,
+    transmission_by,
+)
+from spectra.xps.mean_free_path import HIGHEST, LOWEST, Material, imfp
 from spectra.xps.quantities import percentages, standard_uncertainties
 from spectra.xps.regions import JOINED, REGION, join
 from spectra.xps.sensitivity import MAGIC_ANGLE, load_sensitivities, split_level
@@ -118,10 +125,10 @@ class Quantify(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.sensitivity, str):
-            object.__setattr__(self, "sensitivity", _own_factors(self.sensitivity))
+            object.__setattr__(self, "sensitivity", own_factors(self.sensitivity, self.name))
         if self.path is not None and not isinstance(self.path, int | float):
-            object.__setattr__(self, "path", Material.given(self.path))
-        object.__setattr__(self, "levels", tuple(self.levels))
+            with self.naming("path"):
+                object.__setattr__(self, "path", Material.given(self.path))
         if isinstance(self.transmission, str) and self.transmission not in ("file", "none"):
             raise SettingError(
                 f"{self.name}: transmission = {self.transmission!r}; expected 'file', 'none' or "
@@ -138,12 +145,22 @@ class Quantify(Method):
         regions = _joined(source)
         species = regions.table.coords["species"]
         levels = [str(v) for v in species["level"].tolist()]
-        wanted = self._counted(levels)
+        wanted = counted_levels(levels, self.levels, self.name)
         counted = np.flatnonzero([level in wanted for level in levels])
         kept = [levels[i] for i in counted]
         each = [split_level(level)[0] for level in kept]
         elements = tuple(dict.fromkeys(each))
-        energy = self._photon_energy(regions, counted, kept)
+        energy = photon_energies(regions, counted, self.photon_energy)
+        if self._needs_energy() and not np.isfinite(energy).all():
+            level = kept[int(np.flatnonzero(~np.isfinite(energy))[0])]
+            raise SettingError(
+                f"{self.name}: the file of {level} tells no photon energy; give photon_energy, "
+                "such as 1486.6 for Al Kα"
+            )
+        if isinstance(path := self._power(), Material):
+            position = regions["position"][np.isin(regions.status, _GOOD)][:, counted]
+            if position.size:
+                imfp(path, energy - np.nanmedian(position, axis=0))
         factors = [self._factor(*pair) for pair in zip(kept, energy.tolist(), strict=True)]
         labels = species["label"][counted]
         coords = {
@@ -152,7 +169,7 @@ class Quantify(Method):
             "other_element": {"label": np.array(elements)},
         }
         members = np.array([[float(e == one) for one in each] for e in elements])
-        power, told = self._transmission(regions, counted)
+        power, told = transmission_by(self.transmission, regions, counted, self.name)
         facts = {
             "model": " + ".join(str(r.get("model")) for r in regions.attrs["regions"]),
             "sensitivity": self._source(),
@@ -167,7 +184,7 @@ class Quantify(Method):
         }
         return QuantifyPlan(
             *(counted, elements, members, np.array(factors), energy, power, coords, facts),
-            note="" if power is None else _pass_energies(regions, counted),
+            note="" if power is None else pass_energies(regions, counted),
         )
 
     def table(self, plan: QuantifyPlan) -> Table:
@@ -199,7 +216,7 @@ class Quantify(Method):
         for row in lost.tolist():
             status[row] = Status.BAD_INPUT
             messages[row] = "; ".join(
-                filter(None, (messages[row], "no transmission or time of counting above 0"))
+                filter(None, (messages[row], "no transmission, time or kinetic energy to go by"))
             )
         self._fill(regions, plan, factors, np.setdiff1d(rows, lost), columns)
         attrs = dict(plan.facts)
@@ -250,19 +267,18 @@ class Quantify(Method):
 
     def _factors_of_frames(self, regions: Results, plan: QuantifyPlan) -> FloatArray:
         """Whole sensitivity factors (frames, species counted)."""
-        position = regions["position"][:, plan.counted]
-        kinetic = plan.photon_energy - position
-        factors = np.broadcast_to(plan.factors, position.shape).copy()
-        good = np.isfinite(position).all(axis=1)
+        kinetic = plan.photon_energy - regions["position"][:, plan.counted]
         power = self._power()
+        factors = np.broadcast_to(plan.factors, kinetic.shape)
         if isinstance(power, Material):
-            factors[good] *= imfp(power, kinetic[good])
+            inside = (kinetic >= LOWEST) & (kinetic <= HIGHEST)
+            factors = factors * imfp(power, np.where(inside, kinetic, np.nan))
         elif power:
-            factors *= (kinetic / 1000.0) ** power
+            factors = factors * _power_law(kinetic, power)
         if plan.transmission is None:
-            return np.asarray(factors * regions["transmission"][:, plan.counted])
-        if plan.transmission:
-            factors *= (kinetic / 1000.0) ** plan.transmission
+            factors = factors * regions["transmission"][:, plan.counted]
+        elif plan.transmission:
+            factors = factors * _power_law(kinetic, plan.transmission)
         return np.where(np.isfinite(regions["intensity"][:, plan.counted]), factors, np.nan)
 
     def _power(self) -> float | Material:
@@ -271,6 +287,10 @@ class Quantify(Method):
         if self.path is None:
             return _PATH if isinstance(self.sensitivity, str) else 0.0
         return float(self.path)  # type: ignore[arg-type]
+
+    def _needs_energy(self) -> bool:
+        by_energy = self._power() != 0.0 or not isinstance(self.transmission, str)
+        return isinstance(self.sensitivity, str) or by_energy
 
     def _path_told(self) -> str:
         power = self._power()
@@ -298,62 +318,10 @@ class Quantify(Method):
             )
         return own[level]
 
-    def _counted(self, levels: list[str]) -> set[str]:
-        """Levels that count; an element may do so by one alone."""
-        wanted = set(self.levels) or set(levels)
-        if missing := sorted(wanted - set(levels)):
-            raise SettingError(
-                f"{self.name}: levels = {', '.join(missing)}; the regions have "
-                f"{', '.join(dict.fromkeys(levels))}"
-            )
-        by_element: dict[str, list[str]] = {}
-        for level in dict.fromkeys(levels):
-            if level in wanted:
-                by_element.setdefault(split_level(level)[0], []).append(level)
-        if twice := [own for own in by_element.values() if len(own) > 1]:
-            raise SettingError(
-                f"{self.name}: {' and '.join(twice[0])} would count the element twice; choose "
-                "one by levels"
-            )
-        return wanted
 
-    def _photon_energy(
-        self, regions: Results, counted: NDArray[np.intp], levels: list[str]
-    ) -> FloatArray:
-        """Photon energies (eV) of the species that count."""
-        own = [(r.get("measured") or {}).get("photon_energy") for r in regions.attrs["regions"]]
-        of = regions.table.coords["species"]["region"][counted]
-        energy = np.array([self.photon_energy or own[i] or np.nan for i in of.tolist()], float)
-        needed = isinstance(self.sensitivity, str) or self._power() != 0.0
-        needed = needed or not isinstance(self.transmission, str)
-        if needed and not np.isfinite(energy).all():
-            level = levels[int(np.flatnonzero(~np.isfinite(energy))[0])]
-            raise SettingError(
-                f"{self.name}: the file of {level} tells no photon energy; give photon_energy, "
-                "such as 1486.6 for Al Kα"
-            )
-        return energy
-
-    def _transmission(
-        self, regions: Results, counted: NDArray[np.intp]
-    ) -> tuple[float | None, str]:
-        """Power of the kinetic energy, None for the files' own, and how it is told."""
-        if not isinstance(self.transmission, str):
-            return float(self.transmission), f"E^{self.transmission:g}"
-        if self.transmission == "none":
-            return 0.0, "not corrected for"
-        told = [
-            bool((r.get("measured") or {}).get("transmission")) for r in regions.attrs["regions"]
-        ]
-        of = np.unique(regions.table.coords["species"]["region"][counted])
-        known = [told[i] for i in of.tolist()]
-        if any(known) and not all(known):
-            lacking = regions.attrs["regions"][int(of[known.index(False)])]["model"]
-            raise SettingError(
-                f"{self.name}: the file of {lacking} tells no transmission, those of other "
-                "regions do; give transmission = 'none', or the power of the kinetic energy"
-            )
-        return (None, "by the files") if all(known) else (0.0, "not in the files")
+def _power_law(kinetic: FloatArray, power: float) -> FloatArray:
+    """Power of the kinetic energy in keV; NaN where that is not above 0."""
+    return np.asarray(np.where(kinetic > 0, kinetic / 1000.0, np.nan) ** power)
 
 
 def _joined(source: Results) -> Results:
@@ -365,26 +333,3 @@ def _joined(source: Results) -> Results:
         f"xps.Quantify: a table {source.table.name!r}; expected results of xps.Region, "
         "xps.Endpoints or xps.join"
     )
-
-
-def _pass_energies(regions: Results, counted: NDArray[np.intp]) -> str:
-    """A warning if the analyser passed different energies and nothing corrects for it."""
-    of = np.unique(regions.table.coords["species"]["region"][counted]).tolist()
-    each = [(regions.attrs["regions"][i].get("measured") or {}).get("pass_energy") for i in of]
-    known = sorted({e for e in each if e is not None})
-    if len(known) < 2:
-        return ""
-    return f"pass energies of {', '.join(f'{e:g}' for e in known)} eV without their transmission"
-
-
-def _own_factors(given: Any) -> tuple[tuple[str, float], ...]:
-    try:
-        pairs = tuple((str(level), float(factor)) for level, factor in dict(given).items())
-    except (TypeError, ValueError):
-        raise SettingError(
-            f"xps.Quantify: sensitivity = {given!r}; expected the name of a set, or a factor for "
-            "each level"
-        ) from None
-    if wrong := [f"{level} = {factor:g}" for level, factor in pairs if not factor > 0]:
-        raise SettingError(f"xps.Quantify: sensitivity: {', '.join(wrong)}; expected above 0")
-    return pairs

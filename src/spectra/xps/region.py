@@ -118,8 +118,8 @@ class Region(Method):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "losses", _losses(self.losses))
-        object.__setattr__(self, "sensitivity", _factors(self.sensitivity))
+        object.__setattr__(self, "losses", _losses(self.name, self.losses))
+        object.__setattr__(self, "sensitivity", _factors(self.name, self.sensitivity))
         if self.background not in BACKGROUNDS:
             raise SettingError(
                 f"{self.name}: background = {self.background!r}; expected {', '.join(BACKGROUNDS)}"
@@ -315,22 +315,22 @@ class Region(Method):
         return Frames.of(y[good], sigma, block.noise, plan.starts, status, tuple(messages))
 
 
-def _losses(given: str | Losses) -> Losses:
+def _losses(owner: str, given: str | Losses) -> Losses:
     """C, C′, D and gap of a name, or as they are given."""
     if not isinstance(given, str):
         return given
     if given not in LOSSES:
         raise SettingError(
-            f"xps.Region: losses = {given!r}; expected {', '.join(LOSSES)}, or four numbers"
+            f"{owner}: losses = {given!r}; expected {', '.join(LOSSES)}, or four numbers"
         )
     return LOSSES[given]
 
 
-def _factors(given: Any) -> tuple[tuple[str, float], ...]:
+def _factors(owner: str, given: Any) -> tuple[tuple[str, float], ...]:
     """Pairs of levels and sensitivity factors."""
     pairs = tuple((str(level), float(factor)) for level, factor in dict(given).items())
     if wrong := [f"{level} = {factor:g}" for level, factor in pairs if not factor > 0]:
-        raise SettingError(f"xps.Region: sensitivity: {', '.join(wrong)}; expected above 0")
+        raise SettingError(f"{owner}: sensitivity: {', '.join(wrong)}; expected above 0")
     return pairs
 
 

@@ -71,7 +71,8 @@ def join(*regions: Results) -> Results:
         "endpoints": any("endpoint_covariance" in r.columns for r in regions),
     }
     first = regions[0]
-    return Results(table, columns, status, messages, first.names, first.variables, attrs)
+    variables = {k: v for k, v in first.variables.items() if k != "count_time"}
+    return Results(table, columns, status, messages, first.names, variables, attrs)
 
 
 def area_covariance(region: Results) -> FloatArray:

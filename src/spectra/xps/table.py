@@ -32,7 +32,7 @@ def region_table(model: Model, parameters: tuple[str, ...], *, composition: bool
         Column(
             "valence",
             "",
-            "mean valence of the species that have one",
+            f"mean valence by {model.name}",
             stderr=True,
             headline="valence",
         ),

@@ -41,22 +41,19 @@ def warnings_of(
         if species[i].level == species[j].level
     ]
     vague = ~(fraction_stderr < _VAGUE)
-    said: list[str] = []
-    for row in range(len(correlation)):
-        texts = []
-        for i, j in pairs:
-            found = float(correlation[row, i, j])
-            unsure = bool(vague[row, [i, j]].any())
-            if found < _ENTANGLED or (found < _CORRELATED and unsure):
-                texts.append(_entangled(species[j].name, species[i].name, found, unsure))
-        unknown = np.flatnonzero(np.isnan(fraction_stderr[row]))
-        if unknown.size:
-            names = ", ".join(species[k].name for k in unknown.tolist())
-            texts.append(f"fractions not determined: {names}")
-        if others[row] > 0:
-            texts.append(f"{others[row]} other starts ended in another minimum")
-        said.append("; ".join(texts))
-    return said
+    said: list[list[str]] = [[] for _ in correlation]
+    for i, j in pairs:
+        found, unsure = correlation[:, i, j], vague[:, i] | vague[:, j]
+        for row in np.flatnonzero((found < _ENTANGLED) | ((found < _CORRELATED) & unsure)).tolist():
+            names = species[j].name, species[i].name
+            said[row].append(_entangled(*names, float(found[row]), bool(unsure[row])))
+    unknown = np.isnan(fraction_stderr)
+    for row in np.flatnonzero(unknown.any(axis=1)).tolist():
+        lacking = ", ".join(species[k].name for k in np.flatnonzero(unknown[row]).tolist())
+        said[row].append(f"fractions not determined: {lacking}")
+    for row in np.flatnonzero(others > 0).tolist():
+        said[row].append(f"{others[row]} other starts ended in another minimum")
+    return ["; ".join(texts) for texts in said]
 
 
 def _entangled(first: str, second: str, correlation: float, vague: bool) -> str:

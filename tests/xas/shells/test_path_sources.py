@@ -7,7 +7,6 @@ import pytest
 from spectra.errors import SettingError
 from spectra.recipe import check_recipe
 from spectra.xas import feff_paths
-from spectra.xas.paths.cache import FOLDER_VARIABLE
 from spectra.xas.shells.sources import read_source
 
 CIF = """data_rocksalt
@@ -27,13 +26,6 @@ _atom_site_fract_z
 V1 V 0 0 0
 O1 O 0.5 0.5 0.5
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 def test_a_phase_gives_the_path_of_a_label():
@@ -65,7 +57,10 @@ def test_a_structure_from_a_file_is_relative_to_its_recipe(tmp_path):
         ({"phase": "V2O3"}, "say which of its paths"),
         ({"phase": "V2O3", "which": "first"}, "say which of its paths"),
         ({"phase": "V2O4", "which": "V-O 2.0"}, "path 1: no phase 'V2O4'; did you mean"),
-        ({"phase": "V2O3", "which": "V-O 2.2", "radius": 3.0}, "path 1: no path 'V-O 2.2'; there"),
+        (
+            {"phase": "V2O3", "which": "V-O 2.2", "radius": 3.0},
+            "path 1: no path 'V-O 2.2'; there",
+        ),
         ({"phase": "V2O3", "which": "Ti-O 2.0"}, "path 1: "),
         ({"file": "a.dat", "radius": 4.0}, "has radius, which is for paths of a phase"),
     ],

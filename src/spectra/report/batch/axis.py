@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.labels import quantity, with_unit
-from spectra.summary import Row
+from spectra.summary import Headline, Summary
 
 FloatArray = NDArray[np.float64]
 
@@ -42,11 +42,12 @@ class CommonAxis:
     unit: float = 1.0
 
     @classmethod
-    def of(cls, name: str, unit: str, values: Iterable[float]) -> CommonAxis:
-        """The axis of a variable with these values."""
+    def of(cls, summary: Summary) -> CommonAxis:
+        """The axis that the measurements of a batch have in common."""
+        name, unit = summary.axis, summary.axis_unit
         if not name:
             return cls(FRAMES, FRAMES)
-        known = np.array([v for v in values if np.isfinite(v)])
+        known = np.concatenate([np.empty(0), *(h.at[np.isfinite(h.at)] for h in summary.headlines)])
         if name not in _TIMES or unit not in ("s", "") or known.size == 0:
             return cls(name, with_unit(quantity(name), unit))
         origin = float(known.min()) if known.min() > _DATES_FROM else 0.0
@@ -57,11 +58,11 @@ class CommonAxis:
         """Where values of the variable are drawn (same shape)."""
         return np.asarray((values - self.origin) / self.unit)
 
-    def at(self, rows: Iterable[Row]) -> FloatArray:
-        """Where rows of a summary are drawn; NaN for what has no place."""
+    def at(self, headline: Headline) -> FloatArray:
+        """Where the frames of a headline are drawn (frames,); NaN for what has no place."""
         if self.name == FRAMES:
-            return np.array([float(row.frame) for row in rows])
-        return self.place(np.array([row.at for row in rows], dtype=float))
+            return np.arange(len(headline.at), dtype=float)
+        return self.place(headline.at)
 
 
 def ends(places: Iterable[FloatArray]) -> tuple[float, float]:

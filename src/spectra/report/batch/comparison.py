@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,35 +20,39 @@ from spectra.summary import Summary
 FloatArray = NDArray[np.float64]
 
 _MOST_POINTS = 200
-KINDS = {"last": "last frame", "first": "first frame", "change": "change from first to last"}
+KINDS = {
+    "last": "last value",
+    "first": "first value",
+    "change": "change from first to last",
+}
 """What can be told of a sequence in one number."""
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """What may be compared: one column of one technique, of one phase, shell or species."""
+class Compared:
+    """What may be compared: one quantity of one technique."""
 
-    key: tuple[str, str, str, str]
     technique: str
-    label: str
+    column: str
+    quantity: str
     unit: str
 
     @property
     def heading(self) -> str:
         """Technique, quantity and unit."""
-        return f"{technique_name(self.technique)}: {with_unit(self.label, self.unit)}"
+        return f"{technique_name(self.technique)}: {with_unit(self.quantity, self.unit)}"
 
 
 @dataclass(frozen=True)
 class Points:
-    """A quantity of one sample along its sequence, and in one number of each kind.
+    """A quantity of one sample along its sequence, and in one number of each of `KINDS`.
 
     Attributes
     ----------
     at, values, stderr : array (points,)
-        In the order of the axis, or of the frames where these have no place.
+        Measurement by measurement along the axis, each in the order of its frames.
     told : dict of kind to (value, stderr)
-        Without a change where there is one point only.
+        NaN for the change where there is one point only.
     """
 
     at: FloatArray
@@ -56,43 +60,72 @@ class Points:
     stderr: FloatArray
     told: dict[str, tuple[float, float]]
 
+    @classmethod
+    def of(cls, found: Sequence[Curve]) -> Points:
+        """Join the measurements of one quantity of a sample."""
+        every = sorted(found, key=_begin)
+        at, values, stderr = (
+            np.concatenate([getattr(c, name) for c in every]) for name in ("at", "values", "stderr")
+        )
+        ends = {"first": 0, "last": -1}
+        told = {kind: (float(values[i]), float(stderr[i])) for kind, i in ends.items()}
+        change = values[-1] - values[0] if len(values) > 1 else np.nan
+        told["change"] = (float(change), float(np.hypot(stderr[0], stderr[-1])))
+        return cls(at, values, stderr, told)
+
+
+def _begin(curve: Curve) -> float:
+    """Where a measurement begins; what has no place comes last."""
+    known = curve.at[np.isfinite(curve.at)]
+    return float(known.min()) if known.size else np.inf
+
 
 @dataclass(frozen=True)
 class Comparison:
     """Quantities of all samples."""
 
-    quantities: tuple[Quantity, ...]
-    samples: dict[str, dict[Quantity, Points]]
+    quantities: tuple[Compared, ...]
+    samples: dict[str, dict[Compared, Points]]
 
     @classmethod
     def of(cls, summary: Summary, axis: CommonAxis) -> Comparison:
-        """Collect the quantities from the rows of a summary."""
-        quantities: dict[tuple[str, str, str, str], Quantity] = {}
-        samples: dict[str, dict[Quantity, list[Curve]]] = {}
+        """Collect the headlines of a summary by what they are."""
+        samples: dict[str, dict[Compared, list[Curve]]] = {}
         for sample in summary.sheet.samples:
             own = samples.setdefault(sample.name, {})
-            for curve in curves((r for r in summary.rows if r.sample == sample.name), axis):
-                key = (curve.technique, curve.column, curve.entry, curve.label)
-                quantity = quantities.setdefault(
-                    key, Quantity(key, curve.technique, curve.label, curve.unit)
-                )
-                own.setdefault(quantity, []).append(curve)
-        found = {s: {q: points(c) for q, c in own.items()} for s, own in samples.items()}
-        return cls(tuple(quantities.values()), found)
+            for curve in curves(summary.of(sample.name), axis):
+                source = curve.source
+                what = Compared(source.technique, source.column, source.quantity, curve.unit)
+                own.setdefault(what, []).append(curve)
+        found = {s: {q: Points.of(c) for q, c in own.items()} for s, own in samples.items()}
+        techniques = list(dict.fromkeys(m.technique for _, m in summary.sheet.measurements()))
+        every = dict.fromkeys(q for own in found.values() for q in own)
+        # All of one technique together, also what only a later sample has.
+        ordered = sorted(every, key=lambda q: techniques.index(q.technique))
+        return cls(tuple(ordered), found)
 
     def chosen(self) -> tuple[int, int]:
-        """Quantities to begin with: valence to the right and strain upwards, where known."""
-        columns = [q.key[1] for q in self.quantities]
-        right = columns.index("valence") if "valence" in columns else 0
-        up = columns.index("dv_over_v") if "dv_over_v" in columns else min(1, len(columns) - 1)
-        return (right, up) if right != up else (right, (up + 1) % max(len(columns), 1))
+        """Quantities to begin with: right and up.
+
+        Valence and strain, where a sample has both; else two of different columns, if possible
+        of different techniques, that most samples have.
+        """
+        best, most = (0, min(1, len(self.quantities) - 1)), (-1, -1, -1)
+        for i, right in enumerate(self.quantities):
+            for k, up in enumerate(self.quantities):
+                both = sum(right in own and up in own for own in self.samples.values())
+                wished = (right.column, up.column) == ("valence", "dv_over_v") and both > 0
+                rank = (int(wished), both if i < k else -1, int(right.technique != up.technique))
+                if both and (wished or i < k) and rank > most:
+                    best, most = (i, k), rank
+        return best
 
     def plain(self) -> list[dict[str, Any]]:
         """The samples for the page's script."""
         return [
             {
                 "name": plain_text(name),
-                "quantities": [None if q not in own else _plain(own[q]) for q in self.quantities],
+                "quantities": [_plain(own[q]) if q in own else None for q in self.quantities],
             }
             for name, own in self.samples.items()
         ]
@@ -101,28 +134,6 @@ class Comparison:
         """One number for each quantity of a sample, as it is written."""
         own = self.samples[sample]
         return [measured(*own[q].told[kind]) if q in own else "–" for q in self.quantities]
-
-
-def points(found: Iterable[Curve]) -> Points:
-    """Join the measurements of one quantity of a sample.
-
-    Frames that are flagged count only where there are no others.
-    """
-    every = list(found)
-    at, values, stderr = (
-        np.concatenate([getattr(c, name) for c in every]) for name in ("at", "values", "stderr")
-    )
-    fine = ~np.concatenate([c.doubtful for c in every])
-    use = np.flatnonzero(fine if fine.any() else ~fine)
-    # What has no place stays in the order of its frames, behind what has one.
-    use = use[np.argsort(at[use], kind="stable")]
-    at, values, stderr = at[use], values[use], stderr[use]
-    nothing = (float("nan"), float("nan"))
-    told = {name: (float(values[i]), float(stderr[i])) for name, i in (("first", 0), ("last", -1))}
-    told["change"] = nothing
-    if len(values) > 1:
-        told["change"] = (float(values[-1] - values[0]), float(np.hypot(stderr[0], stderr[-1])))
-    return Points(at, values, stderr, told)
 
 
 def _plain(one: Points) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.batch.lanemap import LaneMap
-from spectra.report.batch.lanes import SHARES, Curve, Lane, names, without_entry
+from spectra.report.batch.lanes import SHARES, Curve, Lane, names
 from spectra.report.batch.tones import SYMBOLS, variants
 from spectra.report.labels import measured, unit_symbol, with_unit
 from spectra.report.plotdata import RED, numbers, plain_text, see_through
@@ -17,7 +17,7 @@ from spectra.report.plotdata import RED, numbers, plain_text, see_through
 FloatArray = NDArray[np.float64]
 
 _HEIGHT, _MAP_HEIGHT = 162, 270
-_MARGIN = {"l": 74, "r": 14, "t": 6, "b": 22}
+_MARGIN = {"l": 82, "r": 14, "t": 6, "b": 22}
 _LONGEST_LABEL = 16
 # A bar longer than this many spans of the values does not rule the scale.
 _LONG_BAR = 3.0
@@ -55,15 +55,14 @@ def lane_plot(
         texts = [_written(curve, int(i)) for i in use]
         told.append(
             {
-                "measurement": curve.measurement,
+                "measurement": curve.source.measurement,
                 "frames": curve.frames[use].tolist(),
                 "texts": texts,
-                "name": own[k],
+                "whole": len(use) == len(curve.frames),
             }
         )
-        traces.append(
-            _trace(curve, use, texts, own[k] or curve.label, colour, SYMBOLS[k], line=line)
-        )
+        name = own[k] or curve.source.quantity
+        traces.append(_trace(curve, use, texts, name, colour, SYMBOLS[k], line=line))
     low, high = _reach(lane)
     if failed:
         traces.append(_failed(failed, low + _FOOT * (high - low)))
@@ -123,12 +122,12 @@ def map_plot(lane: LaneMap, measurement: str, tone: str, x_label: str) -> dict[s
         "height": _MAP_HEIGHT,
         "margin": dict(_MARGIN),
     }
-    alt = f"Map of {len(lane.at)} patterns: {x_label} to the right, {lane.label} upwards"
+    alt = f"Map of {len(lane.at)} {lane.kind.lower()}: {x_label} to the right, {lane.label} upwards"
     told = {
         "measurement": measurement,
         "frames": lane.frames.tolist(),
         "texts": [f"frame {i}" for i in lane.frames.tolist()],
-        "name": "",
+        "whole": not lane.reduced,
     }
     return {"alt": alt, "data": [ticks], "layout": layout, "curves": [told], "map": True}
 
@@ -137,7 +136,7 @@ def _short(lane: Lane) -> str:
     """Label of the upright axis, for which there is little room: the heading tells the rest."""
     label = lane.label
     if len(lane.curves) == 1:
-        label = with_unit(without_entry(lane.curves[0]), lane.unit)
+        label = with_unit(lane.curves[0].label, lane.unit)
     return label if len(label) <= _LONGEST_LABEL else unit_symbol(lane.unit)
 
 
@@ -201,7 +200,7 @@ def _reach(lane: Lane) -> tuple[float, float]:
     if span > 0:
         errors = np.minimum(errors, _LONG_BAR * span)
     low, high = float((values - errors).min()), float((values + errors).max())
-    if len(lane.curves) > 1 and lane.curves[0].column in SHARES:
+    if len(lane.curves) > 1 and lane.curves[0].source.column in SHARES:
         low = min(low, 0.0)
     margin = 0.1 * (high - low) or 0.02 * abs(high) or 1.0
     return low - margin, high + margin

@@ -22,6 +22,8 @@ _FEWEST = 4
 _MOST_RUNS = 2
 # How far a pattern's colours reach on either side, in median distances between patterns.
 _REACH = 0.75
+# Axes over which a measurement is a pattern; over others it is a spectrum.
+_PATTERNS = ("two_theta", "q", "d")
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,12 @@ class LaneMap:
         Intensity of the brightest colour.
     ends : tuple of float
         Left, right, lowest and highest value of the pattern's axis.
+    reduced : bool
+        Whether neighbouring patterns are averaged.
     label : str
         Of the pattern's axis.
+    kind : str
+        What stands side by side: patterns or spectra.
     run : str
         Which part of the sequence this is, if the axis runs back and forth.
     """
@@ -50,7 +56,9 @@ class LaneMap:
     image: str
     top: float
     ends: tuple[float, float, float, float]
+    reduced: bool
     label: str
+    kind: str
     run: str = ""
 
 
@@ -71,11 +79,13 @@ def lane_maps(record: Record, at: FloatArray) -> Iterator[LaneMap]:
         return
     placed = np.interp(reduced.frames, np.arange(len(at)), at)
     placed[~np.isfinite(at[np.round(reduced.frames).astype(int)])] = np.nan
+    kind = "Patterns" if stack.axis.name in _PATTERNS else "Spectra"
     parts = [p for p in runs(placed) if len(p) >= _FEWEST][:_MOST_RUNS]
     for part in parts:
         first, last = (round(float(reduced.frames[i])) for i in (part[0], part[-1]))
         run = f"frames {first} to {last}" if len(parts) > 1 else ""
-        yield _spread(reduced, part, placed[part], axis_label(stack.axis), run)
+        told = (axis_label(stack.axis), kind, run)
+        yield _spread(reduced, part, placed[part], told)
 
 
 def runs(at: FloatArray) -> list[IntArray]:
@@ -91,7 +101,9 @@ def runs(at: FloatArray) -> list[IntArray]:
     return np.split(known, turns + 1) if turns.size else [known]
 
 
-def _spread(reduced: PatternMap, part: IntArray, at: FloatArray, label: str, run: str) -> LaneMap:
+def _spread(
+    reduced: PatternMap, part: IntArray, at: FloatArray, told: tuple[str, str, str]
+) -> LaneMap:
     """Give every pattern the columns that are nearest to it, as far as it reaches."""
     order = np.argsort(at, kind="stable")
     part, at = part[order], at[order]
@@ -105,5 +117,6 @@ def _spread(reduced: PatternMap, part: IntArray, at: FloatArray, label: str, run
     values[:, np.abs(columns - at[nearest]) > reach] = np.nan
     low, high = reduced.edges[:2]
     frames = np.round(reduced.frames[part]).astype(np.intp)
+    mean = reduced.frames.size > 1 and float(reduced.frames[1] - reduced.frames[0]) > 1.0
     image, top = picture(values)
-    return LaneMap(frames, at, image, top**2, (left, right, low, high), label, run)
+    return LaneMap(frames, at, image, top**2, (left, right, low, high), mean, *told)

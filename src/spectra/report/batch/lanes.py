@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spectra.report.batch.axis import CommonAxis
 from spectra.report.labels import with_unit
 from spectra.report.select import thin
-from spectra.summary import Row
+from spectra.summary import Headline
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -23,29 +23,25 @@ MOST_POINTS = 500
 MOST_CURVES = 6
 # Curves share a panel if it is no taller, in parts of the tallest of them, than this.
 _TALLEST = 4.0
+# So many curves of one kind get a panel each, however far apart they are.
+_MOST_ALONE = 3
 # Columns that are read together, and what their panel is called.
-_TOGETHER = {
-    **dict.fromkeys(("dv_over_v", "da_over_a", "db_over_b", "dc_over_c"), "relative change"),
-    **dict.fromkeys(("ratio_height", "ratio_area"), "I_D/I_G"),
-}
+_CHANGES = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c")
+_TOGETHER = dict.fromkeys(_CHANGES, "relative change")
 SHARES = ("fraction", "weight", "weight_fraction", "concentration", "atomic_percent")
 """Columns of shares of a whole, which are read against each other."""
-_PERCENT = ("dv_over_v", "da_over_a", "db_over_b", "dc_over_c", "weight_fraction")
+_PERCENT = (*_CHANGES, "weight_fraction")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One quantity of one measurement over its frames.
+    """A headline as it is drawn: where it is known, over the common axis.
 
     Attributes
     ----------
-    measurement, technique, step, column : str
-        Where it comes from.
-    label : str
-        The quantity as it is printed.
-    entry : str
-        Which of several numbers of a frame: a phase, shell, species or band.
+    source : Headline
     unit : str
+        Percent for relative changes and shares of mass.
     frames : array of int (points,)
     at, values, stderr : array (points,)
         Place on the common axis, value and standard uncertainty; NaN where not known.
@@ -53,18 +49,38 @@ class Curve:
         Frames whose status is not ok.
     """
 
-    measurement: str
-    technique: str
-    step: str
-    column: str
-    label: str
-    entry: str
+    source: Headline
     unit: str
     frames: IntArray
     at: FloatArray
     values: FloatArray
     stderr: FloatArray
     doubtful: BoolArray
+
+    @classmethod
+    def of(cls, source: Headline, axis: CommonAxis) -> Curve:
+        """Draw a headline over the axis."""
+        known = np.asarray(source.known, dtype=np.intp)
+        factor, unit = percentage(source)
+        return cls(
+            source,
+            unit,
+            known,
+            axis.at(source)[known],
+            factor * source.values[known],
+            factor * source.stderr[known],
+            np.array([source.status[i] != "ok" for i in known.tolist()], dtype=bool),
+        )
+
+    @property
+    def label(self) -> str:
+        """The quantity without the phase, shell or species whose it is.
+
+        That may stand in the middle: ``share of V4+, surface`` is ``share, surface``.
+        """
+        source = self.source
+        own = f" of {source.entry}"
+        return source.quantity.replace(own, "", 1) if source.entry else source.quantity
 
     @property
     def placed(self) -> bool:
@@ -76,12 +92,15 @@ class Curve:
         return thin(len(self.values), MOST_POINTS)
 
 
+def percentage(source: Headline) -> tuple[float, str]:
+    """Factor and unit with which a headline is written."""
+    return (100.0, "%") if source.column in _PERCENT and source.unit == "" else (1.0, source.unit)
+
+
 @dataclass(frozen=True)
 class Lane:
     """Curves of one measurement in one panel; `zero` tells whether zero means "no change"."""
 
-    technique: str
-    measurement: str
     title: str
     unit: str
     curves: tuple[Curve, ...]
@@ -89,7 +108,7 @@ class Lane:
     @property
     def zero(self) -> bool:
         """Whether zero means that nothing has changed, and deserves a line."""
-        return all(c.column in _TOGETHER and c.column in _PERCENT for c in self.curves)
+        return all(c.source.column in _CHANGES for c in self.curves)
 
     @property
     def label(self) -> str:
@@ -97,37 +116,22 @@ class Lane:
         return with_unit(self.title, self.unit)
 
 
-def curves(rows: Iterable[Row], axis: CommonAxis) -> Iterator[Curve]:
-    """Curves of the rows of one sample, in the order of the rows.
+def curves(headlines: Iterable[Headline], axis: CommonAxis) -> list[Curve]:
+    """Curves of headlines; left out is what has no value, what was held, and what stood before.
 
-    What has no finite value is left out, and what was held: its uncertainties are all zero.
+    A step may repeat a column of the step that it works on.
     """
-    found: dict[tuple[str, str, str, str], list[Row]] = {}
-    for row in rows:
-        found.setdefault((row.measurement, row.step, row.column, row.entry), []).append(row)
-    for own in found.values():
-        values = np.array([row.value for row in own])
-        errors = np.array([row.stderr for row in own])
-        known = np.flatnonzero(np.isfinite(values))
-        if known.size == 0 or (errors[known] == 0).all():
-            continue
-        first, percent = own[0], own[0].column in _PERCENT and own[0].unit == ""
-        factor = 100.0 if percent else 1.0
-        kept = [own[i] for i in known.tolist()]
-        yield Curve(
-            first.measurement,
-            first.technique,
-            first.step,
-            first.column,
-            first.quantity,
-            first.entry,
-            "%" if percent else first.unit,
-            np.array([row.frame for row in kept], dtype=np.intp),
-            axis.at(kept),
-            factor * values[known],
-            factor * errors[known],
-            np.array([row.status != "ok" for row in kept]),
-        )
+    out: list[Headline] = []
+    for one in headlines:
+        if one.known.size and not one.held and not any(_repeats(one, other) for other in out):
+            out.append(one)
+    return [Curve.of(one, axis) for one in out]
+
+
+def _repeats(one: Headline, other: Headline) -> bool:
+    own = one.measurement, one.column, one.entry
+    alike = own == (other.measurement, other.column, other.entry)
+    return alike and np.array_equal(one.values, other.values, equal_nan=True)
 
 
 def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list[Lane]:
@@ -137,14 +141,17 @@ def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list
     ----------
     found : iterable of Curve
     levels : mapping of (step, entry) to str
-        Entries that are shares of different wholes, such as the levels of a photoelectron
-        spectrum, do not share a panel.
+        The level of a photoelectron spectrum whose species they are: those of one share a
+        panel, those of two do not.
     """
 
     def kind(curve: Curve) -> tuple[str, str, str, str]:
-        together = _TOGETHER.get(curve.column, curve.column)
-        level = levels.get((curve.step, curve.entry), "")
-        return curve.measurement, curve.unit, together, level
+        source = curve.source
+        together = _TOGETHER.get(source.column, source.column)
+        # Changes of a phase are read together, and not with those of another phase.
+        level = source.entry if together in _TOGETHER.values() else ""
+        level = level or levels.get((source.step, source.entry), "")
+        return source.measurement, curve.unit, f"{source.step} {together}", level
 
     # Kinds in the order of their first curve.
     ordered = list(found)
@@ -152,18 +159,17 @@ def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list
     ordered.sort(key=lambda c: first[kind(c)])
     out = []
     for key, group in groupby(ordered, key=kind):
-        out += [_lane(part, key[-1]) for part in _fitting(list(group))]
+        out += [_lane(part, key[-1]) for part in _fitting(list(group), key[-1])]
     return out
 
 
-def _fitting(group: list[Curve]) -> Iterator[list[Curve]]:
-    """All curves together if one scale shows them, else each by itself."""
+def _fitting(group: list[Curve], level: str) -> Iterator[list[Curve]]:
+    """All curves together if one scale shows them or they are many, else each by itself."""
     lows, highs = np.transpose([_reach(c) for c in group])
     together = float(highs.max() - lows.min()) <= _TALLEST * float((highs - lows).max())
-    if len(group) <= MOST_CURVES and (together or group[0].column in SHARES):
-        yield group
-    else:
-        yield from ([c] for c in group)
+    together |= bool(level) or group[0].source.column in SHARES or len(group) > _MOST_ALONE
+    size = MOST_CURVES if together else 1
+    yield from (group[i : i + size] for i in range(0, len(group), size))
 
 
 def _reach(curve: Curve) -> tuple[float, float]:
@@ -172,37 +178,23 @@ def _reach(curve: Curve) -> tuple[float, float]:
 
 
 def _lane(group: list[Curve], level: str) -> Lane:
-    first = group[0]
-    title = first.label
-    if len(group) > 1:
-        title = _TOGETHER.get(first.column) or without_entry(first)
-        title = f"{title} of {level}" if level else title
-    return Lane(first.technique, first.measurement, title, first.unit, tuple(group))
+    first = group[0].source
+    title = first.quantity
+    if len(group) > 1 and level:
+        title = first.quantity.replace(f" of {first.entry}", f" of {level}", 1)
+        told = _TOGETHER.get(first.column)
+        title = f"{told} of {level}" if told else title
+    elif len(group) > 1:
+        title = _TOGETHER.get(first.column) or group[0].label
+    return Lane(title, group[0].unit, tuple(group))
 
 
 def names(lane: Lane) -> list[str]:
     """What tells the curves of a panel apart; empty for one alone."""
     if len(lane.curves) < 2:
         return [""] * len(lane.curves)
-    entries = {c.entry for c in lane.curves}
-    columns = {c.column for c in lane.curves}
-    if len(columns) == 1:
-        return [c.entry or c.label for c in lane.curves]
-    return [without_entry(c) if len(entries) == 1 else c.label for c in lane.curves]
-
-
-def without_entry(curve: Curve) -> str:
-    """The quantity without the phase, shell or species whose it is.
-
-    Examples
-    --------
-    >>> from dataclasses import replace
-    >>> import numpy as np
-    >>> one = np.ones(1)
-    >>> curve = Curve("a", "a", "a", "r", "R of Cu-O", "Cu-O", "", one, one, one, one, one > 2)
-    >>> without_entry(curve), without_entry(replace(curve, label="P/M", entry=""))
-    ('R', 'P/M')
-    """
-    if not curve.entry:
-        return curve.label
-    return curve.label.removesuffix(curve.entry).removesuffix(" of ").strip() or curve.label
+    sources = [c.source for c in lane.curves]
+    if len({s.column for s in sources}) == 1:
+        return [s.entry or s.quantity for s in sources]
+    alike = len({s.entry for s in sources}) == 1
+    return [c.label if alike else c.source.quantity for c in lane.curves]

@@ -19,11 +19,14 @@ from spectra.report.batch.tones import technique_name
 from spectra.report.labels import slug
 from spectra.results import Record, Results
 from spectra.stack import Variable
+from spectra.summary import Headline, Summary
 
 FloatArray = NDArray[np.float64]
 
 # What was set while the sample was measured, and stands on top.
 _CONDITIONS = ("voltage", "temperature")
+# Kelvin or degrees within which a temperature was held.
+_HELD = {"temperature": 1.0}
 _CONDITIONS_TONE = "#333333"
 _WHOLE_FROM = 100.0
 
@@ -45,15 +48,16 @@ class Placed:
     at: FloatArray | None
 
     @classmethod
-    def of(cls, outcome: Outcome, axis: CommonAxis) -> Placed:
-        """Open the results of a measurement."""
-        record = outcome.record()
-        return cls(outcome, record, _places(record, axis))
+    def of(cls, outcome: Outcome, record: Record, summary: Summary, axis: CommonAxis) -> Placed:
+        """Place the frames of a measurement where its headlines have them, or its variables."""
+        own = [h for h in summary.of(outcome.sample) if h.measurement == outcome.name]
+        told = next((axis.at(h) for h in own if np.isfinite(axis.at(h)).any()), None)
+        return cls(outcome, record, _places(record, axis) if told is None else told)
 
     @property
     def last(self) -> Results | None:
         """The results of the last step."""
-        return next(reversed(self.record.steps.values()), None)
+        return _last(self.record)
 
     @property
     def title(self) -> str:
@@ -148,8 +152,8 @@ def _fill(part: Part, one: Placed, every: list[Curve], axis: CommonAxis, of: str
         note = f"square root of the intensity, 0 to {found.top:.3g}"
         if found.top >= _WHOLE_FROM:
             note = f"square root of the intensity, 0 to {round(found.top)}"
-        part.add(plot, f"Patterns{run}", of=of, note=note, wide=True)
-    curves = [c for c in every if c.measurement == one.outcome.name and c.placed]
+        part.add(plot, f"{found.kind}{run}", of=of, note=note, wide=True)
+    curves = [c for c in every if c.source.measurement == one.outcome.name and c.placed]
     for k, lane in enumerate(lanes(curves, one.levels())):
         plot = lane_plot(lane, part.tone, axis.label, failed=one.failed() if k == 0 else ())
         part.add(plot, lane.label, of=of, legend=legend(lane, part.tone))
@@ -163,9 +167,14 @@ def _facts(placed: list[Placed]) -> str:
     return ", ".join(f"{p.outcome.name}: {word}" for p, word in pairs)
 
 
+def _last(record: Record) -> Results | None:
+    """The results of the last step."""
+    return next(reversed(list(record.steps.values())), None)
+
+
 def _places(record: Record, axis: CommonAxis) -> FloatArray | None:
     """Place of each frame of a record on the common axis (frames,)."""
-    last = next(reversed(record.steps.values()), None)
+    last = _last(record)
     source = record.stack if record.stack is not None else last
     if source is None:
         return None
@@ -184,7 +193,7 @@ def _conditions(placed: list[Placed], axis: CommonAxis) -> Iterator[Lane]:
         found = [c for p in placed if name != axis.name and (c := _condition(p, name))]
         if found:
             most = max(found, key=lambda c: len(c.values))
-            yield Lane(most.technique, most.measurement, name, most.unit, (most,))
+            yield Lane(name, most.unit, (most,))
 
 
 def _condition(one: Placed, name: str) -> Curve | None:
@@ -195,20 +204,30 @@ def _condition(one: Placed, name: str) -> Curve | None:
     variable = stack.variables[name]
     values = np.asarray(variable.values, dtype=float)
     known = np.flatnonzero(np.isfinite(values) & np.isfinite(one.at))
-    if known.size < 2 or np.ptp(values[known]) == 0:
+    if known.size < 2 or np.ptp(values[known]) <= _HELD.get(name, 0.0):
         return None
     errors = np.full(len(values), np.nan) if variable.stderr is None else variable.stderr
+    source = Headline(
+        sample=one.outcome.sample,
+        technique=one.outcome.technique,
+        measurement=one.outcome.name,
+        step="",
+        column=name,
+        entry="",
+        quantity=name,
+        unit=variable.unit,
+        values=values,
+        stderr=np.asarray(errors, dtype=float),
+        at=one.at,
+        status=("ok",) * len(values),
+        names=stack.names,
+    )
     return Curve(
-        one.outcome.name,
-        one.outcome.technique,
-        "",
-        name,
-        name,
-        "",
+        source,
         variable.unit,
         known,
         one.at[known],
         values[known],
-        np.asarray(errors, dtype=float)[known],
+        source.stderr[known],
         np.zeros(known.size, dtype=bool),
     )

@@ -35,10 +35,15 @@ const page = (function () {
     }
   }
   // A printed page is narrower than most windows: plots shrink as they are, they are not drawn anew.
-  const paper = 690, frames = 84;
+  const paper = 686, frames = 84;
   function shrink() {
     const width = document.getElementById("main").clientWidth - frames;
     document.documentElement.style.setProperty("--printed", String(Math.min(1, paper / width)));
+    // As many columns as in the window: a browser may lay a page out wider than its paper.
+    for (const grid of document.querySelectorAll(".grid, .lanes")) {
+      const columns = getComputedStyle(grid).gridTemplateColumns.split(" ").filter(v => v !== "0px");
+      grid.style.setProperty("--columns", String(columns.length));
+    }
   }
   function ready() {
     shrink();

@@ -18,8 +18,8 @@
   // On a phone the margins of all panels are those of the narrowest one that still has its numbers.
   function layout(plot) {
     const made = layoutOf(plot);
-    made.margin = Object.assign({}, plot.layout.margin, narrow() ? { l: 50, r: 8 } : {});
-    made.xaxis = Object.assign({}, made.xaxis, { range: range.slice(), automargin: false });
+    made.margin = Object.assign({}, plot.layout.margin, narrow() ? { l: 60, r: 8 } : {});
+    made.xaxis = Object.assign({}, made.xaxis, { range: range.slice(), automargin: false }, content.ticks);
     if (narrow()) made.yaxis = Object.assign({}, made.yaxis, { title: { text: "" } });
     if (low.has(plot)) {
       made.xaxis.title = { text: content.axis, standoff: 3, font: { size: 12 } };
@@ -56,13 +56,14 @@
     }
   }
 
-  // The frame of a curve that is nearest to the chosen one: itself, or the nearest place, and of
-  // frames at one place that which comes as late in its sequence.
+  // The frame of a curve that is nearest to the chosen one. In the same measurement that is the
+  // frame itself or none: a frame without a result does not borrow its neighbour's. In others it
+  // is the nearest place, and of frames at one place that which comes as late in its sequence.
   function nearest(plot, k) {
     const curve = plot.curves[k], xs = plot.data[k].x;
     if (curve.measurement === chosen.measurement) {
       const own = curve.frames.indexOf(chosen.frame);
-      if (own >= 0) return own;
+      if (own >= 0 || curve.whole) return own;
     }
     let best = -1, distance = Infinity, late = Infinity;
     xs.forEach((x, i) => {
@@ -84,11 +85,11 @@
     let ring = 0;
     const places = new Set();
     found.forEach((i, k) => {
-      if (i < 0) return;
       const trace = plot.data[k];
-      Object.assign(rings[ring++].style, { left: x.d2p(trace.x[i]) + "px", top: y.d2p(trace.y[i]) + "px" });
       let value = at("read-" + plot.id + "-" + k);
       if (value === null) value = read.appendChild(document.createElement("b"));
+      if (i < 0) { value.textContent = "no result"; return; }
+      Object.assign(rings[ring++].style, { left: x.d2p(trace.x[i]) + "px", top: y.d2p(trace.y[i]) + "px" });
       value.textContent = plot.curves[k].texts[i];
       places.add(Number(trace.x[i].toPrecision(4)));
     });
@@ -153,8 +154,9 @@
     box.addEventListener("pointerleave", () => point(null));
     box.on("plotly_relayout", event => {
       if (relaying) return;
+      const own = box._fullLayout.xaxis.range;
       if (event["xaxis.autorange"]) zoom(content.range);
-      else if ("xaxis.range[0]" in event) zoom([event["xaxis.range[0]"], event["xaxis.range[1]"]], plot);
+      else if (own[0] !== range[0] || own[1] !== range[1]) zoom(own, plot);
     });
     box.on("plotly_afterplot", () => show(plot));
   }

@@ -28,7 +28,7 @@ from spectra.xas.exafs.checks import (
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.high_r import white_level_of_all
 from spectra.xas.exafs.removed import Refused, Removed, Spectra, span_of
-from spectra.xas.frames import Verdicts, alike_points, cut
+from spectra.xas.frames import Verdicts, alike_points, cut, spectra_of
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.normalize import Normalize
 from spectra.xas.normalizeplan import NormalizePlan
@@ -178,8 +178,7 @@ class Removal(Method):
 
     def fit(self, block: Stack, plan: RemovalPlan) -> Results:
         """Remove the background of every frame of a block."""
-        y = np.asarray(block.signal, dtype=float)
-        errors = None if block.errors is None else np.asarray(block.errors, dtype=float)
+        y, errors = spectra_of(block)
         normal = self._normalize().fit(block, plan.normalize)
         columns, verdicts = plan.table.empty(len(block)), Verdicts(normal)
         for points, rows in alike_points(np.isfinite(y), np.flatnonzero(normal.ok())):

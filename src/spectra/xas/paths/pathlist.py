@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
 
 from spectra.errors import SettingError
+from spectra.notebook import small_table
 from spectra.xas.paths.importance import importances
 from spectra.xas.paths.merging import grouped, merged
 from spectra.xas.paths.path import ScatteringPath, unique_labels
@@ -195,15 +195,7 @@ class PathList(Sequence[ScatteringPath]):
         return "\n".join([f"PathList of {len(self)} paths", *(line.rstrip() for line in lines)])
 
     def _repr_html_(self) -> str:
-        heads = "".join(f"<th>{html.escape(head)}</th>" for head in _HEADS)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in self._cells()
-        )
-        return (
-            f"<p>PathList of {len(self)} paths</p><table><thead><tr>{heads}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
-        )
+        return small_table(f"PathList of {len(self)} paths", self._cells(), _HEADS)
 
 
 def _changed(path: ScatteringPath, label: str, importance: float) -> ScatteringPath:

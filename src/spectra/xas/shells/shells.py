@@ -84,7 +84,7 @@ class Shells(Method):
     space : {"r", "k", "q", "wavelet"}
         Where data and model are compared.
     noise : {"auto", "given", "high_r"} or float
-        Standard uncertainty of χ(k): given with the data, or of what repeats beyond 15 Å; ``auto``
+        Standard uncertainty of χ(k): given with the data, or read off 15 to 25 Å; ``auto``
         takes the first where there is one.
     n_idp : {"larch", "nyquist", "stern"}
         2ΔkΔR/π + 1, without the 1, or with 2.

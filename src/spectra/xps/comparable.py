@@ -1,0 +1,112 @@
+"""What makes areas of different regions comparable: levels, factors, photons, transmission."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.errors import SettingError
+from spectra.results import Results
+from spectra.xps.sensitivity import split_level
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+
+def counted_levels(levels: Sequence[str], asked: Sequence[str], name: str) -> set[str]:
+    """Levels that count: those asked for, or all.
+
+    Raises
+    ------
+    SettingError
+        If one is not there, or an element would count by several.
+    """
+    there = list(dict.fromkeys(levels))
+    wanted = set(asked) or set(there)
+    if missing := sorted(wanted - set(there)):
+        raise SettingError(
+            f"{name}: levels = {', '.join(missing)}; the regions have {', '.join(there)}"
+        )
+    by_element: dict[str, list[str]] = {}
+    for level in there:
+        if level in wanted:
+            by_element.setdefault(split_level(level)[0], []).append(level)
+    if twice := [own for own in by_element.values() if len(own) > 1]:
+        raise SettingError(
+            f"{name}: {' and '.join(twice[0])} would count the element twice; choose one by levels"
+        )
+    return wanted
+
+
+def own_factors(given: Any, name: str) -> tuple[tuple[str, float], ...]:
+    """Pairs of levels and factors.
+
+    Raises
+    ------
+    SettingError
+        If it is none, or a factor is not above 0.
+    """
+    try:
+        pairs = tuple((str(level), float(factor)) for level, factor in dict(given).items())
+    except (TypeError, ValueError):
+        raise SettingError(
+            f"{name}: sensitivity = {given!r}; expected the name of a set, or a factor for each "
+            "level"
+        ) from None
+    if wrong := [f"{level} = {factor:g}" for level, factor in pairs if not factor > 0]:
+        raise SettingError(f"{name}: sensitivity: {', '.join(wrong)}; expected above 0")
+    return pairs
+
+
+def photon_energies(regions: Results, counted: IntArray, given: float) -> FloatArray:
+    """Photon energies (eV) of the species that count: given, or the files'; NaN if not known."""
+    own = [how.get("photon_energy") for how in _measured(regions)]
+    of = regions.table.coords["species"]["region"][counted]
+    return np.array([given or own[i] or np.nan for i in of.tolist()], dtype=float)
+
+
+def transmission_by(
+    how: str | float, regions: Results, counted: IntArray, name: str
+) -> tuple[float | None, str]:
+    """Power of the kinetic energy, None for the files' own, and how it is told.
+
+    Raises
+    ------
+    SettingError
+        If the files of some regions tell it, and not those of all.
+    """
+    if not isinstance(how, str):
+        return float(how), f"E^{how:g}"
+    if how == "none":
+        return 0.0, "not corrected for"
+    told = [bool(known.get("transmission")) for known in _measured(regions)]
+    of = _regions_that_count(regions, counted)
+    known = [told[i] for i in of]
+    if any(known) and not all(known):
+        lacking = regions.attrs["regions"][of[known.index(False)]]["model"]
+        raise SettingError(
+            f"{name}: the file of {lacking} tells no transmission, those of other regions do; "
+            "give transmission = 'none', or the power of the kinetic energy"
+        )
+    return (None, "by the files") if all(known) else (0.0, "not in the files")
+
+
+def pass_energies(regions: Results, counted: IntArray) -> str:
+    """A warning if the analyser passed different energies and nothing corrects for it."""
+    how = _measured(regions)
+    each = [how[i].get("pass_energy") for i in _regions_that_count(regions, counted)]
+    known = sorted({e for e in each if e is not None})
+    if len(known) < 2:
+        return ""
+    return f"pass energies of {', '.join(f'{e:g}' for e in known)} eV without their transmission"
+
+
+def _measured(regions: Results) -> list[dict[str, Any]]:
+    return [dict(r.get("measured") or {}) for r in regions.attrs["regions"]]
+
+
+def _regions_that_count(regions: Results, counted: IntArray) -> list[int]:
+    return [int(i) for i in np.unique(regions.table.coords["species"]["region"][counted])]

@@ -1,0 +1,173 @@
+"""Sheets of samples: what they say, and what is wrong with them before anything starts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.lines_of_samples import write_lines, write_recipe, write_samples
+
+from spectra.errors import ReaderError, SettingError
+from spectra.recipe import read_stack
+from spectra.samples import load_samples
+
+pytestmark = pytest.mark.filterwarnings("ignore::spectra.errors.DataWarning")
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    return write_samples(tmp_path)
+
+
+def changed(path, old, new, count=1):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, count))
+    return path
+
+
+def test_what_a_sheet_says(sheet):
+    samples = load_samples(sheet)
+    assert samples.title == "Lines"
+    assert samples.axis == "state_of_charge"
+    assert samples.output == sheet.parent / "results"
+    assert [s.name for s in samples.samples] == ["a", "b"]
+    assert samples.sample("b").values == {"mass": 2.0}
+    one, two = samples.sample("a").measurements
+    assert (one.name, two.name) == ("raman", "raman-2")
+    assert one.output == sheet.parent / "results" / "a" / "raman.h5"
+    assert [f.name for f in one.files] == ["a0_0.txt", "a0_1.txt", "a0_2.txt"]
+    assert two.values == {"temperature": 301.0}
+    assert one.recipe.settings.title == "a: One line"
+
+
+def test_values_become_variables_of_the_frames(sheet):
+    measurement = load_samples(sheet).sample("a").measurements[1]
+    variables = read_stack(measurement.recipe).variables
+    np.testing.assert_array_equal(variables["state_of_charge"].values, [0.0, 0.5, 1.0])
+    np.testing.assert_array_equal(variables["temperature"].values, [301.0] * 3)
+    assert variables["temperature"].unit == "K"
+
+
+def test_values_of_a_column_of_a_file(sheet):
+    (sheet.parent / "soc.csv").write_text("frame;x\n0;0,25\n1;0,5\n2;0,75\n")
+    changed(sheet, "[0.0, 0.5, 1.0]", '{ file = "soc.csv", column = "x" }')
+    measurement = load_samples(sheet).sample("a").measurements[0]
+    assert measurement.recipe.settings.stack.variables["state_of_charge"] == [0.25, 0.5, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("[recipes]", "[recipe]", r"samples.toml, key 'recipe': unknown; did you mean 'recipes'\?"),
+        ("files = ", "flies = ", r"sample 'a', measurement 1, key 'flies': unknown; .*'files'"),
+        ('technique = "raman"', 'technique = "ramen"', r"'ramen' has no recipe; .*'raman'\?"),
+        (
+            '"raman.toml"',
+            '"gone.toml"',
+            "'b', measurement 2, recipe of 'raman': .*gone.toml",
+        ),
+        ("data/a0_*", "data/none_*", "measurement 1, key 'files': .*no file matches"),
+        ('name = "b"', 'name = "a"', "sample 2: the name 'a' is taken"),
+        ('name = "b"', 'name = "A"', "samples 'a' and 'A' would share a folder"),
+        ("mass = 1.0", "nmae = 1.0", r"sample 'a', key 'nmae': unknown; did you mean 'name'\?"),
+        ("state_of_charge", "state_of_chrage", r"'state_of_chrage' is rare; did you mean"),
+        ("[0.0, 0.5, 1.0]", '["x"]', "key 'state_of_charge': .*expected a list of numbers"),
+        ('title = "Lines"', 'axis = "temperatur"', r"no variable 'temperatur'; did you mean"),
+        ("temperature = 300.0", "laser = 'green'", "stack.laser"),
+        ("temperature = 300.0", 'mask = "m.tif"', "key 'mask': .*m.tif does not exist"),
+        ("temperature = 300.0", 'electrochemistry.file = "c.mpt"', "c.mpt does not exist"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(sheet, old, new, match):
+    with pytest.raises(SettingError, match=match):
+        load_samples(changed(sheet, old, new))
+
+
+def test_everything_wrong_is_told_at_once(sheet):
+    changed(sheet, "data/a0_*", "data/none_*")
+    changed(sheet, "data/b1_*", "data/nothing_*")
+    with pytest.raises(SettingError) as caught:
+        load_samples(sheet)
+    assert len(str(caught.value).splitlines()) == 2
+    assert not (sheet.parent / "results").exists()
+
+
+def test_a_table_of_samples(sheet):
+    path = sheet.parent / "table.csv"
+    path.write_text(
+        "sample,technique,recipe,files,state_of_charge,mass,operator\n"
+        "a,raman,raman.toml,data/a0_*.txt,0; 0.5; 1,1.2,=me\n"
+        "\n"
+        "a,raman,raman.toml,data/a1_0.txt;data/a1_1.txt,0.25,1.2,you\n"
+    )
+    samples = load_samples(path)
+    (sample,) = samples.samples
+    assert sample.values == {"mass": 1.2}
+    one, two = sample.measurements
+    assert one.values == {"mass": 1.2, "operator": "=me"}
+    assert one.recipe.settings.stack.variables["state_of_charge"] == [0.0, 0.5, 1.0]
+    assert [f.name for f in two.files] == ["a1_0.txt", "a1_1.txt"]
+    assert two.values["state_of_charge"] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("row", "match"),
+    [
+        ("a,raman,raman.toml,data/none.txt,1", "table.csv, row 3, column 'files'"),
+        (",raman,raman.toml,data/a0_0.txt,1", "row 3, column 'sample': it is empty"),
+        ("a,,raman.toml,data/a0_0.txt,1", "row 3, column 'technique': it is missing"),
+        ("a,xrd,,data/a0_0.txt,1", "row 3, column 'technique': 'xrd' has no recipe"),
+    ],
+)
+def test_a_row_and_its_column_are_named(sheet, row, match):
+    path = sheet.parent / "table.csv"
+    head = "sample,technique,recipe,files,x\na,raman,raman.toml,data/a0_0.txt,0\n"
+    path.write_text(head + row + "\n")
+    with pytest.raises(SettingError, match=match):
+        load_samples(path)
+
+
+def test_tables_that_are_none(sheet):
+    path = sheet.parent / "table.csv"
+    path.write_text("sample,tecnique,files\na,raman,x\n")
+    with pytest.raises(ReaderError, match=r"no column 'technique'.*is it 'tecnique'"):
+        load_samples(path)
+    path.write_text("sample,technique,files\na,raman,x,y\n")
+    with pytest.raises(ReaderError, match="row 2: 4 cells under 3 columns"):
+        load_samples(path)
+    (sheet.parent / "book.xlsx").write_bytes(b"no zip")
+    with pytest.raises(ReaderError, match="not a readable zip file"):
+        load_samples(sheet.parent / "book.xlsx")
+
+
+def test_a_workbook_of_samples(sheet):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    rows = book.active
+    rows.title = "samples"
+    rows.append(["sample", "technique", "files", "state_of_charge", "note"])
+    rows.append([7, "raman", "data/a0_*.txt", 0.5, None])
+    recipes = book.create_sheet("recipes")
+    recipes.append(["technique", "recipe"])
+    recipes.append(["raman", "raman.toml"])
+    path = sheet.parent / "book.xlsx"
+    book.save(path)
+    (sample,) = load_samples(path).samples
+    assert sample.name == "7"
+    assert sample.measurements[0].values == {"state_of_charge": 0.5}
+    rows["D2"] = "=1/2"
+    book.save(path)
+    with pytest.raises(ReaderError, match=r"'samples', row 2: a formula without its value"):
+        load_samples(path)
+
+
+def test_one_value_for_each_file_of_several_frames(tmp_path):
+    write_recipe(tmp_path)
+    write_lines(tmp_path, "one", [518.0])
+    write_lines(tmp_path, "two", [519.0, 520.0])
+    text = '[recipes]\nraman = "raman.toml"\n[[sample]]\nname = "s"\n[[sample.measurement]]\n'
+    path = tmp_path / "samples.toml"
+    path.write_text(text + 'technique = "raman"\nfiles = ["one_0.txt", "two_*.txt"]\nx = [1, 2]\n')
+    measurement = load_samples(path).samples[0].measurements[0]
+    with pytest.raises(SettingError, match="variable 'x' has 2 values for 3 frames"):
+        read_stack(measurement.recipe)
