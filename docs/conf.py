@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent / "src")]
 
@@ -17,7 +19,7 @@ author = "The spectra developers"
 version = release = spectra.__version__
 html_title = "spectra"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx_design", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_ext", "**.ipynb_checkpoints"]
 default_role = "code"
 
@@ -52,6 +54,27 @@ html_theme_options = {
 project_copyright = "The spectra developers, BSD-3-Clause"
 
 
-def setup(app: object) -> None:
+# The benchmarks print their own headings, one level down.
+suppress_warnings = ["myst.header"]
+
+# Links that lead to folders and files of the repository, and the pages that show these.
+SHOWN_BY = {
+    "](../reference_patterns/xps/README.md": "](sets_of_binding_energies.md",
+    "](../reference_patterns/xanes/README.md": "](sets_of_edges.md",
+    "](recipes/everything)": "](recipes_listed.md)",
+    "](recipes/everything/)": "](recipes_listed.md)",
+    "](recipes)": "](recipes_listed.md)",
+    "](recipes/)": "](recipes_listed.md)",
+}
+
+
+def follow_links(app: Sphinx, name: str, source: list[str]) -> None:
+    """Lead links of the repository to pages of the site."""
+    for link, page in SHOWN_BY.items():
+        source[0] = source[0].replace(link, page)
+
+
+def setup(app: Sphinx) -> None:
     """Write the pages that come from declarations before anything is read."""
+    app.connect("source-read", follow_links)
     generated_pages.write_all(HERE)

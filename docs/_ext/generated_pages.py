@@ -164,10 +164,11 @@ def recipe_page(folder: Path) -> str:
         "Whole analyses as TOML files: copy one, change the names of files, and give it to "
         "`spectra run`. They stand in `docs/recipes/`.",
     ]
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.rglob("*.toml")):
         title = tomllib.loads(path.read_text("utf-8")).get("title", path.stem)
-        parts += [f"## {path.stem}", f"{title}"]
-        parts.append(f"```{{literalinclude}} recipes/{path.name}\n:language: toml\n```")
+        place = path.relative_to(folder)
+        parts += [f"## {place.with_suffix('')}", f"{title}"]
+        parts.append(f"```{{literalinclude}} recipes/{place}\n:language: toml\n```")
     return "\n\n".join(parts) + "\n"
 
 

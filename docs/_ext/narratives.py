@@ -48,5 +48,6 @@ def read_narratives(docs: Path) -> list[Narrative]:
         text = path.read_text("utf-8")
         plain = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
         headings = re.findall(r"^#{1,3} (.+)$", plain, flags=re.M)
-        pages.append(Narrative(path.name, headings[0], text, tuple(headings[1:])))
+        title, *others = headings or [path.stem]
+        pages.append(Narrative(path.name, title, text, tuple(others)))
     return pages
