@@ -43,6 +43,7 @@ html_copy_source = False
 html_context = {"default_mode": "light"}
 html_theme_options = {
     "navigation_with_keys": False,
+    "collapse_navigation": False,
     "show_nav_level": 1,
     "navbar_align": "left",
     "header_links_before_dropdown": 6,

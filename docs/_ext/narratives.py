@@ -43,7 +43,7 @@ def read_narratives(docs: Path) -> list[Narrative]:
     """All pages of the folder itself but the generated ones and the index."""
     pages = []
     for path in sorted(docs.glob("*.md")):
-        if path.stem in ("index", "recipes_listed", "file_formats"):
+        if path.stem in ("index", "guides", "recipes_listed", "file_formats"):
             continue
         text = path.read_text("utf-8")
         plain = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
