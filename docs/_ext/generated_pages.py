@@ -60,15 +60,15 @@ def method_page(method: Declaration, narratives: list[Narrative]) -> str:
     parts += ["## Example", f"```python\n{method.example.strip()}\n```"]
     rows = [[f"`{s.name}`", f"`{s.default}`", s.unit, s.within, s.meaning] for s in method.settings]
     parts += ["## Settings", "Given by keyword, or under these names in a recipe."]
-    parts.append(_table(["setting", "default", "unit", "range", "meaning"], rows))
+    parts.append(_table(["setting", "meaning", "default", "range"], rows))
     table = method.run_example()
     if table is not None:
         rows = [
-            [f"`{c.name}`" + (" ±" if c.stderr else ""), c.unit, ", ".join(c.dims), c.meaning]
+            [f"`{c.name}`" + (" ±" if c.stderr else ""), c.meaning, c.unit, ", ".join(c.dims)]
             for c in table.columns
         ]
         parts += ["## Results", f"The table `{table.name}` of the example, one row per frame."]
-        parts.append(_table(["column", "unit", "per", "meaning"], rows))
+        parts.append(_table(["column", "meaning", "unit", "per"], rows))
         parts.append("± : its standard uncertainty stands beside it, as `<name>_stderr`.")
     elif not method.is_correction:
         raise ValueError(f"the example of {method.name} never calls it: its columns are not known")

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spectra import xas
+from spectra.xas.shells.equation import chi_of_path
+
 SILICON = (28.44, 47.30, 56.12, 69.13)
 
 
@@ -41,14 +44,28 @@ def _write_xdi(path: Path, energy: np.ndarray, mu: np.ndarray, element: str) -> 
     _save(path, header, energy, mu)
 
 
+def _vanadium_oxide() -> tuple[np.ndarray, np.ndarray]:
+    """Energies and absorption of V2O3's first shell, from FEFF's paths."""
+    paths = xas.feff_paths("V2O3", "V")
+    k = np.arange(0.0, 13.0, 0.05)
+    shell = [chi_of_path(paths[w], k, sigma2=0.005) for w in ("V-O 1.971", "V-O 2.049")]
+    e0 = 5470.0
+    before = np.arange(5270.0, e0, 1.0)
+    energy = np.concatenate([before, e0 + k**2 / 0.2624683])
+    waves = np.append(np.zeros(len(before)), np.where(k > 0.8, sum(shell), 0.0))
+    step = 1 / (1 + np.exp(-(energy - e0) / 0.8))
+    noise = np.random.default_rng(4).normal(0, 1e-4, len(energy))
+    return energy, 0.4 + step * (1 + waves) + noise
+
+
 def write_absorption(folder: Path) -> None:
-    """Vanadium as ``session/*.xdi`` and ``V2O3.xdi``; three species of gold's neighbour, As."""
+    """Vanadium as ``session/*.xdi`` and ``V2O3.xdi``; three species of gold in ``series``."""
     rng = np.random.default_rng(1)
     energy = np.concatenate([np.arange(5270.0, 5520.0, 0.5), np.arange(5520.0, 6000.0, 2.0)])
     for name, height in {"V2O5": 0.6, "VO2": 0.3, "V2O3": 0.1, "sample": 0.45}.items():
         mu = _absorption(energy, 5480.0, height, 1.8) + rng.normal(0, 1e-4, len(energy))
         _write_xdi(folder / f"session/{name}.xdi", energy, mu, "V")
-    _write_xdi(folder / "V2O3.xdi", energy, mu, "V")
+    _write_xdi(folder / "V2O3.xdi", *_vanadium_oxide(), "V")
     energy = np.concatenate([np.arange(11720.0, 12000.0, 1.0), np.arange(12000.0, 12400.0, 4.0)])
     names = ("foil", "chloride", "sulphide")
     pure = [_absorption(energy, 11919.0 + 2 * i, 0.2 * i, 2.0) for i in range(3)]

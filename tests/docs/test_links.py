@@ -11,14 +11,16 @@ import pytest
 from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "docs" / "_ext"))
-from narratives import anchor  # noqa: E402 - found by the path above
+from narratives import anchor
 
 sys.path.pop(0)
 
 GENERATED = ("docs/methods/", "docs/api/", "docs/recipes_listed.md")
+FOLDERS = ("*.md", "docs/**/*.md", "reference_patterns/**/*.md")
 WRITTEN = [
     p
-    for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("reference_patterns/**/*.md")]
+    for pattern in FOLDERS
+    for p in ROOT.glob(pattern)
     if not p.relative_to(ROOT).as_posix().startswith((*GENERATED, "docs/_build"))
 ]
 

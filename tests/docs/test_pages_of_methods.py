@@ -55,7 +55,8 @@ def test_a_method_nobody_writes_about_has_no_page(written):
 def test_sections_and_parameters_are_told_apart(written):
     from declarations import _parameters, _split
 
-    text = "One line.\n\nParameters\n----------\na, b : {1, 2}\n    Both.\nc : int\n\nNotes\n-----\nSo."
+    text = "One line.\n\nParameters\n----------\na, b : {1, 2}\n    Both.\nc : int\n\n"
+    text += "Notes\n-----\nSo."
     parts = _split(text)
     assert (parts[""], parts["Notes"]) == ("One line.", "So.")
     told = _parameters(parts["Parameters"])
