@@ -1,6 +1,7 @@
 #!/bin/sh
 # Make .venv with spectra and everything it needs, at the versions of constraints.txt.
-# Usage: scripts/setup.sh [extra]      (extra: "test" for the tools of the test suite)
+# Usage: scripts/setup.sh [extras]     ("test" for the tools of the test suite, "docs" for those of
+# the documentation, "test,docs" for both)
 set -eu
 cd "$(dirname "$0")/.."
 extra=${1:-}
@@ -49,7 +50,7 @@ if [ ! -x .venv/bin/pip ]; then
 fi
 
 # Some pages of the report's tests are opened in a real browser; without one they are skipped.
-if [ "$extra" = test ] && ! command -v chromium >/dev/null 2>&1 &&
+if [ "${extra#test}" != "$extra" ] && ! command -v chromium >/dev/null 2>&1 &&
     ! command -v chromium-browser >/dev/null 2>&1 && ! command -v google-chrome >/dev/null 2>&1; then
     apt_install chromium || echo "no Chromium: the browser tests will be skipped" >&2
 fi

@@ -95,8 +95,8 @@ class Cycler:
     def charge_stderr(self) -> FloatArray:
         """Standard uncertainty of the charge (mAh) by what may have passed in gaps.
 
-        If the current beside a gap went on, |I|·Δt was missed: a rectangular distribution of
-        that half-width, hence |I|·Δt/√3, summed in quadrature over the gaps before a row.
+        If the current beside a gap went on, ``|I|``·Δt was missed: a rectangular distribution of
+        that half-width, hence ``|I|``·Δt/√3, summed in quadrature over the gaps before a row.
         """
         return self._integral()[1]
 

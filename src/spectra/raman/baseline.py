@@ -49,6 +49,18 @@ class Baseline(Correction):
     quote those, fit the background with the bands. A spectrum whose baseline fails is marked
     ``bad_input`` and keeps its numbers; one whose baseline was still changing when the algorithm
     stopped has a remark (raise ``max_iter`` or ``tol``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> shift = np.arange(200.0, 1000.0, 2.0)
+    >>> band = 500 / (1 + ((shift - 520) / 6) ** 2)
+    >>> stack = Stack.from_arrays(
+    ...     shift, band + 100 + 0.1 * shift, axis_name="raman_shift", axis_unit="1/cm")
+    >>> clean = Baseline(algorithm="arpls", parameters={"lam": 1e6})(stack)
+    >>> bool(np.abs(clean.signal - band).max() < 20)
+    True
     """
 
     name: ClassVar[str] = "raman.Baseline"

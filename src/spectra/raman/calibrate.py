@@ -64,6 +64,18 @@ class Calibrate(Correction):
     found: `Calibrate.of` takes them from the spectrum of a standard, for stacks of samples. No
     number but the axis changes. Lines of neon need the wavelength of the laser in air, from the
     setting or the stack's metadata.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> shift = np.arange(200.0, 1000.0, 2.0)
+    >>> band = 500 / (1 + ((shift - 520) / 6) ** 2)
+    >>> stack = Stack.from_arrays(
+    ...     shift, band, axis_name="raman_shift", axis_unit="1/cm")
+    >>> moved = Calibrate(standard="Si")(stack)
+    >>> float((moved.x - stack.x)[0].round(1))
+    0.5
     """
 
     name: ClassVar[str] = "raman.Calibrate"

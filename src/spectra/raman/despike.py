@@ -30,6 +30,19 @@ class Despike(Despiking):
     A replaced point takes the cubic's value; where uncertainties are known, its own becomes that
     of its distance from the cubic. Frames that are marked already are left alone. Adds the
     variable ``cosmic_rays``, points replaced.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> shift = np.arange(200.0, 1000.0, 2.0)
+    >>> band = 500 / (1 + ((shift - 520) / 6) ** 2)
+    >>> y = band + np.random.default_rng(0).normal(100, 1, len(shift))
+    >>> y[300] += 400
+    >>> stack = Stack.from_arrays(
+    ...     shift, y, axis_name="raman_shift", axis_unit="1/cm")
+    >>> Despike()(stack).variables["cosmic_rays"].values.tolist()
+    [1.0]
     """
 
     name: ClassVar[str] = "raman.Despike"

@@ -38,6 +38,19 @@ class Response(Correction):
     Relative uncertainties of intensity and response are added in quadrature, where both are
     known; what the response brings is common to all spectra, and neighbouring points share it.
     `Response.of` takes the spectrum of the standard from a Stack.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> shift = np.arange(200.0, 1000.0, 2.0)
+    >>> band = 500 / (1 + ((shift - 520) / 6) ** 2)
+    >>> sensitivity = 1 - ((shift - 600) / 800) ** 2
+    >>> stack = Stack.from_arrays(
+    ...     shift, band * sensitivity, axis_name="raman_shift", axis_unit="1/cm")
+    >>> flat = Response(shift=shift, measured=sensitivity, certified=(1.0,))(stack)
+    >>> bool(np.ptp(flat.signal[0, 10:-10] / band[10:-10]) < 1e-6)
+    True
     """
 
     name: ClassVar[str] = "raman.Response"

@@ -35,6 +35,17 @@ class Scale(Correction):
     divisor follows from them, is told in the variable ``scale``, and is common to all points of
     a spectrum, for which reason it is not added to theirs. A spectrum whose divisor is not above
     zero is marked ``bad_input`` and keeps its numbers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> shift = np.arange(200.0, 1000.0, 2.0)
+    >>> band = 500 / (1 + ((shift - 520) / 6) ** 2)
+    >>> stack = Stack.from_arrays(
+    ...     shift, band, axis_name="raman_shift", axis_unit="1/cm")
+    >>> Scale(by="maximum")(stack).signal.max().round(6).tolist()
+    1.0
     """
 
     name: ClassVar[str] = "raman.Scale"

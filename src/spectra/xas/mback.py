@@ -73,6 +73,17 @@ class Mback(Method):
     f″, whose two sides, 30 to 200 eV off, are drawn to the edge by straight lines: an edge that
     has another within 200 eV, as L₃ of light metals, needs `Normalize`. Uncertainties are those
     of the points alone.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xraydb
+    >>> from spectra import Stack
+    >>> energy = np.arange(8800.0, 9600.0, 2.0)
+    >>> mu = 0.3 + 0.1 * xraydb.f2_chantler("Cu", energy)
+    >>> stack = Stack.from_arrays(energy, mu, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> Mback(element="Cu")(stack)["edge_step"].round(2).tolist()
+    [0.34]
     """
 
     name: ClassVar[str] = "xas.Mback"

@@ -98,6 +98,19 @@ class SoftEdge(Method):
     Fluorescence yield is flattened by self-absorption, and its branching ratio is not that of
     absorption: compare it with its own references only (S. Eisebitt et al., Phys. Rev. B 47
     (1993) 14103).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(500.0, 535.0, 0.1)
+    >>> y = sum(
+    ...     h * np.exp(-((energy - at) ** 2)) + s * (0.5 + np.arctan((energy - at) / 0.2) / np.pi)
+    ...     for at, h, s in ((517.0, 3.0, 0.2), (523.5, 1.5, 0.1)))
+    >>> stack = Stack.from_arrays(energy, y, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> edges = SoftEdge(peaks=((513, 520), (520, 527)), before=(500, 508), after=(529, 534))(stack)
+    >>> edges["branching"].round(2).tolist()
+    [0.61]
     """
 
     name: ClassVar[str] = "xas.SoftEdge"

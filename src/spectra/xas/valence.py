@@ -81,6 +81,23 @@ class Valence(Method):
         curve gives them, because their ligands and distances differ. It is part of the
         uncertainty of each standard and of each sample. Two standards cannot tell it; the
         residuals of several about a line can.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xas import PreEdge
+    >>> energy = np.arange(5380.0, 5560.0, 0.5)
+    >>> def spectrum(height):
+    ...     edge = 0.5 + np.arctan((energy - 5480) / 1.5) / np.pi
+    ...     main = 0.3 * np.exp(-(((energy - 5490) / 5) ** 2))
+    ...     return edge + main + height * np.exp(-(((energy - 5470) / 1.2) ** 2))
+    >>> stack = Stack.from_arrays(
+    ...     energy, [spectrum(h) for h in (0.6, 0.3, 0.45)], names=("V2O5", "VO2", "sample"),
+    ...     axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> valence = Valence(standards={"V2O5": 5, "VO2": 4})(PreEdge()(stack))
+    >>> valence["valence"].round(1).tolist()
+    [5.0, 4.0, 4.5]
     """
 
     name: ClassVar[str] = "xas.Valence"

@@ -60,6 +60,19 @@ class Endpoints(Region):
 
     With a background that describes the spectrum the ends do nothing beyond the noise of the
     points that they take in or leave: what exceeds it tells that the background does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xps import Model, Species
+    >>> model = Model(name="one", species=(Species(name="a", level="C 1s", position=284.8),))
+    >>> energy = np.linspace(278, 292, 141)
+    >>> counts = np.rint(100 + 900 * np.exp(-(((energy - 284.8) / 0.7) ** 2)))
+    >>> stack = Stack.from_arrays(energy, counts, noise="counts", axis_name="binding_energy")
+    >>> results = Endpoints(model=model, window=(280, 290))(stack)
+    >>> results["area_endpoint"].shape
+    (1, 1)
     """
 
     name: ClassVar[str] = "xps.Endpoints"

@@ -24,6 +24,20 @@ class Flatten(Correction):
     their lines, and counts keep their Poisson likelihood. What is divided is no count any more:
     its standard uncertainties, the roots of the counts' running means over seven points, are
     divided alike, and weigh it from now on. The transmission in the middle stays to be divided by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.linspace(280, 540, 261)
+    >>> transmission = energy / 400
+    >>> counts = np.rint(1000 * transmission)
+    >>> stack = Stack.from_arrays(
+    ...     energy, counts, noise="counts", axis_name="binding_energy",
+    ...     channels={"transmission": transmission[None]})
+    >>> flat = Flatten()(stack)
+    >>> bool(np.ptp(flat.signal) < 0.01 * np.ptp(stack.signal))
+    True
     """
 
     name: ClassVar[str] = "xps.Flatten"

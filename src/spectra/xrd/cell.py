@@ -78,6 +78,20 @@ class Cell(Method):
         Prior probability of a peak to show something else than its reflection; 0: none does.
     excess_share : float
         Prior probability that positions scatter by more than their uncertainties; 0: they do not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xrd import Peaks
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines])
+    >>> stack = Stack.from_arrays(x, counts, noise="counts", metadata={"wavelength": 1.540593})
+    >>> cell = Cell(phases=["Si"])(Peaks()(stack))
+    >>> cell["a"].round(2).tolist()
+    [[5.43]]
     """
 
     name: ClassVar[str] = "xrd.Cell"

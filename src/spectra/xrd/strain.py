@@ -51,6 +51,20 @@ class Strain(Method):
     reference : int or {"first", "literature"}
         Reference frame (its number), the first one in which the phase is found, or the cell
         of the phase itself, taken as exact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xrd import Cell, Peaks
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines])
+    >>> stack = Stack.from_arrays(x, counts, noise="counts", metadata={"wavelength": 1.540593})
+    >>> strain = Strain(reference="literature")(Cell(phases=["Si"])(Peaks()(stack)))
+    >>> (100 * strain["dv_over_v"]).round(1).tolist(), strain["dv_over_v_stderr"].shape
+    ([[-0.0]], (1, 1))
     """
 
     name: ClassVar[str] = "xrd.Strain"

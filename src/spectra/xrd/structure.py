@@ -85,6 +85,21 @@ class Structure(Method):
         gap.
     valences : mapping of str to int
         Of cations, by label or element; others are guessed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xrd import Rietveld
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines])
+    >>> stack = Stack.from_arrays(x, counts, noise="counts", metadata={"wavelength": 1.540593})
+    >>> refined = Rietveld(phases="Si", profile=("w",))(stack)
+    >>> bonds = Structure(limits={"Si-Si": 2.5})(refined)
+    >>> bonds["length"].round(2).tolist()
+    [[2.35]]
     """
 
     name: ClassVar[str] = "xrd.Structure"

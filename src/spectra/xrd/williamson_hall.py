@@ -104,6 +104,20 @@ class WilliamsonHall(Method):
         By default that of the patterns or the instrument (angstrom).
     shape_factor : float
         K; with K = 1 the size is the volume-weighted mean length of columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xrd import Peaks
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines])
+    >>> stack = Stack.from_arrays(x, counts, noise="counts", metadata={"wavelength": 1.540593})
+    >>> sizes = WilliamsonHall(phase="Si")(Peaks()(stack))
+    >>> sizes["size"].round(-1).tolist()
+    [560.0]
     """
 
     name: ClassVar[str] = "xrd.WilliamsonHall"

@@ -56,6 +56,17 @@ class Align(Correction):
     marked ``bad_input``.
 
     Adds the variable ``energy_shift`` (eV).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5400.0, 5600.0, 0.5)
+    >>> foil = [0.5 + np.arctan((energy - e0) / 1.5) / np.pi for e0 in (5465.0, 5465.3)]
+    >>> stack = Stack.from_arrays(energy, foil, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> aligned = Align(channel="", to="first")(stack)
+    >>> aligned.variables["energy_shift"].values.round(2).tolist()
+    [0.0, -0.3]
     """
 
     name: ClassVar[str] = "xas.Align"

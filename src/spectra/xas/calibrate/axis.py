@@ -30,6 +30,17 @@ class Calibrate(Correction):
     axis changes. The standard uncertainty, of the foil's edge by the scatter of the points
     around it, is recorded. Which inflection of an edge a table means is a convention: for iron
     and nickel foils it is the first one, and `search` should hold only that.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5400.0, 5600.0, 0.5)
+    >>> foil = 0.5 + np.arctan((energy - 5466.2) / 1.5) / np.pi
+    >>> stack = Stack.from_arrays(energy, foil, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> moved = Calibrate(channel="", energy=5465.0)(stack)
+    >>> (moved.x - stack.x)[:1].round(2).tolist()
+    [-1.2]
     """
 
     name: ClassVar[str] = "xas.Calibrate"

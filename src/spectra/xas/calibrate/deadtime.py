@@ -45,6 +45,17 @@ class DeadTime(Correction):
     while the signal is those of one line), and signal and channel are both raised by n/m.
     Points at or beyond the largest recordable rate become NaN, with a message; a frame without
     any other point is marked ``bad_input``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5400.0, 5600.0, 0.5)
+    >>> rate = np.full(len(energy), 1e5)
+    >>> stack = Stack.from_arrays(
+    ...     energy, rate / (1 + rate * 1e-6), axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> DeadTime(dead_time=1e-6)(stack).signal[0, :2].round().tolist()
+    [100000.0, 100000.0]
     """
 
     name: ClassVar[str] = "xas.DeadTime"

@@ -31,6 +31,17 @@ class Deglitch(Despiking):
     A replaced point takes the cubic's value; its standard uncertainty becomes that of its
     distance from the cubic, so that it never counts more than a measured one. Frames that are
     marked already are left alone. Adds the variable ``glitches``, points replaced.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5400.0, 5600.0, 0.5)
+    >>> mu = 1 / (1 + np.exp(-(energy - 5465) / 2)) + np.random.default_rng(0).normal(0, 0.001, 400)
+    >>> mu[300] += 0.1
+    >>> stack = Stack.from_arrays(energy, mu, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> Deglitch()(stack).variables["glitches"].values.tolist()
+    [1.0]
     """
 
     name: ClassVar[str] = "xas.Deglitch"

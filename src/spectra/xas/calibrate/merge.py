@@ -41,6 +41,19 @@ class Merge(Correction):
     Channels are averaged over the same scans and points, variables over the same scans. Adds
     the variables ``scans`` (scans averaged) and ``chi2`` (of the scans about their mean, per
     degree of freedom, where uncertainties are given). Groups are in order of their first scan.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5400.0, 5600.0, 0.5)
+    >>> mu = 1 / (1 + np.exp(-(energy - 5465) / 2))
+    >>> scans = mu + np.random.default_rng(0).normal(0, 0.001, (4, 400))
+    >>> stack = Stack.from_arrays(
+    ...     energy, scans, axis_name="energy", axis_unit="eV", quantity="mu",
+    ...     names=("a_1", "a_2", "b_1", "b_2"))
+    >>> Merge(pattern="^(.*)_[0-9]+$")(stack).names
+    ('a', 'b')
     """
 
     name: ClassVar[str] = "xas.Merge"

@@ -54,6 +54,18 @@ class OverAbsorption(Correction):
     by dx/dN; those of composition, thickness and angles are not known here. Where N is more than
     the sample can emit at all, the point becomes NaN with a message: composition or normalisation
     are wrong there.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5250.0, 6000.0, 1.0)
+    >>> true = 1 / (1 + np.exp(-(energy - 5470) / 2)) + 0.3 * np.exp(-(((energy - 5490) / 5) ** 2))
+    >>> weak = 1.2 * true / (1 + 0.2 * true)
+    >>> stack = Stack.from_arrays(energy, weak, axis_name="energy", axis_unit="eV", quantity="norm")
+    >>> corrected = OverAbsorption(formula="V2O5", element="V")(stack)
+    >>> bool(corrected.signal.max() > stack.signal.max())
+    True
     """
 
     name: ClassVar[str] = "xas.OverAbsorption"

@@ -33,6 +33,16 @@ class Rebin(Correction):
 
     The regions and their default steps are those of Larch's ``rebin_xafs`` and of Athena: the
     step around the edge is E0/25000 rounded down to 0.05 eV if none is given.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5250.0, 6000.0, 0.1)
+    >>> mu = 1 / (1 + np.exp(-(energy - 5465) / 2))
+    >>> stack = Stack.from_arrays(energy, mu, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> stack.n_points, Rebin(e0=5465.0)(stack).n_points
+    (7500, 514)
     """
 
     name: ClassVar[str] = "xas.Rebin"

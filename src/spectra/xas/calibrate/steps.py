@@ -45,6 +45,17 @@ class RemoveSteps(Correction):
 
     The height of a step is known with its standard uncertainty only, which is recorded: all
     points behind it share that error. Adds the variable ``steps``, steps removed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5400.0, 5600.0, 0.5)
+    >>> mu = 1 / (1 + np.exp(-(energy - 5465) / 2)) + np.random.default_rng(0).normal(0, 0.001, 400)
+    >>> mu[300:] += 0.1
+    >>> stack = Stack.from_arrays(energy, mu, axis_name="energy", axis_unit="eV", quantity="mu")
+    >>> RemoveSteps()(stack).variables["steps"].values.tolist()
+    [1.0]
     """
 
     name: ClassVar[str] = "xas.RemoveSteps"

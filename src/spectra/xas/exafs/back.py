@@ -61,6 +61,19 @@ class BackTransform(Method):
         As in `spectra.xas.exafs.windows.make_window`, over R in angstrom.
     q_max : float
         Where χ(q) ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> k = 0.05 * np.arange(301)
+    >>> chi = np.sin(2 * 2.0 * k) * np.exp(-0.01 * k**2)
+    >>> stack = Stack.from_arrays(k, chi, axis_name="k", axis_unit="1/angstrom", quantity="chi")
+    >>> from spectra.xas import FourierTransform
+    >>> transform = FourierTransform(k_weight=(2,))(stack)
+    >>> back = BackTransform(r_range=(1.0, 3.0))(transform)
+    >>> bool(np.abs(back["real"]).max() > 0)
+    True
     """
 
     name: ClassVar[str] = "xas.BackTransform"

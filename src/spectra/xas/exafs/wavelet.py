@@ -39,12 +39,12 @@ _INTEGRALS = ("integral", "integral_stderr")
 
 @dataclass(frozen=True, kw_only=True)
 class Wavelet(KMethod):
-    """Continuous wavelet transforms of χ(k): lobes of |W(k, R)| through a sequence.
+    """Continuous wavelet transforms W(k, R) of χ(k): lobes of their modulus through a sequence.
 
     A map is linear in χ(k), so that one product of matrices gives those of many frames at once
     on a chosen grid. Lobes are looked for on the median map of the sequence, or in given windows;
     in each frame the nearest maximum in a lobe's window is located between the points of the map
-    by the polynomial of the fourth degree through log |W| about it. Uncertainties are those of
+    by the polynomial of the fourth degree through log ``|W|`` about it. Uncertainties are those of
     χ(k), given or read off high R as white in k, carried through transform, modulus and
     polynomial with all their correlations, to first order.
 
@@ -70,6 +70,17 @@ class Wavelet(KMethod):
         Lobes that are found are at least so high, as a share of the highest.
     keep_maps : bool
         Whether the table holds |W| itself, in single precision.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> k = 0.05 * np.arange(301)
+    >>> chi = np.sin(2 * 2.0 * k) * np.exp(-0.01 * k**2)
+    >>> stack = Stack.from_arrays(k, chi, axis_name="k", axis_unit="1/angstrom", quantity="chi")
+    >>> lobes = Wavelet(k_range=(3.0, 11.0))(stack)
+    >>> lobes["lobe_r"].round(1).tolist()
+    [[2.0]]
     """
 
     name: ClassVar[str] = "xas.Wavelet"

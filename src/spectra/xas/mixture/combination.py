@@ -96,6 +96,21 @@ class LinearCombination(OnNormalised):
         Of the resamplings.
     window, normalize
         As in `OnNormalised`; by default all energies that data and standards have in common.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5460.0, 5520.0, 0.5)
+    >>> def edge(at): return 0.5 + np.arctan((energy - at) / 1.5) / np.pi
+    >>> shares = np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.3], [0.4, 0.6]])
+    >>> spectra = shares @ [edge(5480), edge(5485)]
+    >>> stack = Stack.from_arrays(
+    ...     energy, spectra, axis_name="energy", axis_unit="eV", quantity="norm",
+    ...     names=("reduced", "oxidised", "first", "second"))
+    >>> fitted = LinearCombination(standards=("reduced", "oxidised"))(stack)
+    >>> fitted["weight"][2:].round(2).tolist()
+    [[0.7, 0.3], [0.4, 0.6]]
     """
 
     name: ClassVar[str] = "xas.LinearCombination"

@@ -78,6 +78,23 @@ class PrincipalComponents(OnNormalised):
         As the standards of `LinearCombination`.
     window, normalize
         As in `OnNormalised`.
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> energy = np.arange(5460.0, 5520.0, 0.5)
+    >>> def edge(at): return 0.5 + np.arctan((energy - at) / 1.5) / np.pi
+    >>> shares = np.array([[1.0, 0.0], [0.0, 1.0], [0.7, 0.3], [0.4, 0.6]])
+    >>> spectra = shares @ [edge(5480), edge(5485)]
+    >>> stack = Stack.from_arrays(
+    ...     energy, spectra, axis_name="energy", axis_unit="eV", quantity="norm",
+    ...     names=("reduced", "oxidised", "first", "second"))
+    >>> noisy = stack.signal + np.random.default_rng(0).normal(0, 0.001, stack.signal.shape)
+    >>> scores = PrincipalComponents(components=2)(dataclasses.replace(stack, signal=noisy))
+    >>> scores["score"].shape
+    (4, 2)
     """
 
     name: ClassVar[str] = "xas.PrincipalComponents"

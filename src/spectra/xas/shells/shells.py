@@ -93,6 +93,22 @@ class Shells(Method):
     paths : tuple
     restraints : tuple of mapping
         ``{"of": expression, "value": …, "stderr": …}``: what the data may pull away from.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xas import quick_path
+    >>> from spectra.xas.shells.equation import chi_of_path
+    >>> oxygen = quick_path("V", "O", 2.0)
+    >>> k = 0.05 * np.arange(241)
+    >>> chi = chi_of_path(oxygen, k, amplitude=6.0, sigma2=0.004)
+    >>> stack = Stack.from_arrays(k, chi, axis_name="k", axis_unit="1/angstrom", quantity="chi")
+    >>> shells = Shells(
+    ...     paths=[{"path": oxygen, "n": 6, "delta_r": "dr", "sigma2": "ss"}],
+    ...     parameters={"dr": 0.01, "ss": 0.003}, k_range=(3.0, 11.0), r_range=(1.2, 2.1))(stack)
+    >>> shells["r"].round(3).tolist(), shells["sigma2"].round(4).tolist()
+    ([[2.0]], [[0.004]])
     """
 
     name: ClassVar[str] = "xas.Shells"

@@ -45,6 +45,20 @@ class LeBail(WholePattern):
     `corrections` are refined with these intensities, and so on. That ends where intensities as
     parameters would, so the uncertainties are those of a `Pawley` refinement there; with `ties`
     they are those for given intensities, and too small where reflections overlap.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xrd import LeBail
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines])
+    >>> stack = Stack.from_arrays(x, counts, noise="counts", metadata={"wavelength": 1.540593})
+    >>> refined = LeBail(phases="Si", profile=("w",))(stack)
+    >>> refined["a"].round(2).tolist()
+    [[5.43]]
     """
 
     name: ClassVar[str] = "xrd.LeBail"

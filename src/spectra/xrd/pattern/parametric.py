@@ -105,6 +105,23 @@ class Parametric(Method):
         ``constant``, ``polynomial 2``, ``spline 5``, ``einstein``, ``debye``, ``sigmoid``.
     variable : str
         Name of a variable of the frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack, Variable
+    >>> from spectra.xrd import Rietveld
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines] * 4)
+    >>> stack = Stack.from_arrays(x, counts, noise="counts",
+    ...     metadata={"wavelength": 1.540593},
+    ...     variables={"temperature": Variable(300.0 + 20.0 * np.arange(4), "K", "temperature")})
+    >>> method = Parametric(
+    ...     refinement=Rietveld(phases="Si", profile=("w",)), functions={"Si.a": "constant"})
+    >>> bool(np.ptp(method(stack)["a"]) < 1e-9)
+    True
     """
 
     name: ClassVar[str] = "xrd.Parametric"

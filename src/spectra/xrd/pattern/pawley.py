@@ -43,6 +43,20 @@ class Pawley(WholePattern):
     cells hold what is lost because overlapping intensities are not known. So that those are
     determined at all, each intensity is believed beforehand to be what a Le Bail share-out
     gives, give or take all of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xrd import Pawley
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines])
+    >>> stack = Stack.from_arrays(x, counts, noise="counts", metadata={"wavelength": 1.540593})
+    >>> refined = Pawley(phases="Si", profile=("w",))(stack)
+    >>> refined["a"].round(2).tolist()
+    [[5.43]]
     """
 
     name: ClassVar[str] = "xrd.Pawley"

@@ -21,6 +21,20 @@ class Rietveld(WholePattern):
     H. M. Rietveld, J. Appl. Cryst. 2 (1969) 65. Refined are the scales, cells and widths of all
     phases, the background and the `corrections`; atoms where `refine` names them, e.g.
     ``refine=("CuO.O1.y", "*.u_iso")``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spectra import Stack
+    >>> from spectra.xrd import Rietveld
+    >>> x = np.arange(25.0, 75.0, 0.02)
+    >>> angles = 28.44, 47.30, 56.12, 69.13  # of silicon, Cu Kα1
+    >>> lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in angles)
+    >>> counts = np.random.default_rng(0).poisson([20 + lines])
+    >>> stack = Stack.from_arrays(x, counts, noise="counts", metadata={"wavelength": 1.540593})
+    >>> refined = Rietveld(phases="Si", profile=("w",))(stack)
+    >>> refined["a"].round(2).tolist()
+    [[5.43]]
     """
 
     name: ClassVar[str] = "xrd.Rietveld"
