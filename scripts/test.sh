@@ -7,4 +7,5 @@ scripts/setup.sh test
 .venv/bin/ruff format --check .
 .venv/bin/mypy
 .venv/bin/lint-imports
-exec .venv/bin/pytest -n 2 "$@"
+# Runs of neighbouring tests stay on one worker, which builds what they share only once.
+exec .venv/bin/pytest -n 2 --dist worksteal "$@"

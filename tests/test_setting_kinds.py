@@ -101,7 +101,7 @@ def test_what_is_accepted_comes_back_from_plain_data(made):
         (lambda: xps.Region(window=(280, 300, 2)), "window = (280, 300, 2); expected two numbers"),
         (lambda: xps.Region(losses=3), "losses = 3; expected a text or four numbers"),
         (
-            lambda: xps.Region(sensitivity={"V 2p": "a"}),
+            lambda: xps.Quantify(sensitivity={"V 2p": "a"}),
             "sensitivity['V 2p'] = 'a'; expected a fin",
         ),
         (lambda: raman.Carbon(bands=(2.5,)), "bands[0] = 2.5; expected a whole number"),

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -124,12 +125,12 @@ def run_part(
 
 def list_methods() -> dict[str, type[Method]]:
     """All methods by their names, such as ``xrd.Peaks``."""
-    return _known(Method)
+    return dict(_known(Method))
 
 
 def list_corrections() -> dict[str, type[Correction]]:
     """All corrections by their names, such as ``xas.Align``."""
-    return _known(Correction)
+    return dict(_known(Correction))
 
 
 def find_method(name: str) -> type[Method]:
@@ -304,6 +305,7 @@ def _finished(output: Path, run: str) -> Results | None:
     return content if isinstance(content, Results) and same else None
 
 
+@cache
 def _known(kind: type[Any]) -> dict[str, type[Any]]:
     """The classes of a kind among all techniques, by names such as ``xrd.Peaks``."""
     known: dict[str, type[Any]] = {}

@@ -267,24 +267,6 @@ def test_other_minima_are_counted():
     assert (sure["other_minima"] == 0).all()
 
 
-def test_atomic_percent_are_by_the_factors_given():
-    stack = simulated(60, seed=11)
-    factors = {"V 2p": 4.0, "O 1s": 2.0}
-    results = Region(model=SETS, sensitivity=factors)(stack)
-    weighed = TRUE_AREA / np.array([4.0] * 4 + [2.0] * 3)
-    z = pulls(
-        results["atomic_percent"],
-        results["atomic_percent_stderr"],
-        100 * weighed / weighed.sum(),
-    )
-    assert np.abs(z.mean(axis=0)).max() < 0.5
-    assert z.std() == pytest.approx(1.0, abs=0.1)
-    np.testing.assert_allclose(results["atomic_percent"].sum(axis=1), 100.0)
-    assert "atomic_percent" not in Region(model=SETS)(stack[:2]).columns
-    again = Region.from_settings(Region(model=SETS, sensitivity=factors).settings())
-    assert dict(again.sensitivity) == factors
-
-
 def test_rates_of_unknown_time_get_their_noise_from_residuals():
     stack = simulated(40, seed=6)
     rates = replace(stack, signal=np.asarray(stack.signal) / 17.0, noise="unknown")
@@ -328,8 +310,6 @@ def test_every_set_has_sources_and_can_be_fitted(name):
         ({"losses": "wood"}, "losses = 'wood'"),
         ({"common": ("V9_center",)}, "V9_center"),
         ({"starts": 0}, "starts = 0"),
-        ({"sensitivity": {"V 2p": 4.0}}, "no factor of O 1s"),
-        ({"sensitivity": {"V 2p": 0.0}}, "V 2p = 0"),
         ({"model": ()}, "no model"),
     ],
 )

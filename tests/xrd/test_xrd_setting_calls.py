@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 from refined_patterns import refined_patterns
-from simulate import sequence
+from simulate import X, sequence
 from test_cell import tracked
 from test_strain import cells
 from test_williamson_hall import peaks_of
 
 from setting_values import call_with_each
-from spectra import xrd
+from spectra import Stack, xrd
 from spectra.reference import load_phase
 
 RUTILE = "TiO2_rutile"
 LINES = tracked([load_phase(RUTILE)], [[load_phase(RUTILE).cell] * 3], sigma=0.004, noise=0.004)
+# Three peaks, two of them close together.
+FEW = Stack.from_arrays(X[:500], sequence(1)[0].signal[:, :500], noise="counts")
 CASES = [
-    (xrd.Peaks, {}, sequence(1)[0]),
+    (xrd.Peaks, {}, FEW),
     (xrd.Cell, {"phases": (RUTILE,)}, LINES),
     (xrd.Strain, {}, cells([1.0, 1.001, 1.002])),
     (xrd.Structure, {}, refined_patterns(frames=3)),

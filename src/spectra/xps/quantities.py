@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,21 +120,6 @@ def fractions(model: Model, area: FloatArray, cov: FloatArray) -> tuple[FloatArr
     # ∂fᵢ/∂Aⱼ = (δᵢⱼ − fᵢ)/Σ within a level.
     slopes = (np.eye(len(levels)) - part[:, :, None]) * same / safe[:, :, None]
     return part, _variance(slopes, cov)
-
-
-def atomic_percent(
-    model: Model, area: FloatArray, cov: FloatArray, sensitivity: Mapping[str, float]
-) -> tuple[FloatArray, FloatArray]:
-    """100·(Aᵢ/Sᵢ)/Σ(A/S) of each species (frames, species), and the variance.
-
-    Parameters
-    ----------
-    sensitivity : mapping of str to float
-        Relative sensitivity factor S of each level, taken as exact.
-    """
-    factor = np.array([sensitivity[s.level] for s in model.species])
-    part, slopes = percentages(area / factor)
-    return part, _variance(slopes / factor, cov)
 
 
 def percentages(value: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -21,7 +21,7 @@ from spectra.xps.curves import plain_background
 from spectra.xps.frames import Frames, filled
 from spectra.xps.measured import how_measured, transmission_of
 from spectra.xps.model import Model, load_model
-from spectra.xps.quantities import atomic_percent, fractions, mean_valence, species_quantities
+from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
 from spectra.xps.statistics import misfit_statistics, not_noise
@@ -110,16 +110,12 @@ class Region(Method):
     common: tuple[str, ...] = setting(
         (), "parameters that all frames share; 'positions' means all species' positions"
     )
-    sensitivity: Mapping[str, float] | tuple[tuple[str, float], ...] = setting(
-        (), "relative sensitivity factor of each level, such as 'V 2p'; gives atomic percent"
-    )
     starts: int = setting(1, "starts of each fit, to look for other minima", within="1 or more")
     seed: int = setting(0, "of the starts after the first", within="0 or more")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "losses", _losses(self.name, self.losses))
-        object.__setattr__(self, "sensitivity", _factors(self.name, self.sensitivity))
         if self.background not in BACKGROUNDS:
             raise SettingError(
                 f"{self.name}: background = {self.background!r}; expected {', '.join(BACKGROUNDS)}"
@@ -152,12 +148,6 @@ class Region(Method):
 
     def prepare(self, source: Stack) -> Plan:
         """Cut the window, and settle what all frames share."""
-        levels = {s.level for s in self.species_model.species}
-        if self.sensitivity and (lacking := sorted(levels - dict(self.sensitivity).keys())):
-            raise SettingError(
-                f"{self.name}: sensitivity has no factor of {', '.join(lacking)}; give one for "
-                "each level of the model, or none"
-            )
         points = self._points(source)
         x = np.asarray(source.x[points], dtype=float)
         built = self.built(x)
@@ -175,7 +165,7 @@ class Region(Method):
     def table(self, plan: Plan) -> Table:
         """Declare one column of species each, and their parameters."""
         parameters = tuple(self.built(plan.x).params)
-        return region_table(self.species_model, parameters, composition=bool(self.sensitivity))
+        return region_table(self.species_model, parameters)
 
     def fit(self, block: Stack, plan: Plan) -> Results:
         """Fit every frame of a block."""
@@ -231,9 +221,6 @@ class Region(Method):
         }
         put["fraction"] = fractions(self.species_model, area, area_cov)
         put["valence"] = mean_valence(self.species_model, area, area_cov)
-        if self.sensitivity:
-            factors = dict(self.sensitivity)
-            put["atomic_percent"] = atomic_percent(self.species_model, area, area_cov, factors)
         put["parameter"] = values, np.einsum("rii->ri", cov)
         for name, (value, variance) in put.items():
             mask = told.reshape(-1, *[1] * (value.ndim - 1))
@@ -324,14 +311,6 @@ def _losses(owner: str, given: str | Losses) -> Losses:
             f"{owner}: losses = {given!r}; expected {', '.join(LOSSES)}, or four numbers"
         )
     return LOSSES[given]
-
-
-def _factors(owner: str, given: Any) -> tuple[tuple[str, float], ...]:
-    """Pairs of levels and sensitivity factors."""
-    pairs = tuple((str(level), float(factor)) for level, factor in dict(given).items())
-    if wrong := [f"{level} = {factor:g}" for level, factor in pairs if not factor > 0]:
-        raise SettingError(f"{owner}: sensitivity: {', '.join(wrong)}; expected above 0")
-    return pairs
 
 
 def _typical(source: Stack, points: slice) -> FloatArray:

@@ -8,11 +8,8 @@ from spectra.results import Column, Table
 from spectra.xps.model import Model
 
 
-def region_table(model: Model, parameters: tuple[str, ...], *, composition: bool) -> Table:
-    """Declare the columns: one entry per species, and per parameter of the fit.
-
-    With sensitivity factors the atomic percent are among them (`composition`).
-    """
+def region_table(model: Model, parameters: tuple[str, ...]) -> Table:
+    """Declare the columns: one entry per species, and per parameter of the fit."""
     per, each = ("species",), ("parameter",)
     columns: tuple[Column, ...] = (
         Column("area", "eV", "area of all lines of a species, in counts eV", per, stderr=True),
@@ -43,12 +40,6 @@ def region_table(model: Model, parameters: tuple[str, ...], *, composition: bool
         Column("bic", "", "Bayesian information criterion"),
         Column("other_minima", "", "starts that ended in another plausible minimum").as_int(),
     )
-    if composition:
-        meaning = "atomic percent by the sensitivity factors given"
-        columns = (
-            *columns,
-            Column("atomic_percent", "%", meaning, per, stderr=True, headline="content"),
-        )
     labels = np.array([s.name for s in model.species])
     levels = np.array([s.level for s in model.species])
     coords = {

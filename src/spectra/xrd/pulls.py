@@ -128,7 +128,8 @@ def find_pulls(
     for k in range(track.size):
         count += partner[:, k]
     power = partner / ((0.5 * wide) ** 2 * np.maximum(count, 1.0)[:, None])
-    for k in range(track.size):
+    # Most neighbours are too far away or too weak to be partners, and would add zeros.
+    for k in np.flatnonzero(power.any(axis=0)).tolist():
         along = split[:, k]
         out.information[...] += power[:, k, None, None] * along[:, :, None] * along[:, None, :]
         out.pulled[...] -= (power[:, k] * delta[:, k])[:, None] * along
