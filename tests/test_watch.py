@@ -10,9 +10,14 @@ import h5py
 import numpy as np
 import pytest
 
-from spectra.errors import SettingError
-from spectra.recipe import check_recipe
+import spectra
+from spectra.cli.scripting import follow
+from spectra.errors import DataWarning, SettingError
+from spectra.notation import with_uncertainty
+from spectra.recipe import check_recipe, run_recipe
+from spectra.report.live import live_text
 from spectra.watch import Lag, Watch, watch
+from toy_methods import assert_same
 
 X = np.linspace(18.0, 24.0, 150)
 
@@ -257,3 +262,38 @@ def test_the_end_is_a_mark_that_appears(tmp_path):
     ended = watch(recipe, interval=1e-3, finished=tmp_path / "finished", show=show)
     assert ended.endswith("finished has appeared")
     assert seen[-1][1] == ended
+
+
+def test_the_end_is_an_ordinary_run_and_the_page_says_so(tmp_path, capsys):
+    for frame in range(3):
+        write_pattern(tmp_path / f"a_{frame}.xye", frame)
+    (tmp_path / "empty.xye").touch()
+    (tmp_path / "finished").touch()
+    recipe = recipe_of(tmp_path, "*.xye")
+    code = follow(recipe, interval=1e-3, patience=1e-3, finished=tmp_path / "finished")
+    assert code == 2, "a file of the four cannot be read"
+    assert "finished has appeared" in capsys.readouterr().out
+    results = spectra.open(recipe.output).steps["peaks"]
+    with pytest.warns(DataWarning, match="1 of 4 files"):
+        ordinary = run_recipe(recipe, output=tmp_path / "ordinary.h5")
+    assert_same(results, ordinary.steps["peaks"])
+    page = (tmp_path / "results.live.html").read_text()
+    assert "The watch has ended" in page
+    assert "http" not in page.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_page_shows_last_values_and_failures(tmp_path, clock):
+    with Watch(recipe_of(tmp_path, "*.xye"), clock=clock, patience=1.0) as watching:
+        assert "No frame has been worked on" in live_text(watching)
+        write_pattern(tmp_path / "a_1.xye", 0)
+        watching.poll()
+        watching.poll()
+        write_pattern(tmp_path / "<b>.xye", 1, slice(60))
+        for _ in range(4):
+            clock.time += 2.0
+            watching.poll()
+        text = live_text(watching)
+        center, error = watching.rows[0].values["peaks/center[p01]"]
+    assert with_uncertainty(center, error) in text
+    assert "&lt;b&gt;.xye, frame 0: 60 points; expected 150" in text
+    assert "<b>.xye" not in text

@@ -36,11 +36,13 @@
     const [from, to] = range();
     svg.replaceChildren();
     const shown = chart.series.map((s) => s.points.filter((p) => p[0] >= from && p[0] <= to && p[1] !== null));
-    // Limits are those of the values: one wide uncertainty must not flatten all.
+    // Limits are those of the values and of usual uncertainties: one wide uncertainty must not flatten all.
     const values = shown.flat().map((p) => p[1]);
     let low = Math.min(...values), high = Math.max(...values);
     if (!values.length) { low = 0; high = 1; }
-    const pad = 0.08 * (high - low) || Math.abs(high) * 1e-3 || 1;
+    const errors = shown.flat().map((p) => p[2] || 0).sort((a, b) => a - b);
+    const typical = Math.min(errors[errors.length >> 1] || 0, high - low);
+    const pad = 0.08 * (high - low) + 1.2 * typical || Math.abs(high) * 1e-3 || 1;
     low -= pad; high += pad;
     const x = (v) => left + ((v - from) / (to - from || 1)) * (width - left - right);
     const y = (v) => Math.min(height - bottom, Math.max(top, top + ((high - v) / (high - low)) * (height - top - bottom)));
