@@ -21,7 +21,7 @@ pytestmark = [
 
 EVERYTHING = Path(__file__).resolve().parents[1] / "docs" / "recipes" / "everything"
 # What would take minutes; the whole is run by hand.
-SLOW = re.compile('technique = "(rietveld|oxide|cathode)"')
+SLOW = re.compile('.*recipe = "(rietveld|oxide_exafs|cathode_exafs)', re.DOTALL)
 FEWER = {"degussa_*.xye": "degussa_00[01].xye", "glass_batch/*.txt": "glass_batch/*1.txt"}
 
 

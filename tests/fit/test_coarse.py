@@ -111,3 +111,27 @@ def test_tied_parameters_go_by_the_chain_rule():
     x = np.linspace(-5, 8, 200)
     objective, _ = objective_of(model, params, x, np.ones((1, 200)))
     assert objective.alone is None
+
+
+def test_of_several_starts_the_one_that_ends_lowest_is_finished():
+    model, params, x, y = two_peaks()
+    wrong = {"a_center": np.full(len(y), 15.0), "b_center": np.full(len(y), 16.0)}
+    right = {"a_center": np.full(len(y), -4.0), "b_center": np.full(len(y), 5.0)}
+    for name in ("a_center", "b_center"):
+        params[name].set(min=-18.0, max=18.0)
+    alone = fit_stack(model, params, x, y, starts=right)
+    lost = fit_stack(model, params, x, y, starts=wrong)
+    both = fit_stack(model, params, x, y, starts=(wrong, right))
+    assert (lost.chi2 > 2 * alone.chi2).any()
+    np.testing.assert_allclose(both.chi2, alone.chi2, rtol=1e-8)
+
+
+def test_counts_need_one_exact_evaluation_in_the_end():
+    model, params, x, y = two_peaks(n_points=400)
+    counts = np.random.default_rng(4).poisson(300.0 * y)
+    params["intercept"].set(value=300.0)
+    for prefix in ("a_", "b_"):
+        params[f"{prefix}amplitude"].set(value=2400.0)
+    fits = fit_stack(model, params, x, counts, errors="counts")
+    assert (fits.status == Status.OK).all()
+    assert fits.iterations.mean() < 1.5

@@ -163,3 +163,28 @@ def test_fit_stack_reaches_lmfit():
             error = found.params[name].stderr
             assert abs(fits[name][i] - found.params[name].value) < 0.02 * error, name
             assert fits.uncertainty(name)[i] == pytest.approx(error, rel=0.01), name
+
+
+def test_derivatives_that_nobody_needs_are_left_out():
+    whole, polynomial = analytic(list(range(len(NAMES))))
+    less = whole.without(frozenset({3, 4}))
+    assert set(whole.columns) - set(less.columns) == {3, 4}
+    one, other = (Sum([lines, polynomial], len(NAMES)) for lines in (whole, less))
+    (value, slopes), (same, fewer) = (m.value_and_jacobian(TRUTH, AT) for m in (one, other))
+    np.testing.assert_array_equal(value, same)
+    np.testing.assert_array_equal(slopes[:, [0, 1, 2, 5, 6, 7, 8]], fewer[:, [0, 1, 2, 5, 6, 7, 8]])
+    assert (fewer[:, [3, 4]] == 0).all()
+
+
+def test_a_column_of_two_kinds_is_refused():
+    with pytest.raises(ValueError, match="two kinds"):
+        Lines(get_photoline("gl_sum"), [Component(0, 1, (1, 2))])
+
+
+def test_single_precision_is_close_to_double():
+    model = Sum(analytic(list(range(len(NAMES)))), len(NAMES))
+    exact, slopes, _ = model.value_and_slopes(TRUTH, AT)
+    rough, other, _ = model.value_and_slopes(TRUTH, AT, np.float32)
+    np.testing.assert_allclose(rough, exact, rtol=3e-6)
+    scale = np.abs(slopes).max(axis=2, keepdims=True)
+    np.testing.assert_allclose(other / scale, slopes / scale, atol=1e-5)

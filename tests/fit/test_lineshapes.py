@@ -171,3 +171,19 @@ def test_a_row_does_not_depend_on_its_batch(profile: Profile, shape):
 def test_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(SettingError, match="did you mean 'pseudo_voigt'"):
         get_profile("pseudovoigt")
+
+
+@pytest.mark.parametrize("name", ["gaussian", "lorentzian"])
+def test_values_alone_and_mixed_basis_are_the_same_profile(name):
+    profile = PROFILES[name]
+    x, center, fwhm = np.linspace(-30, 30, 301)[None], np.array([[1.2]]), np.array([[2.5]])
+    g, (by_center, by_width) = profile.evaluate(x, center, fwhm)
+    np.testing.assert_allclose(profile.value(x, center, fwhm), g, rtol=1e-13, atol=1e-30)
+    basis, area = profile.basis, 3.0
+    out = [np.empty_like(g) for _ in range(basis.count)]
+    basis.fill(x, center, fwhm, out)
+    mixing = basis.mixing(np.array([area]), fwhm[:, 0])[0]
+    mixed = np.einsum("fxn,fd->dxn", np.array(out), mixing)
+    np.testing.assert_allclose(mixed[1], g, rtol=1e-12, atol=1e-30)
+    np.testing.assert_allclose(mixed[0], area * by_center, atol=1e-12)
+    np.testing.assert_allclose(mixed[2], area * by_width, atol=1e-12)

@@ -25,7 +25,7 @@ _SIZES = (8, 4, 2)
 _PER_PARAMETER = 8
 _BENT = 0.02
 # What may be left of χ² when a start is near enough.
-_ROUGH = 0.1
+_ROUGH = 0.25
 # The same of the last steps in single precision, for which the exact fit needs one more.
 _NEAR = 1e-5
 # Inflation of a variance up to which steps in single precision are good to about a hundredth.
@@ -74,10 +74,11 @@ def approach(
     same, cost = last is objective, np.full(len(start), np.inf)
     if size == 1 and same and not compared:
         return start, promised, cost
-    # Twice, the second time on finer bins: what binning bends goes with their square.
-    sizes = [size, max(2, size // 4)] if size > 2 else [size]
-    sizes = [] if size == 1 and same else sizes
     single = _bears_single_precision(objective, plausible, free[0])
+    # Twice, the second time on finer bins: what binning bends goes with their square. Another
+    # cost than squares needs two steps in single precision anyway, and no finer bins before.
+    sizes = [size, max(2, size // 4)] if size > 2 and (same or not single) else [size]
+    sizes = [] if size == 1 and same else sizes
     stages = [
         (replace(objective, inner=bin_objective(inner, bins) if bins > 1 else inner), _ROUGH)
         for bins in sizes

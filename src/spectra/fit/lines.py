@@ -18,6 +18,8 @@ IntArray = NDArray[np.intp]
 
 # One function of all lines of the rows that are worked on at once. No answer depends on it.
 _PART_BYTES = 130_000
+# Points of a product: of large ones the last bits hang on how many threads BLAS has.
+_PART_POINTS = 512
 
 
 @dataclass(frozen=True)
@@ -179,11 +181,11 @@ class Lines:
         at_lines = _AtLines.of(self, theta, at, total.dtype)
         n = len(self._lines)
         nothing = [None] * len(self.profile.shape_names)
-        for part, work in self._parts(total, 1 + self._backed):
+        for part, span, work in self._parts(total, 1 + self._backed):
             integral = work[:, n:] if self._backed else None
             out = LineArrays(work[:, :n], None, nothing, integral, nothing)
-            at_lines.fill(self.profile, part, out)
-            total[part] += np.matmul(at_lines.strength[part, None], work)[:, 0]
+            at_lines.fill(self.profile, part, span, out)
+            total[part, span] += np.matmul(at_lines.strength[part, None], work)[:, 0]
 
     def add_value_and_slopes(
         self, theta: FloatArray, at: Points, total: FloatArray, slopes: FloatArray
@@ -193,8 +195,8 @@ class Lines:
         n, every = len(self._lines), 1 + self._backed
         mixing = self._mixing(at_lines)
         ends = np.cumsum([0, *self._sizes])
-        for part, work in self._parts(total, 1 + every * (1 + len(self._shapes))):
-            at_lines.fill(self.profile, part, self._arrays(work))
+        for part, span, work in self._parts(total, 1 + every * (1 + len(self._shapes))):
+            at_lines.fill(self.profile, part, span, self._arrays(work))
             # What stands beside another in `work` is mixed together.
             sources = (
                 work[:, n : n + n * every],
@@ -202,21 +204,26 @@ class Lines:
                 work[:, n + n * every :],
                 work[:, 2 * n : 3 * n],
             )
-            total[part] += np.matmul(at_lines.strength[part, None], sources[0])[:, 0]
+            total[part, span] += np.matmul(at_lines.strength[part, None], sources[0])[:, 0]
             for i, (weights, source) in enumerate(zip(mixing, sources, strict=True)):
                 if weights.shape[1]:
-                    np.matmul(weights[part], source, out=slopes[part, ends[i] : ends[i + 1]])
+                    own = slopes[part, ends[i] : ends[i + 1], span]
+                    np.matmul(weights[part], source, out=own)
         return None
 
-    def _parts(self, total: FloatArray, functions: int) -> Iterator[tuple[slice, FloatArray]]:
-        """Few rows at a time, with room (rows, functions·lines, points) for the caches."""
+    def _parts(
+        self, total: FloatArray, functions: int
+    ) -> Iterator[tuple[slice, slice, FloatArray]]:
+        """Few rows and points at a time, with room (rows, functions·lines, points)."""
         n_rows, n_points = total.shape
-        per_row = max(len(self._lines) * n_points, 1) * total.itemsize
-        size = min(max(1, _PART_BYTES // per_row), max(n_rows, 1))
-        work = np.empty((size, functions * len(self._lines), n_points), total.dtype)
-        for i in range(0, n_rows, size):
-            last = min(i + size, n_rows)
-            yield slice(i, last), work[: last - i]
+        for first in range(0, n_points, _PART_POINTS):
+            count = min(_PART_POINTS, n_points - first)
+            per_row = max(len(self._lines) * count, 1) * total.itemsize
+            size = min(max(1, _PART_BYTES // per_row), max(n_rows, 1))
+            work = np.empty((size, functions * len(self._lines), count), total.dtype)
+            for i in range(0, n_rows, size):
+                last = min(i + size, n_rows)
+                yield slice(i, last), slice(first, first + count), work[: last - i]
 
     def _arrays(self, work: FloatArray) -> LineArrays:
         """Where all that is wanted of the lines stands.
@@ -325,9 +332,9 @@ class _AtLines:
         x = (at.x - origin)[:, None].astype(precision, copy=False)
         return cls(x, center[:, :, None], shape, unit, area, factor, bare)
 
-    def fill(self, profile: Profile, part: slice, out: LineArrays) -> None:
-        """Write the line shapes of some rows."""
-        x = self.x if len(self.x) == 1 else self.x[part]
+    def fill(self, profile: Profile, part: slice, span: slice, out: LineArrays) -> None:
+        """Write the line shapes of some rows at some points."""
+        x = self.x[:, :, span] if len(self.x) == 1 else self.x[part, :, span]
         fill_line(profile, x, self.center[part], [s[part] for s in self.shape], out)
 
 

@@ -56,6 +56,11 @@ class Evaluation:
     gradient: FloatArray
     hessian: FloatArray
 
+    def __post_init__(self) -> None:
+        # Sums over a row depend on how its numbers lie in memory: as those of one row alone do.
+        for name in ("theta", "gradient", "hessian"):
+            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name)))
+
     def take(self, rows: IntArray) -> Evaluation:
         """The evaluation of some of the rows."""
         return Evaluation(

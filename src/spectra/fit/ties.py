@@ -208,7 +208,8 @@ class TiedObjective:
             scale = slopes[:, at, np.arange(at.size)]
             found = scale[:, :, None] * hessian[:, at[:, None], at]
             found *= scale[:, None, :]
-            return scale * gradient[:, at], found
+            # Indexing has laid rows side by side; whoever sums over one needs it in one piece.
+            return scale * gradient[:, at], np.ascontiguousarray(found)
         return chain(slopes, gradient, hessian)
 
 

@@ -81,7 +81,7 @@ class Carbon(Method):
     """
 
     name: ClassVar[str] = "raman.Carbon"
-    block_size: ClassVar[int] = 256
+    block_size: ClassVar[int] = 512
 
     window: tuple[()] | tuple[float, float] = setting(
         (900.0, 1900.0), "Raman shifts fitted", unit="1/cm"
@@ -238,7 +238,11 @@ class _Tried:
         names = MODELS[bands]
         unknown = np.isnan(np.einsum("rii->ri", fits.cov)).any(axis=1)
         converged = fits.converged
+        fine = converged & ~(unknown | vague | fits.held.any(axis=1) | weak.any(axis=1))
         for row in range(len(weak)):
+            if fine[row]:
+                reasons.append("")
+                continue
             held = [model.names[p] for p in np.flatnonzero(fits.held[row])]
             texts = [] if converged[row] else ["not converged"]
             texts += ["parameters imitate one another"] if unknown[row] else []
@@ -247,8 +251,7 @@ class _Tried:
             texts += [f"{', '.join(faint)} not significant"] if faint else []
             texts += ["the ratio is vague"] if vague[row] and not faint else []
             reasons.append(", ".join(texts))
-        determined = np.array([not text for text in reasons])
-        return cls(bands, fits, values, errors, determined, reasons)
+        return cls(bands, fits, values, errors, fine, reasons)
 
     def write(self, columns: dict[str, NDArray[Any]], frames: IntArray, rows: IntArray) -> None:
         """Write what was found of some rows."""
@@ -287,6 +290,7 @@ def _widen(columns: dict[str, NDArray[Any]], frames: IntArray) -> None:
 
 
 def ranges_of(model: BandModel) -> dict[str, tuple[float, float]]:
+    """Where centres and widths (1/cm) of a model's bands may lie, by parameter."""
     ranges = {}
     for k, (label, _) in enumerate(model.bands):
         line = LINES[label]
