@@ -38,6 +38,10 @@ napoleon_use_rtype = False
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+# Pages without pages below them have nothing to navigate.
+html_sidebars: dict[str, list[str]] = {
+    page: [] for page in ("concepts", "howto", "file_formats", "recipes_listed", "benchmarks")
+}
 html_show_sourcelink = False
 html_copy_source = False
 html_context = {"default_mode": "light"}

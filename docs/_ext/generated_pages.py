@@ -58,7 +58,9 @@ def method_page(method: Declaration, narratives: list[Narrative]) -> str:
     if method.notes:
         parts += ["## Notes", _rst(method.notes)]
     parts += ["## Example", f"```python\n{method.example.strip()}\n```"]
-    rows = [[f"`{s.name}`", f"`{s.default}`", s.unit, s.within, s.meaning] for s in method.settings]
+    rows = [
+        [f"`{s.name}`", s.meaning, f"`{s.default}` {s.unit}", s.within] for s in method.settings
+    ]
     parts += ["## Settings", "Given by keyword, or under these names in a recipe."]
     parts.append(_table(["setting", "meaning", "default", "range"], rows))
     table = method.run_example()
@@ -177,6 +179,8 @@ def _rst(text: str) -> str:
 
 
 def _table(titles: list[str], rows: list[list[str]]) -> str:
+    if any(len(row) != len(titles) for row in rows):
+        raise ValueError(f"rows that do not fit the titles {titles}")
     lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join("| " + " | ".join(map(_cell, line)) + " |" for line in lines)
 

@@ -40,8 +40,8 @@ def test_it_has_a_page_with_all_it_declares(name, written):
     text = pages.method_page(known[name], narratives)
     assert text.startswith(f"# {name}\n")
     for setting in known[name].settings:
-        assert f"| `{setting.name}` |" in text
         assert setting.meaning
+        assert f"| `{setting.name}` | {pages._cell(setting.meaning)} | `" in text
     assert "## Example" in text
     assert ("## Results" in text) == (name in list_methods())
 
