@@ -240,7 +240,7 @@ def _take_nothing(value: Any) -> None:
 _LARGEST, _LARGEST_WHOLE = sys.float_info.max, 2**63 - 1
 _BOUND = Kind(_take_bound, "a number", "numbers")
 _PLAIN: Mapping[Any, Kind] = {
-    float: Kind(_take_number, "a number", "numbers"),
+    float: Kind(_take_number, "a finite number", "numbers"),
     int: Kind(_take_whole, "a whole number", "whole numbers"),
     str: Kind(_take_text, "a text", "texts"),
     bool: Kind(_take_truth, "true or false", "truths"),

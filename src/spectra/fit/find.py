@@ -91,18 +91,23 @@ def find_peaks(
     widest = 2.0 * max(widest, 5.0) * _BEST_FILTER
     fwhm_points = np.geomspace(2.5, widest, 1 + int(4 * np.log2(widest / 2.5)))
     scales = fwhm_points / FWHM_PER_SIGMA
-    response = np.array([_response(y, sigma, t) for t in scales])
     if fwhm is not None:
         trend = np.clip(fwhm / step, fwhm_points[0], fwhm_points[-1])
+        nearest = np.abs(np.log(fwhm_points[:, None] / trend)).argmin(axis=0)
+        z = np.empty(len(x))
+        for number in np.unique(nearest).tolist():
+            there = nearest == number
+            z[there] = _response(y, sigma, scales[number])[there]
     else:
+        response = np.array([_response(y, sigma, t) for t in scales])
         at, scale = _blobs(response, 2.0 * threshold)
         if at.size == 0:
             at, scale = _blobs(response, threshold)
         if at.size == 0:
             return empty
         trend = _width_trend(x, at, fwhm_points[_own_scale(response, at, scale)])
-    nearest = np.abs(np.log(fwhm_points[:, None] / trend)).argmin(axis=0)
-    z = response[nearest, index]
+        nearest = np.abs(np.log(fwhm_points[:, None] / trend)).argmin(axis=0)
+        z = response[nearest, index]
     z = z / _noise_spread(z, threshold, trend)
     peaks = _suppress_close(_local_maxima(z, threshold), z, 0.5 * trend)
     peaks = peaks[measured[peaks]]
