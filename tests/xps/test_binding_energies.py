@@ -98,11 +98,12 @@ def test_the_fermi_edge_is_a_convolution():
 
 
 def test_kinetic_energies_are_turned_round():
-    kinetic = 1486.6 - 4.3 - ENERGY[::-1]
+    kinetic = 1486.6 - ENERGY[::-1]
     y = np.asarray(carbon(0.5).signal)[:, ::-1]
     stack = Stack.from_arrays(kinetic, y, noise="counts", axis_name="kinetic_energy")
     with pytest.raises(StackError, match="photon_energy"):
         Calibrate()(stack)
+    # The analyser's work function is in the energies that all makers state.
     stack = stack.with_metadata(photon_energy=1486.6, work_function=4.3)
     moved = Calibrate(model="C1s_adventitious")(stack)
     assert moved.axis.name == "binding_energy"

@@ -68,7 +68,9 @@ class TougaardLosses:
 
     def apply(self, x: FloatArray, curves: FloatArray) -> FloatArray:
         kernel = _kernel(self, np.ascontiguousarray(x).tobytes()).astype(curves.dtype, copy=False)
-        return np.asarray(np.matmul(curves, kernel))
+        # Row by row: in one product of all rows the last bits of each hang on how many there are.
+        rows = curves[..., None, :] if curves.ndim == 2 else curves
+        return np.asarray(np.matmul(rows, kernel)).reshape(curves.shape)
 
     def cross_section(self, loss: FloatArray) -> FloatArray:
         """Its value (1/eV³) at energy losses (eV); zero below the gap."""

@@ -190,8 +190,8 @@ def _on_binding_energies(stack: Stack, name: str) -> Stack:
             f"{name}: the axis is kinetic_energy and the stack's metadata have no photon_energy "
             "(eV); add it by with_metadata(photon_energy=1486.6)"
         )
-    function = float(stack.metadata.get("work_function", 0.0) or 0.0)
-    values = float(photon) - function - stack.x[::-1]
+    # The analyser's work function is in the kinetic energies of all makers already.
+    values = float(photon) - stack.x[::-1]
     return replace(
         stack,
         axis=Axis(values, "binding_energy", "eV", "binding energy"),

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
+_MANY_COUNTS = 1e6
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -64,9 +66,11 @@ class Frames:
         elif noise == "given":
             errors, weights = "given", 1.0 / point_sigma(y, sigma, "given")
         elif len(y):
-            rough = point_sigma(y, None, "counts") ** 2
-            top = np.nanmax(y, axis=1, keepdims=True, initial=0.0)
-            weights = 1.0 / np.sqrt(np.maximum(rough, 1e-3 * np.maximum(top, 1e-300)))
+            top = np.maximum(np.nanmax(y, axis=1, keepdims=True, initial=0.0), 1e-300)
+            # Of many counts, whose least of one is far below what the weights end at.
+            unit = top / _MANY_COUNTS
+            rough = point_sigma(y / unit, None, "counts") ** 2 * unit
+            weights = 1.0 / np.sqrt(np.maximum(rough, 1e-3 * top))
         begin = starts.of(filled(y)) if len(y) else {}
         return cls(y, weights, errors, begin, status, messages)
 

@@ -212,7 +212,11 @@ class Region(Method):
         names = tuple(built.params)
         # A bound on a position or an area is no measurement: what it holds stays uncertain.
         values, cov = fits.propagated(names, tuple(plan.shared), plan.covariance, names)
-        cov = cov * part.scale(fits)[:, None, None]
+        own = cov
+        if plan.shared:
+            # What is shared has been widened by the misfit of all frames already.
+            own = fits.propagated(names, tuple(plan.shared), 0.0 * plan.covariance, names)[1]
+        cov = cov + own * (part.scale(fits) - 1.0)[:, None, None]
         found = species_quantities(self.species_model, plan.x, names, values, cov)
         told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
         area, area_cov = found.values["area"], found.area_covariance

@@ -1,0 +1,52 @@
+"""What misfit and unknown units of rates do to uncertainties: once, and nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from carbon_regions import ENERGY, carbon, counted, curve_of
+
+from spectra import Stack
+from spectra.xps import Region
+
+RIGHT = Region(model=carbon(3.0))
+
+
+def of_lines_with_tails(n):
+    lines = 9000 / (1 + ((ENERGY - 284.8) / 0.6) ** 2) + 3000 / (1 + ((ENERGY - 287.8) / 0.6) ** 2)
+    return counted(100 + lines, n, seed=2)
+
+
+def test_shared_positions_are_widened_once():
+    stack = of_lines_with_tails(9)
+    free = replace(RIGHT, background="none")(stack)
+    assert free["reduced_chi2"].min() > 20.0
+    shared = replace(RIGHT, background="none", common=("positions",))(stack)
+    expected = free["position_stderr"] / np.sqrt(len(stack))
+    np.testing.assert_allclose(shared["position_stderr"] / expected, 1.0, atol=0.3)
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e-6, 1e4])
+def test_the_unit_of_a_rate_changes_no_relative_uncertainty(unit):
+    stack = counted(curve_of(RIGHT), 4, seed=5)
+    rate = Stack.from_arrays(
+        ENERGY, np.asarray(stack.signal) * unit, axis_name="binding_energy", axis_unit="eV"
+    )
+    one, other = RIGHT(replace(rate, signal=stack.signal)), RIGHT(rate)
+    np.testing.assert_allclose(other["area"], one["area"] * unit, rtol=1e-5)
+    np.testing.assert_allclose(other["area_stderr"], one["area_stderr"] * unit, rtol=1e-3)
+    np.testing.assert_allclose(other["fraction_stderr"], one["fraction_stderr"], rtol=1e-3)
+
+
+@pytest.mark.parametrize("background", ["tougaard", "shirley_tougaard"])
+def test_thrown_electrons_do_not_depend_on_other_frames(background):
+    region = replace(RIGHT, background=background)
+    stack = counted(curve_of(RIGHT), 9, seed=6)
+    plan = region.prepare(stack)
+    together = region.fit(stack, plan)
+    for i in range(0, 9, 4):
+        alone = region.fit(stack[i : i + 1], plan)
+        for name in ("area", "area_stderr", "parameter"):
+            np.testing.assert_array_equal(alone[name][0], together[name][i], err_msg=name)
