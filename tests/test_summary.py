@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,21 @@ def test_two_steps_of_one_name_are_told_apart(tmp_path):
     summary = sample_summary(batch_of(tmp_path, A_xrd=record))
     found = {h.quantity for h in summary.headlines if h.column == "valence"}
     assert found == {"valence, surface (near)", "valence, surface (far)"}
+
+
+def test_what_a_step_repeats_of_its_source_stands_once(tmp_path):
+    made = {"method": "cells", "settings": {"degree": 1}}
+    first = replace(results_of(), provenance=made)
+    source = {"table": "cell", **made}
+    later = replace(results_of(1.1), provenance={"method": "next", "source": source})
+    batch = batch_of(tmp_path, A_xrd=Record({"near": first, "far": later}))
+    found = [(h.step, h.quantity) for h in sample_summary(batch).headlines if not h.entry]
+    assert found == [("near", "valence, surface")]
+    # The volumes are other ones, and another step of the same values is no source.
+    assert [h.step for h in sample_summary(batch).headlines].count("far") == 5
+    other = replace(later, provenance={"source": {**source, "settings": {"degree": 2}}})
+    batch = batch_of(tmp_path, A_xrd=Record({"near": first, "far": other}))
+    assert [h.step for h in sample_summary(batch).headlines].count("far") == 6
 
 
 def test_damaged_results_are_a_failure(tmp_path):

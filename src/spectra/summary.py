@@ -240,7 +240,7 @@ def sample_summary(batch: Batch) -> Summary:
     """Collect the columns that the methods declare as headlines, from all results of a batch.
 
     Cell parameters that symmetry makes equal to another, or angles that it fixes, stand there
-    once or not at all.
+    once or not at all; so does a column that a step repeats from the step it works on.
 
     Parameters
     ----------
@@ -260,16 +260,20 @@ def sample_summary(batch: Batch) -> Summary:
             try:
                 record = outcome.record()
             except SpectraError as error:
-                told = f"{error}; delete the file and run the batch again"
-                outcome = replace(outcome, state="failed", reason=told)
+                reason = f"{error}; delete the file and run the batch again"
+                outcome = replace(outcome, state="failed", reason=reason)
         outcomes.append(outcome)
         if record is None:
             continue
         counts = statuses.setdefault((outcome.sample, outcome.name), {})
+        before: dict[str, list[Headline]] = {}
         for step, results in record.steps.items():
             counts[step] = count_statuses(results.status)
             verdicts += _verdicts(outcome, step, results)
-            found = list(_headlines(outcome, step, results))
+            told = [h for source in _sources(record, step) for h in before[source]]
+            every = list(_headlines(outcome, step, results))
+            found = [h for h in every if not any(_repeats(h, other) for other in told)]
+            before[step] = every
             parts.append(_Part(found, results.variables, batch.sheet.sample(outcome.sample)))
     axis = batch.sheet.axis or _common(parts)
     unit, notes = _unit_of(axis, parts)
@@ -320,6 +324,24 @@ def _headlines(outcome: Outcome, step: str, results: Results) -> Iterator[Headli
                 status=status,
                 names=results.names,
             )
+
+
+def _sources(record: Record, step: str) -> Iterator[str]:
+    """Steps before one whose results it may have worked on."""
+    source = record.steps[step].provenance.get("source")
+    for name, results in record.steps.items():
+        if name == step or not isinstance(source, Mapping):
+            return
+        own = results.provenance
+        made = all(source.get(key) == own.get(key) for key in ("method", "settings"))
+        if made and source.get("table") == results.table.name:
+            yield name
+
+
+def _repeats(one: Headline, other: Headline) -> bool:
+    """Whether a headline is that of the step before."""
+    alike = (one.column, one.entry, one.unit) == (other.column, other.entry, other.unit)
+    return alike and np.array_equal(one.values, other.values, equal_nan=True)
 
 
 def _flat(results: Results, name: str) -> FloatArray:

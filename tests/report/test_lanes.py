@@ -88,10 +88,10 @@ def test_species_of_a_level_are_together():
     assert titles(*made, levels=levels) == [("position of V 2p", 2), ("position of OH", 1)]
 
 
-def test_what_was_held_lacks_or_repeats_is_left_out():
+def test_what_was_held_or_lacks_is_left_out():
     own = headline("ratio")
     held, lacking = headline("n", stderr=0.0), headline("r", values=(np.nan, np.nan))
-    assert titles(own, held, lacking, replace(own, step="valence")) == [("ratio", 1)]
+    assert titles(own, held, lacking) == [("ratio", 1)]
     assert titles(own, replace(own, values=own.values + 1)) == [("ratio", 2)]
 
 
