@@ -11,8 +11,8 @@ import pytest
 import spectra
 from spectra.batch import Batch, Outcome
 from spectra.results import Column, Record, Results, Table
-from spectra.samples import Sample, SampleSheet
-from spectra.stack import Variable
+from spectra.samples import Measurement, Sample, SampleSheet
+from spectra.stack import Stack, Variable
 from spectra.summary import sample_summary
 
 TABLE = Table(
@@ -140,6 +140,27 @@ def test_what_a_step_repeats_of_its_source_stands_once(tmp_path):
     other = replace(later, provenance={"source": {**source, "settings": {"degree": 2}}})
     batch = batch_of(tmp_path, A_xrd=Record({"near": first, "far": other}))
     assert [h.step for h in sample_summary(batch).headlines].count("far") == 6
+
+
+@pytest.mark.parametrize(
+    ("metadata", "stated", "expected"),
+    [
+        ({"signal": "mu"}, {}, "bulk"),
+        ({"signal": "tey/i0"}, {}, "surface"),
+        ({"signal": "ln(i0/itrans)", "depth": "surface"}, {}, "surface"),
+        ({"signal": "tey/i0"}, {"depth": "bulk"}, "bulk"),
+        ({}, {"depth": "surface"}, "surface"),
+        ({}, {"depth": 3.0}, "bulk"),
+    ],
+)
+def test_what_is_seen_is_told_by_the_measurement(tmp_path, metadata, stated, expected):
+    results = replace(results_of(), table=replace(TABLE, depth="bulk"))
+    stack = Stack.from_arrays([1.0, 2.0], np.ones((3, 2)), metadata=metadata)
+    batch = batch_of(tmp_path, A_xas=Record({"cell": results}, stack))
+    said = Measurement("xas", "xas", None, tmp_path, (), stated, tmp_path)
+    sheet = replace(batch.sheet, samples=(Sample("A", {}, (said,)),))
+    headlines = sample_summary(replace(batch, sheet=sheet)).headlines
+    assert {h.quantity.rpartition(", ")[2] for h in headlines} == {expected}
 
 
 def test_damaged_results_are_a_failure(tmp_path):

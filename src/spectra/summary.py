@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.batch import Batch, Outcome
+from spectra.depths import DEPTH, depth_of
 from spectra.errors import SpectraError
 from spectra.notation import with_uncertainty
 from spectra.notebook import small_table
@@ -271,7 +272,8 @@ def sample_summary(batch: Batch) -> Summary:
             counts[step] = count_statuses(results.status)
             verdicts += _verdicts(outcome, step, results)
             told = [h for source in _sources(record, step) for h in before[source]]
-            every = list(_headlines(outcome, step, results))
+            depth = _depth(batch.sheet, outcome, record, results)
+            every = list(_headlines(outcome, step, results, depth))
             found = [h for h in every if not any(_repeats(h, other) for other in told)]
             before[step] = every
             parts.append(_Part(found, results.variables, batch.sheet.sample(outcome.sample)))
@@ -290,7 +292,15 @@ def sample_summary(batch: Batch) -> Summary:
     )
 
 
-def _headlines(outcome: Outcome, step: str, results: Results) -> Iterator[Headline]:
+def _depth(sheet: SampleSheet, outcome: Outcome, record: Record, results: Results) -> str:
+    """``bulk`` or ``surface``, as the sheet, the measurement or the method tell."""
+    measurements = sheet.sample(outcome.sample).measurements
+    stated = next((m.values.get(DEPTH) for m in measurements if m.name == outcome.name), None)
+    metadata = {} if record.stack is None else record.stack.metadata
+    return depth_of(results.table.depth, stated, metadata)
+
+
+def _headlines(outcome: Outcome, step: str, results: Results, depth: str) -> Iterator[Headline]:
     table = results.table
     status = tuple(Status(int(s)).label for s in results.status)
     nowhere = np.full(len(results), np.nan)
@@ -308,7 +318,7 @@ def _headlines(outcome: Outcome, step: str, results: Results) -> Iterator[Headli
             if np.isfinite(own).any():
                 twins.append(own)
             quantity = column.headline + (f" of {entry}" if entry else "")
-            quantity += f", {table.depth}" if table.depth else ""
+            quantity += f", {depth}" if depth else ""
             yield Headline(
                 sample=outcome.sample,
                 technique=outcome.technique,
