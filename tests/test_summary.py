@@ -111,13 +111,34 @@ def test_places_along_the_axis(tmp_path):
     assert by_sample.of("B")[0].at.tolist() == [1.0] * 3
 
 
-def test_units_of_the_axis_that_differ_are_told(tmp_path):
-    one, two = (results_of(time=([0.0, 1.0, 2.0], unit)) for unit in ("s", "h"))
+@pytest.mark.parametrize(
+    ("axis", "units", "unit", "second"),
+    [
+        ("time", ("min", "h"), "min", [0.0, 60.0, 120.0]),
+        ("time", ("h", "s"), "s", [0.0, 1.0, 2.0]),
+        ("temperature", ("degC", "K"), "K", [0.0, 1.0, 2.0]),
+        ("temperature", ("K", "degC"), "K", [273.15, 274.15, 275.15]),
+        ("temperature", ("degC", "°C"), "degC", [0.0, 1.0, 2.0]),
+    ],
+)
+def test_an_axis_in_several_units_is_told_in_one(tmp_path, axis, units, unit, second):
+    one, two = (results_of(**{axis: ([0.0, 1.0, 2.0], u)}) for u in units)
     summary = sample_summary(
-        batch_of(tmp_path, "time", A_xrd=Record({"cell": one}), B_xrd=Record({"cell": two}))
+        batch_of(tmp_path, axis, A_xrd=Record({"cell": one}), B_xrd=Record({"cell": two}))
     )
+    assert (summary.axis_unit, summary.notes) == (unit, ())
+    assert summary.of("B")[0].at == pytest.approx(second, rel=1e-12)
+
+
+@pytest.mark.parametrize("units", [("s", "cm"), ("s", ""), ("s", "h", "furlong")])
+def test_units_of_the_axis_that_do_not_convert_are_told(tmp_path, units):
+    made = {f"S{k}_xrd": results_of(time=([0.0, 1.0, 2.0], u)) for k, u in enumerate(units)}
+    records = {name: Record({"cell": results}) for name, results in made.items()}
+    summary = sample_summary(batch_of(tmp_path, "time", **records))
     assert summary.axis_unit == ""
-    assert "different units (s, h)" in summary.notes[0]
+    told = ", ".join(u or "none" for u in units)
+    assert f"different units ({told})" in summary.notes[0]
+    assert all(h.at.tolist() == [0.0, 1.0, 2.0] for h in summary.headlines)
 
 
 def test_two_steps_of_one_name_are_told_apart(tmp_path):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.batch import Batch, Outcome
+from spectra.commonaxis import common_unit, common_variable, in_unit
 from spectra.depths import DEPTH, depth_of
 from spectra.errors import SpectraError
 from spectra.notation import with_uncertainty
@@ -273,13 +274,16 @@ def sample_summary(batch: Batch) -> Summary:
             verdicts += _verdicts(outcome, step, results)
             told = [h for source in _sources(record, step) for h in before[source]]
             depth = _depth(batch.sheet, outcome, record, results)
-            every = list(_headlines(outcome, step, results, depth))
-            found = [h for h in every if not any(_repeats(h, other) for other in told)]
-            before[step] = every
+            own = list(_headlines(outcome, step, results, depth))
+            found = [h for h in own if not any(_repeats(h, other) for other in told)]
+            before[step] = own
             parts.append(_Part(found, results.variables, batch.sheet.sample(outcome.sample)))
-    axis = batch.sheet.axis or _common(parts)
-    unit, notes = _unit_of(axis, parts)
-    placed = tuple(replace(h, at=_places(axis, part)) for part in parts for h in part.headlines)
+    every = [part.variables for part in parts]
+    axis = batch.sheet.axis or common_variable(every)
+    unit, notes = common_unit(axis, every)
+    placed = tuple(
+        replace(h, at=_places(axis, unit, part)) for part in parts for h in part.headlines
+    )
     return Summary(
         batch.sheet,
         _told_apart(placed),
@@ -393,28 +397,11 @@ def _verdicts(outcome: Outcome, step: str, results: Results) -> Iterator[Verdict
             )
 
 
-def _common(parts: list[_Part]) -> str:
-    """The first variable that most measurements of several frames have, or none."""
-    counts = Counter(
-        name for part in parts for name, v in part.variables.items() if v.values.size > 1
-    )
-    return max(counts, key=counts.__getitem__, default="")
-
-
-def _unit_of(axis: str, parts: list[_Part]) -> tuple[str, tuple[str, ...]]:
-    """Unit of the axis, and a note if measurements differ in it."""
-    units = {p.variables[axis].unit: None for p in parts if axis in p.variables}
-    if len(units) < 2:
-        return next(iter(units), ""), ()
-    told = ", ".join(u or "none" for u in units)
-    return "", (f"{axis} has different units ({told}): give it in one to compare along it",)
-
-
-def _places(axis: str, part: _Part) -> FloatArray:
+def _places(axis: str, unit: str, part: _Part) -> FloatArray:
     """Values of the axis: of the frames, else of the sample."""
     n = len(part.headlines[0].values)
     if axis in part.variables:
-        return np.asarray(part.variables[axis].values, dtype=float)
+        return in_unit(part.variables[axis], unit)
     value = part.sample.values.get(axis, np.nan)
     return np.full(n, value if isinstance(value, float) else np.nan)
 
