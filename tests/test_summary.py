@@ -149,18 +149,14 @@ def test_two_steps_of_one_name_are_told_apart(tmp_path):
 
 
 def test_what_a_step_repeats_of_its_source_stands_once(tmp_path):
-    made = {"method": "cells", "settings": {"degree": 1}}
-    first = replace(results_of(), provenance=made)
-    source = {"table": "cell", **made}
-    later = replace(results_of(1.1), provenance={"method": "next", "source": source})
-    batch = batch_of(tmp_path, A_xrd=Record({"near": first, "far": later}))
-    found = [(h.step, h.quantity) for h in sample_summary(batch).headlines if not h.entry]
+    first, later = results_of(), replace(results_of(1.1), table=replace(TABLE, name="valence"))
+    record = Record({"near": first, "far": later, "farther": later})
+    headlines = sample_summary(batch_of(tmp_path, A_xrd=record)).headlines
+    found = [(h.step, h.quantity) for h in headlines if not h.entry]
     assert found == [("near", "valence, surface")]
-    # The volumes are other ones, and another step of the same values is no source.
-    assert [h.step for h in sample_summary(batch).headlines].count("far") == 5
-    other = replace(later, provenance={"source": {**source, "settings": {"degree": 2}}})
-    batch = batch_of(tmp_path, A_xrd=Record({"near": first, "far": other}))
-    assert [h.step for h in sample_summary(batch).headlines].count("far") == 6
+    # The cells are other ones, and two steps that make the same table are told apart.
+    assert [h.step for h in headlines].count("far") == 5
+    assert [h.step for h in headlines].count("farther") == 5
 
 
 @pytest.mark.parametrize(

@@ -272,11 +272,12 @@ def sample_summary(batch: Batch) -> Summary:
         for step, results in record.steps.items():
             counts[step] = count_statuses(results.status)
             verdicts += _verdicts(outcome, step, results)
-            told = [h for source in _sources(record, step) for h in before[source]]
+            table = results.table.name
+            told = [h for other, found in before.items() if other != table for h in found]
             depth = _depth(batch.sheet, outcome, record, results)
             own = list(_headlines(outcome, step, results, depth))
             found = [h for h in own if not any(_repeats(h, other) for other in told)]
-            before[step] = own
+            before.setdefault(table, []).extend(own)
             parts.append(_Part(found, results.variables, batch.sheet.sample(outcome.sample)))
     every = [part.variables for part in parts]
     axis = batch.sheet.axis or common_variable(every)
@@ -340,20 +341,8 @@ def _headlines(outcome: Outcome, step: str, results: Results, depth: str) -> Ite
             )
 
 
-def _sources(record: Record, step: str) -> Iterator[str]:
-    """Steps before one whose results it may have worked on."""
-    source = record.steps[step].provenance.get("source")
-    for name, results in record.steps.items():
-        if name == step or not isinstance(source, Mapping):
-            return
-        own = results.provenance
-        made = all(source.get(key) == own.get(key) for key in ("method", "settings"))
-        if made and source.get("table") == results.table.name:
-            yield name
-
-
 def _repeats(one: Headline, other: Headline) -> bool:
-    """Whether a headline is that of the step before."""
+    """Whether a headline is that of another table, taken over by a step that worked on it."""
     alike = (one.column, one.entry, one.unit) == (other.column, other.entry, other.unit)
     return alike and np.array_equal(one.values, other.values, equal_nan=True)
 
