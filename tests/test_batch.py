@@ -6,18 +6,21 @@ import json
 import multiprocessing
 import os
 import random
+import re
 import shutil
 import time
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.lines_of_samples import write_recipe, write_samples
 
 import spectra
-from spectra.batch import run_batch
+from spectra.batch import _SHOWS, run_batch
 from spectra.errors import DataWarning, ReaderError, StoreError
 from spectra.ledger import Ledger
+from spectra.provenance import code_digest, digest_files
 from spectra.samples import load_samples
 
 pytestmark = pytest.mark.filterwarnings("ignore::spectra.errors.DataWarning")
@@ -106,6 +109,45 @@ def test_what_has_changed_is_done_again_and_nothing_else(done):
 def test_another_version_does_all_again(done, monkeypatch):
     monkeypatch.setattr(spectra, "__version__", "99.0")
     assert states(done) == all_of("computed")
+
+
+def test_another_code_does_all_again(done, monkeypatch):
+    monkeypatch.setattr("spectra.batch.code_digest", lambda without: f"edited, but {without}")
+    assert states(done) == all_of("computed")
+    assert states(done) == all_of("kept")
+
+
+def test_code_is_told_by_names_and_contents(tmp_path):
+    (tmp_path / "xas").mkdir()
+    (tmp_path / "xas" / "edge.py").write_text("e0 = 1\n")
+    before = digest_files(tmp_path)
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "page.py").write_text("")
+    (tmp_path / "xas" / "__pycache__").mkdir()
+    (tmp_path / "xas" / "__pycache__" / "edge.pyc").write_text("compiled")
+    assert digest_files(tmp_path, ("report",)) == before
+    assert digest_files(tmp_path) != before
+    (tmp_path / "xas" / "edge.py").write_text("e0 = 2\n")
+    assert digest_files(tmp_path, ("report",)) != before
+    # What is left out as no maker of results is there, or nothing would be left out.
+    folder = Path(spectra.__file__).parent
+    assert all((folder / name).exists() for name in _SHOWS)
+    assert code_digest(_SHOWS) != code_digest()
+
+
+def test_results_that_nothing_in_the_sheet_makes_are_told_and_kept(done):
+    text = done.read_text()
+    second, third = (m.start() for m in list(re.finditer(r"\[\[sample", text))[2:4])
+    done.write_text(text[:second] + text[third:])
+    results = done.parent / "results"
+    (results / "a" / "foreign.h5").write_bytes(b"of another program")
+    spectra.write(results / "a" / "own.h5", spectra.open(results / "b" / "raman.h5").steps["line"])
+    batch = run_batch(load_samples(done), progress=False)
+    assert [o.state for o in batch.outcomes] == ["kept"] * 3
+    assert [path.as_posix() for path in batch.left] == ["a/raman-2.h5"]
+    assert (results / batch.left[0]).is_file()
+    done.write_text(text)
+    assert run_batch(load_samples(done), progress=False).left == ()
 
 
 def test_a_folder_may_move_and_the_ledger_may_be_lost(done, tmp_path):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from spectra.batch import run_batch
+from spectra.report.batch.axis import CommonAxis
+from spectra.report.batch.comparison import Comparison
 from spectra.samples import load_samples
 from spectra.summary import sample_summary
 
@@ -81,7 +83,12 @@ def test_all_techniques_to_one_summary_and_only_changes_again(folder):
     assert states(sheet)[1] == again
     touched.write_bytes(content.rstrip() + b"\n\n")
     assert states(sheet)[1] == again | {"V2O3/xanes": "computed"}
-    check(sample_summary(batch))
+    summary = sample_summary(batch)
+    check(summary)
+    compared = Comparison.of(summary, CommonAxis.of(summary))
+    right, up = (compared.quantities[i] for i in compared.chosen())
+    assert right != up
+    assert sum(right in own and up in own for own in compared.samples.values()) >= 2
 
 
 def check(summary):

@@ -171,3 +171,14 @@ def test_one_value_for_each_file_of_several_frames(tmp_path):
     measurement = load_samples(path).samples[0].measurements[0]
     with pytest.raises(SettingError, match="variable 'x' has 2 values for 3 frames"):
         read_stack(measurement.recipe)
+
+
+def test_depth_is_one_of_two_or_a_variable(sheet):
+    changed(sheet, "temperature = 300.0", 'depth = "surface"')
+    changed(sheet, "temperature = 301.0", "depth = 3.0")
+    one, two = load_samples(sheet).sample("a").measurements
+    assert (one.values["depth"], two.values["depth"]) == ("surface", 3.0)
+    assert "depth" in read_stack(two.recipe).variables
+    changed(sheet, 'depth = "surface"', 'depth = "skin"')
+    with pytest.raises(SettingError, match=r"key 'depth': it is 'skin'; expected 'bulk' or"):
+        load_samples(sheet)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,8 @@ import pytest
 import spectra
 from spectra.batch import Batch, Outcome
 from spectra.results import Column, Record, Results, Table
-from spectra.samples import Sample, SampleSheet
-from spectra.stack import Variable
+from spectra.samples import Measurement, Sample, SampleSheet
+from spectra.stack import Stack, Variable
 from spectra.summary import sample_summary
 
 TABLE = Table(
@@ -110,13 +111,34 @@ def test_places_along_the_axis(tmp_path):
     assert by_sample.of("B")[0].at.tolist() == [1.0] * 3
 
 
-def test_units_of_the_axis_that_differ_are_told(tmp_path):
-    one, two = (results_of(time=([0.0, 1.0, 2.0], unit)) for unit in ("s", "h"))
+@pytest.mark.parametrize(
+    ("axis", "units", "unit", "second"),
+    [
+        ("time", ("min", "h"), "min", [0.0, 60.0, 120.0]),
+        ("time", ("h", "s"), "s", [0.0, 1.0, 2.0]),
+        ("temperature", ("degC", "K"), "K", [0.0, 1.0, 2.0]),
+        ("temperature", ("K", "degC"), "K", [273.15, 274.15, 275.15]),
+        ("temperature", ("degC", "°C"), "degC", [0.0, 1.0, 2.0]),
+    ],
+)
+def test_an_axis_in_several_units_is_told_in_one(tmp_path, axis, units, unit, second):
+    one, two = (results_of(**{axis: ([0.0, 1.0, 2.0], u)}) for u in units)
     summary = sample_summary(
-        batch_of(tmp_path, "time", A_xrd=Record({"cell": one}), B_xrd=Record({"cell": two}))
+        batch_of(tmp_path, axis, A_xrd=Record({"cell": one}), B_xrd=Record({"cell": two}))
     )
+    assert (summary.axis_unit, summary.notes) == (unit, ())
+    assert summary.of("B")[0].at == pytest.approx(second, rel=1e-12)
+
+
+@pytest.mark.parametrize("units", [("s", "cm"), ("s", ""), ("s", "h", "furlong")])
+def test_units_of_the_axis_that_do_not_convert_are_told(tmp_path, units):
+    made = {f"S{k}_xrd": results_of(time=([0.0, 1.0, 2.0], u)) for k, u in enumerate(units)}
+    records = {name: Record({"cell": results}) for name, results in made.items()}
+    summary = sample_summary(batch_of(tmp_path, "time", **records))
     assert summary.axis_unit == ""
-    assert "different units (s, h)" in summary.notes[0]
+    told = ", ".join(u or "none" for u in units)
+    assert f"different units ({told})" in summary.notes[0]
+    assert all(h.at.tolist() == [0.0, 1.0, 2.0] for h in summary.headlines)
 
 
 def test_two_steps_of_one_name_are_told_apart(tmp_path):
@@ -124,6 +146,38 @@ def test_two_steps_of_one_name_are_told_apart(tmp_path):
     summary = sample_summary(batch_of(tmp_path, A_xrd=record))
     found = {h.quantity for h in summary.headlines if h.column == "valence"}
     assert found == {"valence, surface (near)", "valence, surface (far)"}
+
+
+def test_what_a_step_repeats_of_its_source_stands_once(tmp_path):
+    first, later = results_of(), replace(results_of(1.1), table=replace(TABLE, name="valence"))
+    record = Record({"near": first, "far": later, "farther": later})
+    headlines = sample_summary(batch_of(tmp_path, A_xrd=record)).headlines
+    found = [(h.step, h.quantity) for h in headlines if not h.entry]
+    assert found == [("near", "valence, surface")]
+    # The cells are other ones, and two steps that make the same table are told apart.
+    assert [h.step for h in headlines].count("far") == 5
+    assert [h.step for h in headlines].count("farther") == 5
+
+
+@pytest.mark.parametrize(
+    ("metadata", "stated", "expected"),
+    [
+        ({"signal": "mu"}, {}, "bulk"),
+        ({"signal": "tey/i0"}, {}, "surface"),
+        ({"signal": "ln(i0/itrans)", "depth": "surface"}, {}, "surface"),
+        ({"signal": "tey/i0"}, {"depth": "bulk"}, "bulk"),
+        ({}, {"depth": "surface"}, "surface"),
+        ({}, {"depth": 3.0}, "bulk"),
+    ],
+)
+def test_what_is_seen_is_told_by_the_measurement(tmp_path, metadata, stated, expected):
+    results = replace(results_of(), table=replace(TABLE, depth="bulk"))
+    stack = Stack.from_arrays([1.0, 2.0], np.ones((3, 2)), metadata=metadata)
+    batch = batch_of(tmp_path, A_xas=Record({"cell": results}, stack))
+    said = Measurement("xas", "xas", None, tmp_path, (), stated, tmp_path)
+    sheet = replace(batch.sheet, samples=(Sample("A", {}, (said,)),))
+    headlines = sample_summary(replace(batch, sheet=sheet)).headlines
+    assert {h.quantity.rpartition(", ")[2] for h in headlines} == {expected}
 
 
 def test_damaged_results_are_a_failure(tmp_path):

@@ -32,3 +32,15 @@ def test_known_values_and_the_domain():
     assert units.wavelength_from_energy(8047.8) == pytest.approx(1.54059, abs=1e-4)
     assert np.isnan(units.two_theta_from_d(0.5, 1.54))
     assert np.isnan(units.d_from_two_theta(0.0, 1.54))
+
+
+def test_values_of_a_kind_in_another_unit():
+    assert units.convert([1.0, 2.0], "d", "h").tolist() == [24.0, 48.0]
+    assert float(units.convert(300.0, "K", "°C")) == pytest.approx(26.85)
+    assert float(units.convert(3850.0, "mV", "V")) == pytest.approx(3.85)
+    assert float(units.convert(1.0, "bar", "kPa")) == 100.0
+    assert units.is_convertible("min", "hours")
+    assert not units.is_convertible("s", "K")
+    assert not units.is_convertible("", "")
+    with pytest.raises(ValueError, match="'s' cannot be told in 'V'; state them in one unit"):
+        units.convert(1.0, "s", "V")

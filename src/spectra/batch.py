@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,12 +16,14 @@ from spectra.errors import ReaderError, SpectraError, SpectraWarning, StoreError
 from spectra.ledger import MADE_OF, Ledger
 from spectra.nexus import open_file
 from spectra.notebook import small_table
-from spectra.provenance import digest_plain, versions
+from spectra.provenance import code_digest, digest_plain, versions
 from spectra.recipe import Recipe, named_files, run_recipe
 from spectra.results import Record
 from spectra.samples import Measurement, Sample, SampleSheet
 
 Progress = bool | Callable[[int, int], None] | None
+# What shows results, and does not make them.
+_SHOWS = ("cli", "report", "demo.py", "summary.py", "commonaxis.py")
 State = Literal["computed", "kept", "failed"]
 
 
@@ -65,10 +67,19 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Batch:
-    """A sheet of samples and what became of each of its measurements, in its order."""
+    """A sheet of samples and what became of each of its measurements, in its order.
+
+    Parameters
+    ----------
+    sheet : SampleSheet
+    outcomes : tuple of Outcome
+    left : tuple of Path
+        Results in its folder of measurements that are not in the sheet any more, relative to it.
+    """
 
     sheet: SampleSheet
     outcomes: tuple[Outcome, ...]
+    left: tuple[Path, ...] = ()
 
     def of(self, sample: str) -> tuple[Outcome, ...]:
         """The outcomes of one sample."""
@@ -97,7 +108,7 @@ def run_batch(
 ) -> Batch:
     """Evaluate every measurement whose results are missing or out of date.
 
-    Results are up to date if they were made by this version of `spectra`, of this recipe and
+    Results are up to date if they were made by `spectra` as it is installed, of this recipe and
     of files with these contents: those measured, those that the recipe names, and those that
     these link to. Where files lie makes no difference.
 
@@ -134,6 +145,7 @@ def run_batch(
             if tell is not None:
                 tell(outcomes[-1])
         work.count(len(outcomes), len(everything))
+        left = tuple(_left(sheet, ledger))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped; {len(outcomes)} of {len(everything)} measurements are done: "
@@ -141,7 +153,7 @@ def run_batch(
         ) from None
     finally:
         ledger.close()
-    return Batch(sheet, tuple(outcomes))
+    return Batch(sheet, tuple(outcomes), left)
 
 
 @dataclass(frozen=True)
@@ -231,7 +243,19 @@ def _made_of(sheet: SampleSheet, recipe: Recipe, ledger: Ledger) -> str:
         for path in named_files(recipe)
         for file, digest in ledger.digests(path)
     ]
-    return digest_plain({"versions": versions(), "settings": settings, "inputs": inputs})
+    program = {"versions": versions(), "code": code_digest(_SHOWS)}
+    return digest_plain({**program, "settings": settings, "inputs": inputs})
+
+
+def _left(sheet: SampleSheet, ledger: Ledger) -> Iterator[Path]:
+    """Results of measurements that are not in the sheet any more; other files are not ours."""
+    wanted = {m.output for _, m in sheet.measurements()}
+    measured = {f.absolute() for _, m in sheet.measurements() for f in m.files}
+    for path in sorted(sheet.output.glob("*/*.h5")):
+        if path in wanted or path.absolute() in measured or not path.is_file():
+            continue
+        if ledger.made_of(path):
+            yield path.relative_to(sheet.output)
 
 
 def _mark(target: Path) -> Path:

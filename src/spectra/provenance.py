@@ -8,6 +8,8 @@ import json
 import platform
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -84,6 +86,29 @@ def plain_text(value: Any) -> str:
 def versions() -> dict[str, str]:
     """Versions of `spectra` and of what it calculates with."""
     return {"spectra": spectra.__version__, **_packages()}
+
+
+@cache
+def code_digest(without: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the files of `spectra` as it is installed, once for a process.
+
+    Parameters
+    ----------
+    without : tuple of str
+        Modules and folders of it that do not count.
+    """
+    return digest_files(Path(spectra.__file__).parent, without)
+
+
+def digest_files(folder: Path, without: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the names and contents of all files in a folder but what Python compiles."""
+    digest = hashlib.sha256()
+    every = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    for name in sorted(every, key=Path.as_posix):
+        if name.parts[0] not in without and "__pycache__" not in name.parts:
+            content = hashlib.sha256(every[name].read_bytes()).hexdigest()
+            digest.update(f"{name.as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
 
 
 def _packages() -> dict[str, str]:

@@ -78,7 +78,7 @@ class Table:
         The column that a plain plot shows.
     depth : str
         ``bulk`` or ``surface`` where the numbers speak of one of them by the nature of the
-        method, whoever measured.
+        method, unless the measurement tells otherwise (`spectra.depths.depth_of`).
     """
 
     name: str

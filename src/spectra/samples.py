@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from spectra.depths import DEPTH, check_depth
 from spectra.entries import electrochemistry, located, needed, patterns, plain_value, variable
 from spectra.errors import ReaderError, SettingError, SpectraError
 from spectra.filenames import slug
@@ -241,6 +242,7 @@ class _Loader:
                     self._variables.setdefault(name, []).append(entry.where)
                 if not isinstance(given, list):
                     values[name] = given
+        check_depth(values, entry.place(DEPTH))
         found = patterns(entry)
         try:
             files = tuple(find_files(found))

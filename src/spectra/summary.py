@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.batch import Batch, Outcome
+from spectra.commonaxis import common_unit, common_variable, in_unit
+from spectra.depths import DEPTH, depth_of
 from spectra.errors import SpectraError
 from spectra.notation import with_uncertainty
 from spectra.notebook import small_table
@@ -240,7 +242,7 @@ def sample_summary(batch: Batch) -> Summary:
     """Collect the columns that the methods declare as headlines, from all results of a batch.
 
     Cell parameters that symmetry makes equal to another, or angles that it fixes, stand there
-    once or not at all.
+    once or not at all; so does a column that a step repeats from the step it works on.
 
     Parameters
     ----------
@@ -260,20 +262,29 @@ def sample_summary(batch: Batch) -> Summary:
             try:
                 record = outcome.record()
             except SpectraError as error:
-                told = f"{error}; delete the file and run the batch again"
-                outcome = replace(outcome, state="failed", reason=told)
+                reason = f"{error}; delete the file and run the batch again"
+                outcome = replace(outcome, state="failed", reason=reason)
         outcomes.append(outcome)
         if record is None:
             continue
         counts = statuses.setdefault((outcome.sample, outcome.name), {})
+        before: dict[str, list[Headline]] = {}
         for step, results in record.steps.items():
             counts[step] = count_statuses(results.status)
             verdicts += _verdicts(outcome, step, results)
-            found = list(_headlines(outcome, step, results))
+            table = results.table.name
+            told = [h for other, found in before.items() if other != table for h in found]
+            depth = _depth(batch.sheet, outcome, record, results)
+            own = list(_headlines(outcome, step, results, depth))
+            found = [h for h in own if not any(_repeats(h, other) for other in told)]
+            before.setdefault(table, []).extend(own)
             parts.append(_Part(found, results.variables, batch.sheet.sample(outcome.sample)))
-    axis = batch.sheet.axis or _common(parts)
-    unit, notes = _unit_of(axis, parts)
-    placed = tuple(replace(h, at=_places(axis, part)) for part in parts for h in part.headlines)
+    every = [part.variables for part in parts]
+    axis = batch.sheet.axis or common_variable(every)
+    unit, notes = common_unit(axis, every)
+    placed = tuple(
+        replace(h, at=_places(axis, unit, part)) for part in parts for h in part.headlines
+    )
     return Summary(
         batch.sheet,
         _told_apart(placed),
@@ -286,7 +297,15 @@ def sample_summary(batch: Batch) -> Summary:
     )
 
 
-def _headlines(outcome: Outcome, step: str, results: Results) -> Iterator[Headline]:
+def _depth(sheet: SampleSheet, outcome: Outcome, record: Record, results: Results) -> str:
+    """``bulk`` or ``surface``, as the sheet, the measurement or the method tell."""
+    measurements = sheet.sample(outcome.sample).measurements
+    stated = next((m.values.get(DEPTH) for m in measurements if m.name == outcome.name), None)
+    metadata = {} if record.stack is None else record.stack.metadata
+    return depth_of(results.table.depth, stated, metadata)
+
+
+def _headlines(outcome: Outcome, step: str, results: Results, depth: str) -> Iterator[Headline]:
     table = results.table
     status = tuple(Status(int(s)).label for s in results.status)
     nowhere = np.full(len(results), np.nan)
@@ -304,7 +323,7 @@ def _headlines(outcome: Outcome, step: str, results: Results) -> Iterator[Headli
             if np.isfinite(own).any():
                 twins.append(own)
             quantity = column.headline + (f" of {entry}" if entry else "")
-            quantity += f", {table.depth}" if table.depth else ""
+            quantity += f", {depth}" if depth else ""
             yield Headline(
                 sample=outcome.sample,
                 technique=outcome.technique,
@@ -320,6 +339,12 @@ def _headlines(outcome: Outcome, step: str, results: Results) -> Iterator[Headli
                 status=status,
                 names=results.names,
             )
+
+
+def _repeats(one: Headline, other: Headline) -> bool:
+    """Whether a headline is that of another table, taken over by a step that worked on it."""
+    alike = (one.column, one.entry, one.unit) == (other.column, other.entry, other.unit)
+    return alike and np.array_equal(one.values, other.values, equal_nan=True)
 
 
 def _flat(results: Results, name: str) -> FloatArray:
@@ -361,28 +386,11 @@ def _verdicts(outcome: Outcome, step: str, results: Results) -> Iterator[Verdict
             )
 
 
-def _common(parts: list[_Part]) -> str:
-    """The first variable that most measurements of several frames have, or none."""
-    counts = Counter(
-        name for part in parts for name, v in part.variables.items() if v.values.size > 1
-    )
-    return max(counts, key=counts.__getitem__, default="")
-
-
-def _unit_of(axis: str, parts: list[_Part]) -> tuple[str, tuple[str, ...]]:
-    """Unit of the axis, and a note if measurements differ in it."""
-    units = {p.variables[axis].unit: None for p in parts if axis in p.variables}
-    if len(units) < 2:
-        return next(iter(units), ""), ()
-    told = ", ".join(u or "none" for u in units)
-    return "", (f"{axis} has different units ({told}): give it in one to compare along it",)
-
-
-def _places(axis: str, part: _Part) -> FloatArray:
+def _places(axis: str, unit: str, part: _Part) -> FloatArray:
     """Values of the axis: of the frames, else of the sample."""
     n = len(part.headlines[0].values)
     if axis in part.variables:
-        return np.asarray(part.variables[axis].values, dtype=float)
+        return in_unit(part.variables[axis], unit)
     value = part.sample.values.get(axis, np.nan)
     return np.full(n, value if isinstance(value, float) else np.nan)
 

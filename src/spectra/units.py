@@ -21,6 +21,21 @@ KELVIN, _CELSIUS = ("K", "kelvin"), ("degC", "°C", "C")
 TEMPERATURE_UNITS = (*KELVIN, *_CELSIUS)
 """What temperatures may be in."""
 
+# Of each kind: factor and offset to one of its units.
+_KINDS: tuple[dict[str, tuple[float, float]], ...] = (
+    {
+        **dict.fromkeys(("s", "sec", "second", "seconds"), (1.0, 0.0)),
+        "ms": (1e-3, 0.0),
+        **dict.fromkeys(("min", "minute", "minutes"), (60.0, 0.0)),
+        **dict.fromkeys(("h", "hr", "hour", "hours"), (3600.0, 0.0)),
+        **dict.fromkeys(("d", "day", "days"), (86400.0, 0.0)),
+    },
+    {**dict.fromkeys(KELVIN, (1.0, 0.0)), **dict.fromkeys(_CELSIUS, (1.0, zero_Celsius))},
+    {"V": (1.0, 0.0), "mV": (1e-3, 0.0)},
+    {"Pa": (1.0, 0.0), "kPa": (1e3, 0.0), "MPa": (1e6, 0.0), "GPa": (1e9, 0.0)}
+    | {"bar": (1e5, 0.0), "mbar": (1e2, 0.0)},
+)
+
 
 def energy_from_wavelength(wavelength: ArrayLike) -> FloatArray:
     """Photon energy E = hc/λ (eV).
@@ -133,3 +148,31 @@ def kelvin_from(temperature: ArrayLike, unit: str) -> FloatArray:
             f"temperatures in {unit!r}; expected one of {', '.join(TEMPERATURE_UNITS)}"
         )
     return np.asarray(temperature, dtype=float) + (zero_Celsius if unit in _CELSIUS else 0.0)
+
+
+def is_convertible(unit: str, to: str) -> bool:
+    """Whether `convert` knows both units, of one kind: times, temperatures, voltages, pressures."""
+    return any(unit in kind and to in kind for kind in _KINDS)
+
+
+def convert(values: ArrayLike, unit: str, to: str) -> FloatArray:
+    """Values in another unit of their kind.
+
+    Raises
+    ------
+    SettingError
+        If the units are of two kinds, or one is not known.
+
+    Examples
+    --------
+    >>> float(convert(90.0, "min", "h")), float(convert(25.0, "degC", "K"))
+    (1.5, 298.15)
+    """
+    kind = next((k for k in _KINDS if unit in k and to in k), None)
+    if kind is None:
+        raise SettingError(f"values in {unit!r} cannot be told in {to!r}; state them in one unit")
+    (factor, offset), (other, shift) = kind[unit], kind[to]
+    array = np.asarray(values, dtype=float)
+    # Values whose unit is only called otherwise stay as they are, to the last bit.
+    same = (factor, offset) == (other, shift)
+    return array if same else np.asarray((array * factor + offset - shift) / other)

@@ -36,6 +36,15 @@ def test_a_sheet_to_tables_and_pages(tmp_path, capsys):
     run_sheet(sheet)
     assert "up to date" not in capsys.readouterr().out
     assert "1.25" in (results / "tables" / "samples.csv").read_text()
+    text = sheet.read_text()
+    sheet.write_text(text[: text.index('[[sample]]\nname = "b"')])
+    for times in range(2):
+        assert run_sheet(sheet) == 0
+        told = capsys.readouterr().out
+        assert ("up to date" in told) == bool(times)
+        assert f"not in the sheet any more: b/raman.h5 (in {results})" in told
+    assert "<code>b/raman.h5</code>" in (results / "index.html").read_text(encoding="utf-8")
+    assert (results / "b" / "raman.h5").is_file()
 
 
 def test_strain_of_two_samples(tmp_path, project_root, capsys):

@@ -10,7 +10,7 @@ from simulated_sample import AXIS, batch
 
 from spectra import Stack, Variable
 from spectra.report.batch.axis import FRAMES, CommonAxis, ends
-from spectra.report.batch.comparison import Comparison
+from spectra.report.batch.comparison import Compared, Comparison
 from spectra.report.batch.lanemap import lane_maps, runs
 from spectra.report.batch.lanes import curves, lanes, names
 from spectra.report.batch.ownaxis import of_sample
@@ -88,10 +88,10 @@ def test_species_of_a_level_are_together():
     assert titles(*made, levels=levels) == [("position of V 2p", 2), ("position of OH", 1)]
 
 
-def test_what_was_held_lacks_or_repeats_is_left_out():
+def test_what_was_held_or_lacks_is_left_out():
     own = headline("ratio")
     held, lacking = headline("n", stderr=0.0), headline("r", values=(np.nan, np.nan))
-    assert titles(own, held, lacking, replace(own, step="valence")) == [("ratio", 1)]
+    assert titles(own, held, lacking) == [("ratio", 1)]
     assert titles(own, replace(own, values=own.values + 1)) == [("ratio", 2)]
 
 
@@ -172,6 +172,34 @@ def test_measurements_of_one_quantity_are_joined_along_the_axis():
     assert points.told["last"] == (7.0, 0.1)
     assert points.told["change"] == pytest.approx((7.0, np.hypot(0.1, 0.1)))
     assert comparison.cells("A", "change") == ["7.00(14)"]
+
+
+@pytest.mark.parametrize(
+    ("has", "opens"),
+    [
+        # Valence and strain of one sample say less than what three of them have.
+        ({"A": "cv psr", "B": "ps", "C": "ps"}, "ps"),
+        ({"A": "cvps", "B": "cvps", "C": "ps"}, "cv"),
+        # None but one sample has two: these, whoever else has one.
+        ({"A": "p", "B": "p", "C": "rs"}, "sr"),
+        # Of what is shared alike, two columns, and of two techniques.
+        ({"A": "yzps", "B": "yzps"}, "yp"),
+        ({"A": "yz", "B": "yz"}, "yz"),
+    ],
+)
+def test_the_page_opens_with_what_two_samples_share(has, opens):
+    known = {
+        "y": Compared("xrd", "a", "a of alpha", "angstrom"),
+        "z": Compared("xrd", "a", "a of beta", "angstrom"),
+        "v": Compared("xrd", "dv_over_v", "ΔV/V", "%"),
+        "p": Compared("xanes", "ratio", "P/M", ""),
+        "s": Compared("xanes", "e_half", "half-step energy", "eV"),
+        "c": Compared("xanes", "valence", "valence, bulk", ""),
+        "r": Compared("raman", "center", "position", "1/cm"),
+    }
+    samples = {n: {known[k]: None for k in own if k != " "} for n, own in has.items()}
+    comparison = Comparison(tuple(known.values()), samples)
+    assert [comparison.quantities[i] for i in comparison.chosen()] == [known[k] for k in opens]
 
 
 def test_a_technique_keeps_its_colour():

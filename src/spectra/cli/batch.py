@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from spectra.batch import Batch, Outcome
     from spectra.summary import Summary
 
+_MOST_TOLD = 10
 _WRITTEN = "written.json"
 
 
@@ -48,7 +49,9 @@ def run_sheet(
             return 1
         counts = {s: sum(o.state == s for o in batch.outcomes) for s in _STATES}
         typer.echo(", ".join(f"{n} {s}" for s, n in counts.items() if n))
-        return _write(batch)
+        code = _write(batch)
+        _tell_left(batch)
+        return code
 
 
 _STATES = ("computed", "kept", "failed")
@@ -58,6 +61,16 @@ def _tell(outcome: Outcome) -> None:
     if outcome.state != "kept":
         reason = f": {outcome.reason}" if outcome.reason else ""
         typer.echo(f"{outcome.sample}, {outcome.name}: {outcome.state}{reason}")
+
+
+def _tell_left(batch: Batch) -> None:
+    """Name results that nothing in the sheet makes; to delete them is up to the user."""
+    if not batch.left:
+        return
+    told = [path.as_posix() for path in batch.left[:_MOST_TOLD]]
+    if len(batch.left) > len(told):
+        told.append(f"and {len(batch.left) - len(told)} more")
+    typer.echo(f"not in the sheet any more: {', '.join(told)} (in {batch.sheet.output})")
 
 
 def _write(batch: Batch) -> int:
@@ -108,7 +121,7 @@ def _exit_code(summary: Summary) -> int:
 
 def _shown(batch: Batch) -> str:
     """SHA-256 of all that tables and pages show."""
-    from spectra.provenance import digest_plain, versions
+    from spectra.provenance import code_digest, digest_plain, versions
 
     sheet = batch.sheet
     results = []
@@ -119,7 +132,9 @@ def _shown(batch: Batch) -> str:
         results.append([outcome.sample, outcome.technique, outcome.name, outcome.reason, times])
     samples = [[s.name, dict(s.values)] for s in sheet.samples]
     values = [dict(m.values) for _, m in sheet.measurements()]
-    return digest_plain([versions(), sheet.title, sheet.axis, samples, values, results])
+    left = [path.as_posix() for path in batch.left]
+    program = [versions(), code_digest()]
+    return digest_plain([program, sheet.title, sheet.axis, samples, values, results, left])
 
 
 def _code_of(mark: Path, shown: str) -> int | None:

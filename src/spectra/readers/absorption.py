@@ -126,6 +126,17 @@ def choose_signal(names: Sequence[str]) -> Choice | None:
     return Choice(signal, quantity, {k: v for k, v in channels.items() if v and v != signal})
 
 
+def is_electron_yield(signal: str) -> bool:
+    """Whether a signal, an expression in columns, is a yield of electrons.
+
+    Examples
+    --------
+    >>> is_electron_yield("tey/i0"), is_electron_yield("ln(i0/itrans)")
+    (True, False)
+    """
+    return any(name in _ELECTRONS for name in re.findall(r"[^\W\d]\w*", signal.lower()))
+
+
 def quantity_of(signal: str) -> str:
     """What a signal is that the names of columns did not suggest.
 

@@ -34,12 +34,15 @@ class CommonAxis:
         With its unit.
     origin, unit : float
         A value is drawn at ``(value - origin)/unit``: dates begin at zero, long times are hours.
+    own_unit : str
+        What its values are in; "" if they have no unit.
     """
 
     name: str
     label: str
     origin: float = 0.0
     unit: float = 1.0
+    own_unit: str = ""
 
     @classmethod
     def of(cls, summary: Summary) -> CommonAxis:
@@ -49,10 +52,11 @@ class CommonAxis:
             return cls(FRAMES, FRAMES)
         known = np.concatenate([np.empty(0), *(h.at[np.isfinite(h.at)] for h in summary.headlines)])
         if name not in _TIMES or unit not in ("s", "") or known.size == 0:
-            return cls(name, with_unit(quantity(name), unit))
+            return cls(name, with_unit(quantity(name), unit), own_unit=unit)
         origin = float(known.min()) if known.min() > _DATES_FROM else 0.0
         hours = float(np.ptp(known)) > _HOURS_FROM
-        return cls(name, with_unit(name, "h" if hours else "s"), origin, 3600.0 if hours else 1.0)
+        label, factor = with_unit(name, "h" if hours else "s"), 3600.0 if hours else 1.0
+        return cls(name, label, origin, factor, unit)
 
     def place(self, values: FloatArray) -> FloatArray:
         """Where values of the variable are drawn (same shape)."""

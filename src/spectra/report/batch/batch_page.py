@@ -41,6 +41,7 @@ def batch_text(batch: Batch, path: Path, summary: Summary | None, pages: Mapping
         facts=list(_facts(found, axis)),
         notes=found.notes,
         failures=found.failures,
+        left=[path.as_posix() for path in batch.left],
         verdicts=[v for v in found.verdicts if v.differs is not None],
         quantities=comparison.quantities,
         right=right,

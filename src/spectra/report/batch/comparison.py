@@ -107,16 +107,20 @@ class Comparison:
     def chosen(self) -> tuple[int, int]:
         """Quantities to begin with: right and up.
 
-        Valence and strain, where a sample has both; else two of different columns, if possible
-        of different techniques, that most samples have.
+        A pair that at least two samples have, if there is one. Of these, valence and strain;
+        else two that most samples have, if possible of different columns and techniques.
         """
-        best, most = (0, min(1, len(self.quantities) - 1)), (-1, -1, -1)
+        best, most = (0, min(1, len(self.quantities) - 1)), (0, 0, 0, 0, 0)
         for i, right in enumerate(self.quantities):
             for k, up in enumerate(self.quantities):
                 both = sum(right in own and up in own for own in self.samples.values())
-                wished = (right.column, up.column) == ("valence", "dv_over_v") and both > 0
-                rank = (int(wished), both if i < k else -1, int(right.technique != up.technique))
-                if both and (wished or i < k) and rank > most:
+                wished = (right.column, up.column) == ("valence", "dv_over_v")
+                if not both or not (wished or i < k):
+                    continue
+                columns = int(right.column != up.column)
+                techniques = int(right.technique != up.technique)
+                rank = (int(both > 1), int(wished), both, columns, techniques)
+                if rank > most:
                     best, most = (i, k), rank
         return best
 

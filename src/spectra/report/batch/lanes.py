@@ -117,21 +117,8 @@ class Lane:
 
 
 def curves(headlines: Iterable[Headline], axis: CommonAxis) -> list[Curve]:
-    """Curves of headlines; left out is what has no value, what was held, and what stood before.
-
-    A step may repeat a column of the step that it works on.
-    """
-    out: list[Headline] = []
-    for one in headlines:
-        if one.known.size and not one.held and not any(_repeats(one, other) for other in out):
-            out.append(one)
-    return [Curve.of(one, axis) for one in out]
-
-
-def _repeats(one: Headline, other: Headline) -> bool:
-    own = one.measurement, one.column, one.entry
-    alike = own == (other.measurement, other.column, other.entry)
-    return alike and np.array_equal(one.values, other.values, equal_nan=True)
+    """Curves of headlines; left out is what has no value and what was held."""
+    return [Curve.of(one, axis) for one in headlines if one.known.size and not one.held]
 
 
 def lanes(found: Iterable[Curve], levels: Mapping[tuple[str, str], str]) -> list[Lane]:

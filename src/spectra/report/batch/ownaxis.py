@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from spectra.commonaxis import in_unit
 from spectra.report.select import PREFERRED, abscissae
 from spectra.results import Record
 from spectra.summary import Headline, Summary
+from spectra.units import is_convertible
 
 
 def of_sample(summary: Summary, sample: str, records: Mapping[str, Record]) -> Summary:
@@ -38,8 +40,10 @@ def of_sample(summary: Summary, sample: str, records: Mapping[str, Record]) -> S
 
 
 def _moved(headline: Headline, axis: str, unit: str, records: Mapping[str, Record]) -> Headline:
-    """A headline with its places on another axis, as far as it has them in that unit."""
+    """A headline with its places on another axis, as far as it has them in such a unit."""
     variables = records[headline.measurement].steps[headline.step].variables
-    if axis not in variables or variables[axis].unit != unit:
+    if axis not in variables:
         return headline
-    return replace(headline, at=np.asarray(variables[axis].values, dtype=float))
+    variable = variables[axis]
+    alike = variable.unit == unit or is_convertible(variable.unit, unit)
+    return replace(headline, at=in_unit(variable, unit)) if alike else headline

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.batch import Outcome
+from spectra.commonaxis import in_unit
 from spectra.report.batch.axis import FRAMES, CommonAxis
 from spectra.report.batch.lanedrawing import lane_plot, legend, map_plot
 from spectra.report.batch.lanemap import lane_maps
@@ -183,7 +184,7 @@ def _places(record: Record, axis: CommonAxis) -> FloatArray | None:
     for variables in (source.variables, {} if last is None else last.variables):
         variable: Variable | None = variables.get(axis.name)
         if variable is not None and len(variable.values) == len(source.status):
-            return axis.place(np.asarray(variable.values, dtype=float))
+            return axis.place(in_unit(variable, axis.own_unit))
     return None
 
 
