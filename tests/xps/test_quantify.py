@@ -277,6 +277,16 @@ def test_an_element_is_counted_once(regions):
     assert np.array_equal(chosen["atomic_percent"], Quantify()(join(*regions))["atomic_percent"])
 
 
+def test_a_level_is_counted_in_one_region(regions):
+    carbon, vanadium = regions
+    twice = join(carbon, vanadium, carbon)
+    said = r"C 1s stands in the regions 1 \(carbon\), 3 \(carbon\) and would count twice"
+    for levels in ((), ("C 1s", "V 2p")):
+        with pytest.raises(SettingError, match=said):
+            Quantify(levels=levels)(twice)
+    assert np.allclose(Quantify(levels=("V 2p",))(twice)["atomic_percent"], 100.0)
+
+
 @pytest.mark.realdata
 def test_a_measured_film_by_hand(data):
     """Kratos, Ni–W film: areas over dwell time, transmission and factors, computed plainly here."""

@@ -16,14 +16,15 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 
-def counted_levels(levels: Sequence[str], asked: Sequence[str], name: str) -> set[str]:
+def counted_levels(regions: Results, asked: Sequence[str], name: str) -> set[str]:
     """Levels that count: those asked for, or all.
 
     Raises
     ------
     SettingError
-        If one is not there, or an element would count by several.
+        If one is not there, stands in several regions, or an element would count by several.
     """
+    levels = [str(v) for v in regions.table.coords["species"]["level"].tolist()]
     there = list(dict.fromkeys(levels))
     wanted = set(asked) or set(there)
     if missing := sorted(wanted - set(there)):
@@ -38,7 +39,26 @@ def counted_levels(levels: Sequence[str], asked: Sequence[str], name: str) -> se
         raise SettingError(
             f"{name}: {' and '.join(twice[0])} would count the element twice; choose one by levels"
         )
+    _check_each_in_one_region(regions, levels, wanted, name)
     return wanted
+
+
+def _check_each_in_one_region(
+    regions: Results, levels: Sequence[str], wanted: set[str], name: str
+) -> None:
+    of = regions.table.coords["species"]["region"].tolist()
+    measured: dict[str, list[int]] = {}
+    for level, region in zip(levels, of, strict=True):
+        own = measured.setdefault(level, [])
+        if region not in own:
+            own.append(region)
+    for level, own in measured.items():
+        if level in wanted and len(own) > 1:
+            told = ", ".join(f"{i + 1} ({regions.attrs['regions'][i]['model']})" for i in own)
+            raise SettingError(
+                f"{name}: {level} stands in the regions {told} and would count twice; give "
+                "xps.join one of them, or leave the level out by levels"
+            )
 
 
 def own_factors(given: Any, name: str) -> tuple[tuple[str, float], ...]:

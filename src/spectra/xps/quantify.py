@@ -145,7 +145,7 @@ class Quantify(Method):
         regions = _joined(source)
         species = regions.table.coords["species"]
         levels = [str(v) for v in species["level"].tolist()]
-        wanted = counted_levels(levels, self.levels, self.name)
+        wanted = counted_levels(regions, self.levels, self.name)
         counted = np.flatnonzero([level in wanted for level in levels])
         kept = [levels[i] for i in counted]
         each = [split_level(level)[0] for level in kept]
