@@ -287,6 +287,18 @@ def test_a_level_is_counted_in_one_region(regions):
     assert np.allclose(Quantify(levels=("V 2p",))(twice)["atomic_percent"], 100.0)
 
 
+def test_one_line_is_no_level_of_a_doublet():
+    species = tuple(replace(one, level="V 2p3/2") for one in VANADIUM.species)
+    stack = measured(VANADIUM, 2, 2, step=0.4)
+    model = replace(VANADIUM, species=species)
+    with pytest.raises(SettingError, match=r"V5\+ of vanadium .* set level = 'V 2p', or no spl"):
+        Quantify()(Region(model=model, degree=1)(stack))
+    # One line for itself has the factor of that line.
+    single = tuple(replace(one, splitting=0.0) for one in species)
+    line = Region(model=replace(VANADIUM, species=single), window=(508.0, 521.0), degree=1)(stack)
+    assert Quantify(path=0.0)(line).attrs["levels"] == {"V 2p3/2": 6.37}
+
+
 @pytest.mark.realdata
 def test_a_measured_film_by_hand(data):
     """Kratos, Ni–W film: areas over dwell time, transmission and factors, computed plainly here."""

@@ -61,6 +61,27 @@ def _check_each_in_one_region(
             )
 
 
+def check_whole_doublets(regions: Results, counted: IntArray, name: str) -> None:
+    """Areas of both lines need the factor of both.
+
+    Raises
+    ------
+    SettingError
+        If the level of a species that was fitted as a doublet is one line of it.
+    """
+    species = regions.table.coords["species"]
+    for i in counted.tolist():
+        label, level = str(species["label"][i]), str(species["level"][i])
+        element, orbital, twice_j = split_level(level)
+        region = regions.attrs["regions"][int(species["region"][i])]
+        if twice_j is not None and label in region["doublets"]:
+            raise SettingError(
+                f"{name}: {label} of {region['model']} was fitted as a doublet, but its level is "
+                f"one line, {level}; set level = '{element} {orbital}', or no splitting if one "
+                "line alone was fitted"
+            )
+
+
 def own_factors(given: Any, name: str) -> tuple[tuple[str, float], ...]:
     """Pairs of levels and factors.
 

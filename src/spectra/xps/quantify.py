@@ -15,6 +15,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.comparable import (
+    check_whole_doublets,
     counted_levels,
     own_factors,
     pass_energies,
@@ -147,6 +148,7 @@ class Quantify(Method):
         levels = [str(v) for v in species["level"].tolist()]
         wanted = counted_levels(regions, self.levels, self.name)
         counted = np.flatnonzero([level in wanted for level in levels])
+        check_whole_doublets(regions, counted, self.name)
         kept = [levels[i] for i in counted]
         each = [split_level(level)[0] for level in kept]
         elements = tuple(dict.fromkeys(each))

@@ -65,7 +65,9 @@ def join(*regions: Results) -> Results:
     status, messages = _verdicts(regions)
     attrs = {
         "regions": [
-            {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")} for r in regions
+            {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")}
+            | {"doublets": _doublets(r)}
+            for r in regions
         ],
         "count_time": "count_time" in regions[0].variables,
         "endpoints": any("endpoint_covariance" in r.columns for r in regions),
@@ -125,6 +127,12 @@ def _count_time(region: Results) -> FloatArray:
 
 def _labels(region: Results) -> list[str]:
     return [str(v) for v in region.table.coords["species"]["label"].tolist()]
+
+
+def _doublets(region: Results) -> list[str]:
+    """Names of the species that were fitted with both lines of their level."""
+    plain = region.attrs.get("region", {}).get("model", {})
+    return [str(s["name"]) for s in plain.get("species", ()) if s.get("splitting")]
 
 
 def _name(region: Results) -> str:
