@@ -21,6 +21,9 @@ KELVIN, _CELSIUS = ("K", "kelvin"), ("degC", "°C", "C")
 TEMPERATURE_UNITS = (*KELVIN, *_CELSIUS)
 """What temperatures may be in."""
 
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "min": 60.0, "h": 3600.0}
+"""What times may be in, and how many seconds that is."""
+
 
 def energy_from_wavelength(wavelength: ArrayLike) -> FloatArray:
     """Photon energy E = hc/λ (eV).
@@ -133,3 +136,21 @@ def kelvin_from(temperature: ArrayLike, unit: str) -> FloatArray:
             f"temperatures in {unit!r}; expected one of {', '.join(TEMPERATURE_UNITS)}"
         )
     return np.asarray(temperature, dtype=float) + (zero_Celsius if unit in _CELSIUS else 0.0)
+
+
+def seconds_from(time: ArrayLike, unit: str) -> FloatArray:
+    """Time in s, from that in one of `SECONDS`.
+
+    Raises
+    ------
+    SettingError
+        For another unit.
+
+    Examples
+    --------
+    >>> float(seconds_from(1.5, "min"))
+    90.0
+    """
+    if unit not in SECONDS:
+        raise SettingError(f"times in {unit!r}; expected one of {', '.join(SECONDS)}")
+    return np.asarray(time, dtype=float) * SECONDS[unit]

@@ -20,7 +20,7 @@ from two_regions import (
 )
 
 from conformance import MethodConformance
-from spectra import Status
+from spectra import Status, Variable
 from spectra.engine import find_correction, find_method
 from spectra.errors import ResultsError, SettingError, StackError
 from spectra.xps import Flatten, Material, Quantify, Region, imfp, join, load_sensitivities
@@ -297,6 +297,38 @@ def test_one_line_is_no_level_of_a_doublet():
     single = tuple(replace(one, splitting=0.0) for one in species)
     line = Region(model=replace(VANADIUM, species=single), window=(508.0, 521.0), degree=1)(stack)
     assert Quantify(path=0.0)(line).attrs["levels"] == {"V 2p3/2": 6.37}
+
+
+def timed(region, time, unit):
+    variables = {} if unit is None else {"count_time": Variable(np.full(len(region), time), unit)}
+    return replace(region, variables=variables)
+
+
+@pytest.mark.parametrize(
+    ("time", "unit"), [(1.0 / 60.0, "min"), (1000.0, "ms"), (1.0 / 3600.0, "h")]
+)
+def test_times_of_counting_are_in_their_units(regions, time, unit):
+    carbon, vanadium = regions
+    expected = join(timed(carbon, 1.0, "s"), vanadium)
+    found = join(timed(carbon, time, unit), vanadium)
+    assert np.allclose(found["intensity"], expected["intensity"], rtol=1e-12)
+    assert np.allclose(found["covariance"], expected["covariance"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("unit", ["", "K"])
+def test_times_of_no_known_unit_are_refused(regions, unit):
+    with pytest.raises(ResultsError, match=f"count_time of carbon: times in '{unit}'; expected"):
+        join(timed(regions[0], 1.0, unit), regions[1])
+
+
+def test_unknown_times_of_counting_are_told(regions):
+    blind = [timed(region, 1.0, None) for region in regions]
+    found = Quantify()(join(*blind))
+    assert found.messages == ("time of counting not known: taken as the same",) * 14
+    assert Quantify()(join(*regions)).messages == ("",) * 14
+    # Within one region they are the same.
+    assert Quantify()(blind[1]).messages == ("",) * 14
+    assert Quantify(levels=("V 2p",))(join(*blind)).messages == ("",) * 14
 
 
 @pytest.mark.realdata

@@ -145,6 +145,14 @@ def pass_energies(regions: Results, counted: IntArray) -> str:
     return f"pass energies of {', '.join(f'{e:g}' for e in known)} eV without their transmission"
 
 
+def counting_times(regions: Results, counted: IntArray) -> str:
+    """A warning if areas of several regions are compared without their times of counting."""
+    several = len(_regions_that_count(regions, counted)) > 1
+    if regions.attrs["count_time"] or not several:
+        return ""
+    return "time of counting not known: taken as the same"
+
+
 def _measured(regions: Results) -> list[dict[str, Any]]:
     return [dict(r.get("measured") or {}) for r in regions.attrs["regions"]]
 

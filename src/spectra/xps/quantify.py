@@ -16,6 +16,7 @@ from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.comparable import (
     check_whole_doublets,
+    counting_times,
     counted_levels,
     own_factors,
     pass_energies,
@@ -184,9 +185,12 @@ class Quantify(Method):
             "endpoints": bool(regions.attrs["endpoints"]),
             "errors": str(regions.attrs["regions"][0].get("errors", "")),
         }
+        notes = [counting_times(regions, counted)]
+        if power is not None:
+            notes.append(pass_energies(regions, counted))
         return QuantifyPlan(
             *(counted, elements, members, np.array(factors), energy, power, coords, facts),
-            note="" if power is None else pass_energies(regions, counted),
+            note="; ".join(filter(None, notes)),
         )
 
     def table(self, plan: QuantifyPlan) -> Table:

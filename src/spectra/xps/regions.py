@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import ResultsError
+from spectra.errors import ResultsError, SettingError
 from spectra.results import Column, Results, Table
 from spectra.status import Status
+from spectra.units import seconds_from
 
 FloatArray = NDArray[np.float64]
 
@@ -37,7 +38,7 @@ def join(*regions: Results) -> Results:
     ------
     ResultsError
         If there is none, one is not of a region, they have different frames, or the time of
-        counting is known of some alone.
+        counting is known of some alone, or in a unit that is none of time.
     """
     _check(regions)
     times = [_count_time(r) for r in regions]
@@ -121,7 +122,11 @@ def _check(regions: Sequence[Results]) -> None:
 def _count_time(region: Results) -> FloatArray:
     if "count_time" not in region.variables:
         return np.ones(len(region))
-    time = np.asarray(region.variables["count_time"].values, dtype=float)
+    told = region.variables["count_time"]
+    try:
+        time = seconds_from(told.values, told.unit)
+    except SettingError as error:
+        raise ResultsError(f"xps.join: count_time of {_name(region)}: {error}") from None
     return np.where(time > 0, time, np.nan)
 
 
