@@ -45,8 +45,8 @@ class TestQuantify(MethodConformance):
     def spoil(self, source, frame, value):
         """Areas of a frame that cannot be fitted are unknown, whatever its counts are."""
         columns = {name: np.array(v) for name, v in source.columns.items()}
-        for name in columns:
-            columns[name][frame] = np.nan
+        for name, values in columns.items():
+            values[frame] = Status.BAD_INPUT if name == "region_status" else np.nan
         status = source.status.copy()
         status[frame] = Status.BAD_INPUT
         return replace(source, columns=columns, status=status)
@@ -189,6 +189,31 @@ def test_a_frame_that_one_region_lost_is_lost(regions):
     assert np.isnan(found["atomic_percent"][3]).all()
     assert found.messages[3].startswith("carbon: ")
     assert (np.delete(found.status, 3) == Status.OK).all()
+
+
+def test_a_region_that_is_left_out_loses_no_frame(regions):
+    dark = np.array(measured(VANADIUM, 14, 2, step=0.2).signal)
+    dark[3] = 0.0
+    stack = replace(measured(VANADIUM, 14, 2, step=0.2), signal=dark)
+    vanadium = Region(model=VANADIUM, degree=1)(stack)
+    assert vanadium.status[3] == Status.NO_SIGNAL
+    joined = join(regions[0], vanadium)
+    assert Quantify()(joined).status[3] == Status.NO_SIGNAL
+    alone = Quantify(levels=("C 1s",))(joined)
+    assert (alone.status == regions[0].status).all()
+    assert np.allclose(alone["atomic_percent"], 100.0)
+    # What was said of it stays told.
+    assert alone.messages[3].startswith("vanadium: ")
+
+
+def test_a_bound_that_was_reached_gives_way_to_what_lost_the_frame(regions):
+    carbon, vanadium = (
+        replace(r, status=np.full(14, s, np.int8))
+        for r, s in zip(regions, (Status.AT_BOUND, Status.LOST), strict=True)
+    )
+    joined = join(carbon, vanadium)
+    assert (joined.status == Status.LOST).all()
+    assert (Quantify(levels=("C 1s",))(joined).status == Status.AT_BOUND).all()
 
 
 def test_a_transmission_that_is_none_is_bad_input(regions):

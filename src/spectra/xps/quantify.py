@@ -25,7 +25,7 @@ from spectra.xps.comparable import (
 )
 from spectra.xps.mean_free_path import HIGHEST, LOWEST, Material, imfp
 from spectra.xps.quantities import percentages, standard_uncertainties
-from spectra.xps.regions import JOINED, REGION, join
+from spectra.xps.regions import JOINED, REGION, first_trouble, join
 from spectra.xps.sensitivity import MAGIC_ANGLE, load_sensitivities, split_level
 
 FloatArray = NDArray[np.float64]
@@ -161,7 +161,8 @@ class Quantify(Method):
                 "such as 1486.6 for Al Kα"
             )
         if isinstance(path := self._power(), Material):
-            position = regions["position"][np.isin(regions.status, _GOOD)][:, counted]
+            good = np.isin(regions["region_status"][:, counted], _GOOD).all(axis=1)
+            position = regions["position"][good][:, counted]
             if position.size:
                 imfp(path, energy - np.nanmedian(position, axis=0))
         factors = [self._factor(*pair) for pair in zip(kept, energy.tolist(), strict=True)]
@@ -214,7 +215,7 @@ class Quantify(Method):
         regions = _joined(block)
         table = self.table(plan)
         columns = table.empty(len(block))
-        status = regions.status.copy()
+        status = first_trouble(regions["region_status"][:, plan.counted])
         messages = ["; ".join(filter(None, (text, plan.note))) for text in regions.messages]
         rows = np.flatnonzero(np.isin(status, _GOOD))
         factors = self._factors_of_frames(regions, plan)

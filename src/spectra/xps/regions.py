@@ -60,10 +60,12 @@ def join(*regions: Results) -> Results:
         columns["intensity_stderr"][:, part] = region["area_stderr"] / per
         columns["position"][:, part] = region["position"]
         columns["transmission"][:, part] = region["transmission"]
+        columns["region_status"][:, part] = region.status[:, None]
         columns["covariance"][:, part, part] = area_covariance(region) / both
         columns["endpoint_covariance"][:, part, part] = _endpoint_covariance(region) / both
         start = part.stop
-    status, messages = _verdicts(regions)
+    status = first_trouble(np.stack([region.status for region in regions], axis=1))
+    messages = _messages(regions)
     attrs = {
         "regions": [
             {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")}
@@ -76,6 +78,14 @@ def join(*regions: Results) -> Results:
     first = regions[0]
     variables = {k: v for k, v in first.variables.items() if k != "count_time"}
     return Results(table, columns, status, messages, first.names, variables, attrs)
+
+
+def first_trouble(status: NDArray[Any]) -> NDArray[np.int8]:
+    """Of statuses (frames, n) the first that lost the frame, or else the first that is not OK."""
+    told = np.zeros(len(status), np.int8)
+    for own in status.astype(np.int8).T:
+        told = np.where((own != Status.OK) & np.isin(told, (Status.OK, Status.AT_BOUND)), own, told)
+    return told
 
 
 def area_covariance(region: Results) -> FloatArray:
@@ -144,22 +154,18 @@ def _name(region: Results) -> str:
     return str(region.attrs.get("model", "region"))
 
 
-def _verdicts(regions: Sequence[Results]) -> tuple[NDArray[np.int8], tuple[str, ...]]:
-    """The first trouble of each frame, and what the regions say of it."""
-    status = np.zeros(len(regions[0]), np.int8)
+def _messages(regions: Sequence[Results]) -> tuple[str, ...]:
+    """What the regions say of each frame."""
     messages: list[str] = []
-    for frame in range(len(status)):
+    for frame in range(len(regions[0])):
         said: list[str] = []
         for region in regions:
-            own = int(region.status[frame])
-            bad = own != Status.OK
-            if bad and (status[frame] in (Status.OK, Status.AT_BOUND)):
-                status[frame] = own
-            text = region.messages[frame] or (Status(own).label if bad else "")
+            own = Status(int(region.status[frame]))
+            text = region.messages[frame] or (own.label if own != Status.OK else "")
             if text:
                 said.append(f"{_name(region)}: {text}" if len(regions) > 1 else text)
         messages.append("; ".join(said))
-    return status, tuple(messages)
+    return tuple(messages)
 
 
 def _table(coords: dict[str, NDArray[Any]]) -> Table:
@@ -170,6 +176,7 @@ def _table(coords: dict[str, NDArray[Any]]) -> Table:
         Column("transmission", "", "of the analyser at its lines, by the file", per),
         Column("covariance", "eV^2", "covariances of the intensities", both),
         Column("endpoint_covariance", "eV^2", "those of where the windows end", both),
+        Column("region_status", "", "status of the frame in the species' region", per).as_int(),
     )
     named = {"species": coords, "other_species": {"label": coords["label"]}}
     return Table(JOINED, columns, named, default="intensity")
