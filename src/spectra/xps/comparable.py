@@ -145,6 +145,24 @@ def pass_energies(regions: Results, counted: IntArray) -> str:
     return f"pass energies of {', '.join(f'{e:g}' for e in known)} eV without their transmission"
 
 
+def regions_by_ends(regions: Results, counted: IntArray) -> tuple[list[str], list[str]]:
+    """Models of the regions that count: fitted by `Endpoints`, and not."""
+    how = [regions.attrs["regions"][i] for i in _regions_that_count(regions, counted)]
+    known = [str(r["model"]) for r in how if r["endpoints"]]
+    return known, [str(r["model"]) for r in how if not r["endpoints"]]
+
+
+def certain_ends(regions: Results, counted: IntArray) -> str:
+    """A warning if what the windows' ends do was asked of some of the regions that count."""
+    known, lacking = regions_by_ends(regions, counted)
+    if not (known and lacking):
+        return ""
+    return (
+        f"endpoint_component is of {', '.join(known)} alone: {', '.join(lacking)} not fitted by "
+        "xps.Endpoints"
+    )
+
+
 def counting_times(regions: Results, counted: IntArray) -> str:
     """A warning if areas of several regions are compared without their times of counting."""
     several = len(_regions_that_count(regions, counted)) > 1

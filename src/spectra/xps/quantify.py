@@ -15,12 +15,14 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.comparable import (
+    certain_ends,
     check_whole_doublets,
-    counting_times,
     counted_levels,
+    counting_times,
     own_factors,
     pass_energies,
     photon_energies,
+    regions_by_ends,
     transmission_by,
 )
 from spectra.xps.mean_free_path import HIGHEST, LOWEST, Material, imfp
@@ -81,7 +83,7 @@ class Quantify(Method):
     Uncertainties come in three parts that are stated apart: `atomic_percent_stderr` from the
     counts, through the covariances of the areas; `factor_component` from the sensitivity factors,
     the same for all frames and no scatter among them; and `endpoint_component` from where the
-    windows end, if the regions were fitted by `xps.Endpoints`.
+    windows end, of the regions that were fitted by `xps.Endpoints`.
 
     Give it `xps.join` of several regions, or the results of one.
 
@@ -183,10 +185,10 @@ class Quantify(Method):
             "path": self._path_told(),
             "transmission": told,
             "count_time": bool(regions.attrs["count_time"]),
-            "endpoints": bool(regions.attrs["endpoints"]),
+            "endpoints": bool(regions_by_ends(regions, counted)[0]),
             "errors": str(regions.attrs["regions"][0].get("errors", "")),
         }
-        notes = [counting_times(regions, counted)]
+        notes = [counting_times(regions, counted), certain_ends(regions, counted)]
         if power is not None:
             notes.append(pass_energies(regions, counted))
         return QuantifyPlan(
@@ -248,7 +250,6 @@ class Quantify(Method):
         grouped = np.matmul(plan.members, slopes)
         back = grouped.transpose(0, 2, 1)
         cov = np.matmul(grouped, np.matmul(regions["covariance"][pick], back))
-        ends = np.matmul(grouped, np.matmul(regions["endpoint_covariance"][pick], back))
         columns["species_percent"][rows] = part
         columns["species_percent_stderr"][rows] = standard_uncertainties(own)
         percent = np.matmul(plan.members, part[:, :, None])[:, :, 0]
@@ -259,6 +260,7 @@ class Quantify(Method):
             columns["correlation"][rows] = cov / sigma[:, :, None] / sigma[:, None, :]
         columns["factor_component"][rows] = self._by_factors(part, plan)
         if plan.facts["endpoints"]:
+            ends = np.matmul(grouped, np.matmul(regions["endpoint_covariance"][pick], back))
             columns["endpoint_component"][rows] = standard_uncertainties(ends)
 
     def _by_factors(self, part: FloatArray, plan: QuantifyPlan) -> FloatArray:

@@ -23,6 +23,7 @@ def join(*regions: Results) -> Results:
 
     Areas become intensities: areas per second of counting where the files tell the time. Those of
     one region keep their covariances; different regions are different counts, and independent.
+    What the ends of a window do is known of regions by `xps.Endpoints` alone, and 0 of others.
 
     Parameters
     ----------
@@ -69,11 +70,10 @@ def join(*regions: Results) -> Results:
     attrs = {
         "regions": [
             {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")}
-            | {"doublets": _doublets(r)}
+            | {"doublets": _doublets(r), "endpoints": "endpoint_covariance" in r.columns}
             for r in regions
         ],
         "count_time": "count_time" in regions[0].variables,
-        "endpoints": any("endpoint_covariance" in r.columns for r in regions),
     }
     first = regions[0]
     variables = {k: v for k, v in first.variables.items() if k != "count_time"}
@@ -98,6 +98,7 @@ def area_covariance(region: Results) -> FloatArray:
 
 
 def _endpoint_covariance(region: Results) -> FloatArray:
+    """Covariances of areas from where the window ends; 0 where that was not asked for."""
     if "endpoint_covariance" in region.columns:
         return np.asarray(region["endpoint_covariance"])
     return np.zeros_like(region["area_correlation"])
