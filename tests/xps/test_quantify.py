@@ -19,6 +19,7 @@ from two_regions import (
     transmission,
 )
 
+import spectra
 from conformance import MethodConformance
 from spectra import Status, Variable
 from spectra.engine import find_correction, find_method
@@ -281,6 +282,16 @@ def test_regions_that_do_not_fit_together_are_named(regions):
         Quantify()(join(carbon, replace(vanadium, attrs=silent)))
     with pytest.raises(SettingError, match="vanadium tells no transmission"):
         Quantify(photon_energy=1486.6)(join(carbon, replace(vanadium, attrs=silent)))
+
+
+def test_spectra_and_results_are_not_mistaken(regions):
+    stack = measured(CARBON, 2, 1, step=0.4)
+    for use in (Quantify(), lambda s: spectra.run(s, Quantify())):
+        with pytest.raises(ResultsError, match=r"a stack of spectra; .* fit the region first"):
+            use(stack)
+    for use in (Region(model=CARBON), lambda r: spectra.run(r, Region(model=CARBON))):
+        with pytest.raises(StackError, match=r"xps\.Region: a table 'region' of results; expected"):
+            use(regions[0])
 
 
 def test_an_element_is_counted_once(regions):

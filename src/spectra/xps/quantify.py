@@ -13,6 +13,7 @@ from spectra.errors import ResultsError, SettingError
 from spectra.method import Method
 from spectra.results import Column, Results, Table
 from spectra.settings import setting
+from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xps.comparable import (
     certain_ends,
@@ -333,7 +334,12 @@ def _power_law(kinetic: FloatArray, power: float) -> FloatArray:
     return np.asarray(np.where(kinetic > 0, kinetic / 1000.0, np.nan) ** power)
 
 
-def _joined(source: Results) -> Results:
+def _joined(source: Results | Stack) -> Results:
+    if isinstance(source, Stack):
+        raise ResultsError(
+            "xps.Quantify: a stack of spectra; expected results of xps.Region, xps.Endpoints or "
+            "xps.join: fit the region first"
+        )
     if source.table.name == JOINED:
         return source
     if source.table.name == REGION:
