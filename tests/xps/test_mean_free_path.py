@@ -76,3 +76,6 @@ def test_the_depth_holds_the_part_asked_for():
         assert inside == pytest.approx(part, abs=1e-4)
     with pytest.raises(SettingError, match="0 to 90 degrees"):
         information_depth(20.0, emission_angle=90.0)
+    for path in (-5.0, [20.0, 0.0]):
+        with pytest.raises(SettingError, match="expected a mean free path above 0"):
+            information_depth(path)

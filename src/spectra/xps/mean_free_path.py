@@ -178,6 +178,11 @@ def information_depth(
     part : float
         P, between 0 and 1.
 
+    Raises
+    ------
+    SettingError
+        For a path that is not above 0, or an angle or a part that is impossible.
+
     Examples
     --------
     >>> float(information_depth(20.0).round(1))
@@ -188,8 +193,11 @@ def information_depth(
             f"emission_angle = {emission_angle}, part = {part}; expected 0 to 90 degrees from the "
             "normal, and a part between 0 and 1"
         )
+    lengths = np.asarray(path, dtype=float)
+    if (wrong := lengths[lengths <= 0]).size:
+        raise SettingError(f"path = {wrong[0]:g}; expected a mean free path above 0")
     cosine = np.cos(np.radians(emission_angle))
-    return np.asarray(np.asarray(path, dtype=float) * cosine * -np.log1p(-part))
+    return np.asarray(lengths * cosine * -np.log1p(-part))
 
 
 def _valence_electrons(number: int) -> int | None:
