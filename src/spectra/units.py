@@ -26,6 +26,7 @@ _KINDS: tuple[dict[str, tuple[float, float]], ...] = (
     {
         **dict.fromkeys(("s", "sec", "second", "seconds"), (1.0, 0.0)),
         "ms": (1e-3, 0.0),
+        **dict.fromkeys(("us", "µs"), (1e-6, 0.0)),
         **dict.fromkeys(("min", "minute", "minutes"), (60.0, 0.0)),
         **dict.fromkeys(("h", "hr", "hour", "hours"), (3600.0, 0.0)),
         **dict.fromkeys(("d", "day", "days"), (86400.0, 0.0)),

@@ -316,6 +316,10 @@ class TestResponse:
             Response(shift=(1.0, 2.0), measured=(1.0,))
         with pytest.raises(SettingError, match="rising Raman shifts"):
             Response(shift=(1.0, 3.0, 2.0, 4.0), measured=(1.0,) * 4)
+        with pytest.raises(SettingError, match="measured_stderr holds -1; expected 0 or more"):
+            Response(
+                shift=(1.0, 2.0, 3.0, 4.0), measured=(1.0,) * 4, measured_stderr=(0.0, -1.0, 0, 0)
+            )
 
 
 def lamp(lines, curve, n=1, noise=0.5, step=1.3, end=2000.0):

@@ -127,6 +127,13 @@ def test_the_ends_reach_the_composition():
     relative = np.sqrt(carbon["endpoint_covariance"].sum(axis=(1, 2))) / area
     expected = 100.0 * part * (1 - part) * relative
     assert np.allclose(found["endpoint_component"][:, 0], expected, rtol=5e-3)
+    # Whose ends are in it is told, if not all are.
+    said = "endpoint_component is of carbon alone: vanadium not fitted by xps.Endpoints"
+    assert all(said in text for text in found.messages)
+    assert not any("endpoint_component" in text for text in plain.messages)
+    single = Quantify(levels=("V 2p",))(join(carbon, vanadium))
+    assert np.isnan(single["endpoint_component"]).all()
+    assert not any("endpoint_component" in text for text in single.messages)
 
 
 def test_valences_move_with_the_ends_too():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spectra.errors import SettingError
-from spectra.xps import Material, imfp, information_depth
+from spectra.xps import Material, Quantify, imfp, information_depth
 
 # Energies (eV) and paths (angstrom), two decimals, of the files data/IMFP/STO.ANG and IMFP/H2O.ANG
 # of github.com/qiyanglu/SWXPS_code: tables of NIST's database 71 "obtained from TPP-2M equation",
@@ -76,3 +76,26 @@ def test_the_depth_holds_the_part_asked_for():
         assert inside == pytest.approx(part, abs=1e-4)
     with pytest.raises(SettingError, match="0 to 90 degrees"):
         information_depth(20.0, emission_angle=90.0)
+    for path in (-5.0, [20.0, 0.0]):
+        with pytest.raises(SettingError, match="expected a mean free path above 0"):
+            information_depth(path)
+
+
+@pytest.mark.parametrize(
+    ("plain", "said"),
+    [
+        ({"density": 3.36}, "is no material; expected formula and density"),
+        ({"formula": "V2O5", "density": "3.36"}, "density = '3.36'; expected a finite number"),
+        ({"formula": "V2O5", "density": 3.36, "gap": None}, "gap = None; expected a finite number"),
+        ({"formula": 5, "density": 3.36}, "formula = 5; expected a text"),
+        (
+            {"formula": "V2O5", "density": 3.36, "valence_electrons": "40"},
+            "valence_electrons = '40'; expected a finite number",
+        ),
+    ],
+)
+def test_materials_of_plain_data_are_checked(plain, said):
+    with pytest.raises(SettingError, match=said):
+        Material.given(plain)
+    with pytest.raises(SettingError, match=f"Quantify: path: .*{said}"):
+        Quantify(path=plain)

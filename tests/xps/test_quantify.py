@@ -19,8 +19,9 @@ from two_regions import (
     transmission,
 )
 
+import spectra
 from conformance import MethodConformance
-from spectra import Status
+from spectra import Status, Variable
 from spectra.engine import find_correction, find_method
 from spectra.errors import ResultsError, SettingError, StackError
 from spectra.xps import Flatten, Material, Quantify, Region, imfp, join, load_sensitivities
@@ -45,8 +46,8 @@ class TestQuantify(MethodConformance):
     def spoil(self, source, frame, value):
         """Areas of a frame that cannot be fitted are unknown, whatever its counts are."""
         columns = {name: np.array(v) for name, v in source.columns.items()}
-        for name in columns:
-            columns[name][frame] = np.nan
+        for name, values in columns.items():
+            values[frame] = Status.BAD_INPUT if name == "region_status" else np.nan
         status = source.status.copy()
         status[frame] = Status.BAD_INPUT
         return replace(source, columns=columns, status=status)
@@ -191,6 +192,31 @@ def test_a_frame_that_one_region_lost_is_lost(regions):
     assert (np.delete(found.status, 3) == Status.OK).all()
 
 
+def test_a_region_that_is_left_out_loses_no_frame(regions):
+    dark = np.array(measured(VANADIUM, 14, 2, step=0.2).signal)
+    dark[3] = 0.0
+    stack = replace(measured(VANADIUM, 14, 2, step=0.2), signal=dark)
+    vanadium = Region(model=VANADIUM, degree=1)(stack)
+    assert vanadium.status[3] == Status.NO_SIGNAL
+    joined = join(regions[0], vanadium)
+    assert Quantify()(joined).status[3] == Status.NO_SIGNAL
+    alone = Quantify(levels=("C 1s",))(joined)
+    assert (alone.status == regions[0].status).all()
+    assert np.allclose(alone["atomic_percent"], 100.0)
+    # What was said of it stays told.
+    assert alone.messages[3].startswith("vanadium: ")
+
+
+def test_a_bound_that_was_reached_gives_way_to_what_lost_the_frame(regions):
+    carbon, vanadium = (
+        replace(r, status=np.full(14, s, np.int8))
+        for r, s in zip(regions, (Status.AT_BOUND, Status.LOST), strict=True)
+    )
+    joined = join(carbon, vanadium)
+    assert (joined.status == Status.LOST).all()
+    assert (Quantify(levels=("C 1s",))(joined).status == Status.AT_BOUND).all()
+
+
 def test_a_transmission_that_is_none_is_bad_input(regions):
     stack = measured(CARBON, 14, 1, step=0.2)
     passed = np.array(stack.channel("transmission"))
@@ -258,6 +284,16 @@ def test_regions_that_do_not_fit_together_are_named(regions):
         Quantify(photon_energy=1486.6)(join(carbon, replace(vanadium, attrs=silent)))
 
 
+def test_spectra_and_results_are_not_mistaken(regions):
+    stack = measured(CARBON, 2, 1, step=0.4)
+    for use in (Quantify(), lambda s: spectra.run(s, Quantify())):
+        with pytest.raises(ResultsError, match=r"a stack of spectra; .* fit the region first"):
+            use(stack)
+    for use in (Region(model=CARBON), lambda r: spectra.run(r, Region(model=CARBON))):
+        with pytest.raises(StackError, match=r"xps\.Region: a table 'region' of results; expected"):
+            use(regions[0])
+
+
 def test_an_element_is_counted_once(regions):
     vanadium = regions[1]
     shallow = replace(
@@ -275,6 +311,60 @@ def test_an_element_is_counted_once(regions):
         Quantify()(joined)
     chosen = Quantify(levels=("C 1s", "V 2p"))(joined)
     assert np.array_equal(chosen["atomic_percent"], Quantify()(join(*regions))["atomic_percent"])
+
+
+def test_a_level_is_counted_in_one_region(regions):
+    carbon, vanadium = regions
+    twice = join(carbon, vanadium, carbon)
+    said = r"C 1s stands in the regions 1 \(carbon\), 3 \(carbon\) and would count twice"
+    for levels in ((), ("C 1s", "V 2p")):
+        with pytest.raises(SettingError, match=said):
+            Quantify(levels=levels)(twice)
+    assert np.allclose(Quantify(levels=("V 2p",))(twice)["atomic_percent"], 100.0)
+
+
+def test_one_line_is_no_level_of_a_doublet():
+    species = tuple(replace(one, level="V 2p3/2") for one in VANADIUM.species)
+    stack = measured(VANADIUM, 2, 2, step=0.4)
+    model = replace(VANADIUM, species=species)
+    with pytest.raises(SettingError, match=r"V5\+ of vanadium .* set level = 'V 2p', or no spl"):
+        Quantify()(Region(model=model, degree=1)(stack))
+    # One line for itself has the factor of that line.
+    single = tuple(replace(one, splitting=0.0) for one in species)
+    line = Region(model=replace(VANADIUM, species=single), window=(508.0, 521.0), degree=1)(stack)
+    assert Quantify(path=0.0)(line).attrs["levels"] == {"V 2p3/2": 6.37}
+
+
+def timed(region, time, unit):
+    variables = {} if unit is None else {"count_time": Variable(np.full(len(region), time), unit)}
+    return replace(region, variables=variables)
+
+
+@pytest.mark.parametrize(
+    ("time", "unit"), [(1.0 / 60.0, "min"), (1000.0, "ms"), (1.0 / 3600.0, "h")]
+)
+def test_times_of_counting_are_in_their_units(regions, time, unit):
+    carbon, vanadium = regions
+    expected = join(timed(carbon, 1.0, "s"), vanadium)
+    found = join(timed(carbon, time, unit), vanadium)
+    assert np.allclose(found["intensity"], expected["intensity"], rtol=1e-12)
+    assert np.allclose(found["covariance"], expected["covariance"], rtol=1e-12)
+
+
+@pytest.mark.parametrize("unit", ["", "K"])
+def test_times_of_no_known_unit_are_refused(regions, unit):
+    with pytest.raises(ResultsError, match=f"count_time of carbon: times in '{unit}'; expected"):
+        join(timed(regions[0], 1.0, unit), regions[1])
+
+
+def test_unknown_times_of_counting_are_told(regions):
+    blind = [timed(region, 1.0, None) for region in regions]
+    found = Quantify()(join(*blind))
+    assert found.messages == ("time of counting not known: taken as the same",) * 14
+    assert Quantify()(join(*regions)).messages == ("",) * 14
+    # Within one region they are the same.
+    assert Quantify()(blind[1]).messages == ("",) * 14
+    assert Quantify(levels=("V 2p",))(join(*blind)).messages == ("",) * 14
 
 
 @pytest.mark.realdata

@@ -158,3 +158,19 @@ def test_sets_have_sources_and_files_of_ones_own_are_read(tmp_path):
         load_sensitivities(str(own.rename(tmp_path / "wrong.toml")))
     with pytest.raises(SettingError, match="there are scofield_1976"):
         load_sensitivities("wagner")
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("al = [inf]", "expected above 0 and finite"),
+        ("al = [nan]", "expected above 0 and finite"),
+        ("al = [0.78], beta = 7", "beta = 7; expected -1 to 2"),
+        ("al = [0.78], beta = nan", "beta = nan; expected -1 to 2"),
+    ],
+)
+def test_numbers_that_no_level_has_are_refused(tmp_path, row, said):
+    own = tmp_path / "own.toml"
+    own.write_text(f'[photon_energy]\nal = 1486.6\n[level]\n"O 1s" = {{ {row} }}\n')
+    with pytest.raises(SettingError, match=f"own.toml: not a set .*{said}"):
+        load_sensitivities(str(own))

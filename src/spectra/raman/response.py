@@ -84,6 +84,10 @@ class Response(Correction):
                 f"{self.name}: measured_stderr has {len(self.measured_stderr)} uncertainties; "
                 f"expected one for each of {len(x)} points, or none"
             )
+        if negative := [v for v in self.measured_stderr if v < 0]:
+            raise SettingError(
+                f"{self.name}: measured_stderr holds {negative[0]:g}; expected 0 or more"
+            )
         if not self.certified:
             raise SettingError(f"{self.name}: certified = (); expected a coefficient or more")
         check_window(self.name, self.window)

@@ -16,14 +16,15 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 
-def counted_levels(levels: Sequence[str], asked: Sequence[str], name: str) -> set[str]:
+def counted_levels(regions: Results, asked: Sequence[str], name: str) -> set[str]:
     """Levels that count: those asked for, or all.
 
     Raises
     ------
     SettingError
-        If one is not there, or an element would count by several.
+        If one is not there, stands in several regions, or an element would count by several.
     """
+    levels = [str(v) for v in regions.table.coords["species"]["level"].tolist()]
     there = list(dict.fromkeys(levels))
     wanted = set(asked) or set(there)
     if missing := sorted(wanted - set(there)):
@@ -38,7 +39,47 @@ def counted_levels(levels: Sequence[str], asked: Sequence[str], name: str) -> se
         raise SettingError(
             f"{name}: {' and '.join(twice[0])} would count the element twice; choose one by levels"
         )
+    _check_each_in_one_region(regions, levels, wanted, name)
     return wanted
+
+
+def _check_each_in_one_region(
+    regions: Results, levels: Sequence[str], wanted: set[str], name: str
+) -> None:
+    of = regions.table.coords["species"]["region"].tolist()
+    measured: dict[str, list[int]] = {}
+    for level, region in zip(levels, of, strict=True):
+        own = measured.setdefault(level, [])
+        if region not in own:
+            own.append(region)
+    for level, own in measured.items():
+        if level in wanted and len(own) > 1:
+            told = ", ".join(f"{i + 1} ({regions.attrs['regions'][i]['model']})" for i in own)
+            raise SettingError(
+                f"{name}: {level} stands in the regions {told} and would count twice; give "
+                "xps.join one of them, or leave the level out by levels"
+            )
+
+
+def check_whole_doublets(regions: Results, counted: IntArray, name: str) -> None:
+    """Areas of both lines need the factor of both.
+
+    Raises
+    ------
+    SettingError
+        If the level of a species that was fitted as a doublet is one line of it.
+    """
+    species = regions.table.coords["species"]
+    for i in counted.tolist():
+        label, level = str(species["label"][i]), str(species["level"][i])
+        element, orbital, twice_j = split_level(level)
+        region = regions.attrs["regions"][int(species["region"][i])]
+        if twice_j is not None and label in region["doublets"]:
+            raise SettingError(
+                f"{name}: {label} of {region['model']} was fitted as a doublet, but its level is "
+                f"one line, {level}; set level = '{element} {orbital}', or no splitting if one "
+                "line alone was fitted"
+            )
 
 
 def own_factors(given: Any, name: str) -> tuple[tuple[str, float], ...]:
@@ -102,6 +143,32 @@ def pass_energies(regions: Results, counted: IntArray) -> str:
     if len(known) < 2:
         return ""
     return f"pass energies of {', '.join(f'{e:g}' for e in known)} eV without their transmission"
+
+
+def regions_by_ends(regions: Results, counted: IntArray) -> tuple[list[str], list[str]]:
+    """Models of the regions that count: fitted by `Endpoints`, and not."""
+    how = [regions.attrs["regions"][i] for i in _regions_that_count(regions, counted)]
+    known = [str(r["model"]) for r in how if r["endpoints"]]
+    return known, [str(r["model"]) for r in how if not r["endpoints"]]
+
+
+def certain_ends(regions: Results, counted: IntArray) -> str:
+    """A warning if what the windows' ends do was asked of some of the regions that count."""
+    known, lacking = regions_by_ends(regions, counted)
+    if not (known and lacking):
+        return ""
+    return (
+        f"endpoint_component is of {', '.join(known)} alone: {', '.join(lacking)} not fitted by "
+        "xps.Endpoints"
+    )
+
+
+def counting_times(regions: Results, counted: IntArray) -> str:
+    """A warning if areas of several regions are compared without their times of counting."""
+    several = len(_regions_that_count(regions, counted)) > 1
+    if regions.attrs["count_time"] or not several:
+        return ""
+    return "time of counting not known: taken as the same"
 
 
 def _measured(regions: Results) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spectra.errors import SettingError
+from spectra.kinds import shown, take_fields
 
 FloatArray = NDArray[np.float64]
 
@@ -55,7 +56,8 @@ class Material:
     valence_electrons: float | None = None
 
     def __post_init__(self) -> None:
-        if not (self.density > 0 and self.gap >= 0 and np.isfinite([self.density, self.gap]).all()):
+        take_fields(self, f"material {shown(self.formula)}")
+        if not (self.density > 0 and self.gap >= 0):
             raise SettingError(
                 f"material {self.formula!r}: density {self.density} g/cm³, gap {self.gap} eV; "
                 "expected a density above 0 and a gap of 0 or more"
@@ -72,7 +74,8 @@ class Material:
         if isinstance(value, cls):
             return value
         known = ("formula", "density", "gap", "valence_electrons")
-        if not isinstance(value, Mapping) or set(value) - set(known) or "density" not in value:
+        needed = {"formula", "density"}
+        if not isinstance(value, Mapping) or not needed <= set(value) <= set(known):
             raise SettingError(
                 f"{value!r} is no material; expected formula and density (g/cm³), and gap (eV) "
                 "and valence_electrons where they are known"
@@ -178,6 +181,11 @@ def information_depth(
     part : float
         P, between 0 and 1.
 
+    Raises
+    ------
+    SettingError
+        For a path that is not above 0, or an angle or a part that is impossible.
+
     Examples
     --------
     >>> float(information_depth(20.0).round(1))
@@ -188,8 +196,11 @@ def information_depth(
             f"emission_angle = {emission_angle}, part = {part}; expected 0 to 90 degrees from the "
             "normal, and a part between 0 and 1"
         )
+    lengths = np.asarray(path, dtype=float)
+    if (wrong := lengths[lengths <= 0]).size:
+        raise SettingError(f"path = {wrong[0]:g}; expected a mean free path above 0")
     cosine = np.cos(np.radians(emission_angle))
-    return np.asarray(np.asarray(path, dtype=float) * cosine * -np.log1p(-part))
+    return np.asarray(lengths * cosine * -np.log1p(-part))
 
 
 def _valence_electrons(number: int) -> int | None:

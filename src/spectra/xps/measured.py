@@ -7,12 +7,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.errors import StackError
+from spectra.results import Results
 from spectra.xps.model import Model, Species
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
 
 FloatArray = NDArray[np.float64]
+
+
+def need_spectra(source: Stack | Results, name: str) -> None:
+    """What is fitted are spectra.
+
+    Raises
+    ------
+    StackError
+        For results.
+    """
+    if isinstance(source, Results):
+        raise StackError(
+            f"{name}: a table {source.table.name!r} of results; expected a stack of spectra, as "
+            "spectra.read gives it"
+        )
 
 
 def how_measured(stack: Stack) -> dict[str, Any]:

@@ -13,17 +13,22 @@ from spectra.errors import ResultsError, SettingError
 from spectra.method import Method
 from spectra.results import Column, Results, Table
 from spectra.settings import setting
+from spectra.stack import Stack
 from spectra.status import Status
 from spectra.xps.comparable import (
+    certain_ends,
+    check_whole_doublets,
     counted_levels,
+    counting_times,
     own_factors,
     pass_energies,
     photon_energies,
+    regions_by_ends,
     transmission_by,
 )
 from spectra.xps.mean_free_path import HIGHEST, LOWEST, Material, imfp
 from spectra.xps.quantities import percentages, standard_uncertainties
-from spectra.xps.regions import JOINED, REGION, join
+from spectra.xps.regions import JOINED, REGION, first_trouble, join
 from spectra.xps.sensitivity import MAGIC_ANGLE, load_sensitivities, split_level
 
 FloatArray = NDArray[np.float64]
@@ -79,7 +84,7 @@ class Quantify(Method):
     Uncertainties come in three parts that are stated apart: `atomic_percent_stderr` from the
     counts, through the covariances of the areas; `factor_component` from the sensitivity factors,
     the same for all frames and no scatter among them; and `endpoint_component` from where the
-    windows end, if the regions were fitted by `xps.Endpoints`.
+    windows end, of the regions that were fitted by `xps.Endpoints`.
 
     Give it `xps.join` of several regions, or the results of one.
 
@@ -145,8 +150,9 @@ class Quantify(Method):
         regions = _joined(source)
         species = regions.table.coords["species"]
         levels = [str(v) for v in species["level"].tolist()]
-        wanted = counted_levels(levels, self.levels, self.name)
+        wanted = counted_levels(regions, self.levels, self.name)
         counted = np.flatnonzero([level in wanted for level in levels])
+        check_whole_doublets(regions, counted, self.name)
         kept = [levels[i] for i in counted]
         each = [split_level(level)[0] for level in kept]
         elements = tuple(dict.fromkeys(each))
@@ -158,7 +164,8 @@ class Quantify(Method):
                 "such as 1486.6 for Al Kα"
             )
         if isinstance(path := self._power(), Material):
-            position = regions["position"][np.isin(regions.status, _GOOD)][:, counted]
+            good = np.isin(regions["region_status"][:, counted], _GOOD).all(axis=1)
+            position = regions["position"][good][:, counted]
             if position.size:
                 imfp(path, energy - np.nanmedian(position, axis=0))
         factors = [self._factor(*pair) for pair in zip(kept, energy.tolist(), strict=True)]
@@ -179,12 +186,15 @@ class Quantify(Method):
             "path": self._path_told(),
             "transmission": told,
             "count_time": bool(regions.attrs["count_time"]),
-            "endpoints": bool(regions.attrs["endpoints"]),
+            "endpoints": bool(regions_by_ends(regions, counted)[0]),
             "errors": str(regions.attrs["regions"][0].get("errors", "")),
         }
+        notes = [counting_times(regions, counted), certain_ends(regions, counted)]
+        if power is not None:
+            notes.append(pass_energies(regions, counted))
         return QuantifyPlan(
             *(counted, elements, members, np.array(factors), energy, power, coords, facts),
-            note="" if power is None else pass_energies(regions, counted),
+            note="; ".join(filter(None, notes)),
         )
 
     def table(self, plan: QuantifyPlan) -> Table:
@@ -208,7 +218,7 @@ class Quantify(Method):
         regions = _joined(block)
         table = self.table(plan)
         columns = table.empty(len(block))
-        status = regions.status.copy()
+        status = first_trouble(regions["region_status"][:, plan.counted])
         messages = ["; ".join(filter(None, (text, plan.note))) for text in regions.messages]
         rows = np.flatnonzero(np.isin(status, _GOOD))
         factors = self._factors_of_frames(regions, plan)
@@ -241,7 +251,6 @@ class Quantify(Method):
         grouped = np.matmul(plan.members, slopes)
         back = grouped.transpose(0, 2, 1)
         cov = np.matmul(grouped, np.matmul(regions["covariance"][pick], back))
-        ends = np.matmul(grouped, np.matmul(regions["endpoint_covariance"][pick], back))
         columns["species_percent"][rows] = part
         columns["species_percent_stderr"][rows] = standard_uncertainties(own)
         percent = np.matmul(plan.members, part[:, :, None])[:, :, 0]
@@ -252,6 +261,7 @@ class Quantify(Method):
             columns["correlation"][rows] = cov / sigma[:, :, None] / sigma[:, None, :]
         columns["factor_component"][rows] = self._by_factors(part, plan)
         if plan.facts["endpoints"]:
+            ends = np.matmul(grouped, np.matmul(regions["endpoint_covariance"][pick], back))
             columns["endpoint_component"][rows] = standard_uncertainties(ends)
 
     def _by_factors(self, part: FloatArray, plan: QuantifyPlan) -> FloatArray:
@@ -324,7 +334,12 @@ def _power_law(kinetic: FloatArray, power: float) -> FloatArray:
     return np.asarray(np.where(kinetic > 0, kinetic / 1000.0, np.nan) ** power)
 
 
-def _joined(source: Results) -> Results:
+def _joined(source: Results | Stack) -> Results:
+    if isinstance(source, Stack):
+        raise ResultsError(
+            "xps.Quantify: a stack of spectra; expected results of xps.Region, xps.Endpoints or "
+            "xps.join: fit the region first"
+        )
     if source.table.name == JOINED:
         return source
     if source.table.name == REGION:

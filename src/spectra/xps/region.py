@@ -19,7 +19,7 @@ from spectra.status import Status
 from spectra.xps.build import BACKGROUNDS, LOSSES, Background, Built, build
 from spectra.xps.curves import plain_background
 from spectra.xps.frames import Frames, filled
-from spectra.xps.measured import how_measured, transmission_of
+from spectra.xps.measured import how_measured, need_spectra, transmission_of
 from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
@@ -148,6 +148,7 @@ class Region(Method):
 
     def prepare(self, source: Stack) -> Plan:
         """Cut the window, and settle what all frames share."""
+        need_spectra(source, self.name)
         points = self._points(source)
         x = np.asarray(source.x[points], dtype=float)
         built = self.built(x)

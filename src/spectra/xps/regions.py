@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.errors import ResultsError
+from spectra.errors import ResultsError, SettingError
 from spectra.results import Column, Results, Table
 from spectra.status import Status
+from spectra.units import convert
 
 FloatArray = NDArray[np.float64]
 
@@ -22,6 +23,7 @@ def join(*regions: Results) -> Results:
 
     Areas become intensities: areas per second of counting where the files tell the time. Those of
     one region keep their covariances; different regions are different counts, and independent.
+    What the ends of a window do is known of regions by `xps.Endpoints` alone, and 0 of others.
 
     Parameters
     ----------
@@ -37,7 +39,7 @@ def join(*regions: Results) -> Results:
     ------
     ResultsError
         If there is none, one is not of a region, they have different frames, or the time of
-        counting is known of some alone.
+        counting is known of some alone, or in a unit that is none of time.
     """
     _check(regions)
     times = [_count_time(r) for r in regions]
@@ -59,20 +61,31 @@ def join(*regions: Results) -> Results:
         columns["intensity_stderr"][:, part] = region["area_stderr"] / per
         columns["position"][:, part] = region["position"]
         columns["transmission"][:, part] = region["transmission"]
+        columns["region_status"][:, part] = region.status[:, None]
         columns["covariance"][:, part, part] = area_covariance(region) / both
         columns["endpoint_covariance"][:, part, part] = _endpoint_covariance(region) / both
         start = part.stop
-    status, messages = _verdicts(regions)
+    status = first_trouble(np.stack([region.status for region in regions], axis=1))
+    messages = _messages(regions)
     attrs = {
         "regions": [
-            {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")} for r in regions
+            {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")}
+            | {"doublets": _doublets(r), "endpoints": "endpoint_covariance" in r.columns}
+            for r in regions
         ],
         "count_time": "count_time" in regions[0].variables,
-        "endpoints": any("endpoint_covariance" in r.columns for r in regions),
     }
     first = regions[0]
     variables = {k: v for k, v in first.variables.items() if k != "count_time"}
     return Results(table, columns, status, messages, first.names, variables, attrs)
+
+
+def first_trouble(status: NDArray[Any]) -> NDArray[np.int8]:
+    """Of statuses (frames, n) the first that lost the frame, or else the first that is not OK."""
+    told = np.zeros(len(status), np.int8)
+    for own in status.astype(np.int8).T:
+        told = np.where((own != Status.OK) & np.isin(told, (Status.OK, Status.AT_BOUND)), own, told)
+    return told
 
 
 def area_covariance(region: Results) -> FloatArray:
@@ -85,6 +98,7 @@ def area_covariance(region: Results) -> FloatArray:
 
 
 def _endpoint_covariance(region: Results) -> FloatArray:
+    """Covariances of areas from where the window ends; 0 where that was not asked for."""
     if "endpoint_covariance" in region.columns:
         return np.asarray(region["endpoint_covariance"])
     return np.zeros_like(region["area_correlation"])
@@ -119,7 +133,11 @@ def _check(regions: Sequence[Results]) -> None:
 def _count_time(region: Results) -> FloatArray:
     if "count_time" not in region.variables:
         return np.ones(len(region))
-    time = np.asarray(region.variables["count_time"].values, dtype=float)
+    told = region.variables["count_time"]
+    try:
+        time = convert(told.values, told.unit, "s")
+    except SettingError as error:
+        raise ResultsError(f"xps.join: count_time of {_name(region)}: {error}") from None
     return np.where(time > 0, time, np.nan)
 
 
@@ -127,26 +145,28 @@ def _labels(region: Results) -> list[str]:
     return [str(v) for v in region.table.coords["species"]["label"].tolist()]
 
 
+def _doublets(region: Results) -> list[str]:
+    """Names of the species that were fitted with both lines of their level."""
+    plain = region.attrs.get("region", {}).get("model", {})
+    return [str(s["name"]) for s in plain.get("species", ()) if s.get("splitting")]
+
+
 def _name(region: Results) -> str:
     return str(region.attrs.get("model", "region"))
 
 
-def _verdicts(regions: Sequence[Results]) -> tuple[NDArray[np.int8], tuple[str, ...]]:
-    """The first trouble of each frame, and what the regions say of it."""
-    status = np.zeros(len(regions[0]), np.int8)
+def _messages(regions: Sequence[Results]) -> tuple[str, ...]:
+    """What the regions say of each frame."""
     messages: list[str] = []
-    for frame in range(len(status)):
+    for frame in range(len(regions[0])):
         said: list[str] = []
         for region in regions:
-            own = int(region.status[frame])
-            bad = own != Status.OK
-            if bad and (status[frame] in (Status.OK, Status.AT_BOUND)):
-                status[frame] = own
-            text = region.messages[frame] or (Status(own).label if bad else "")
+            own = Status(int(region.status[frame]))
+            text = region.messages[frame] or (own.label if own != Status.OK else "")
             if text:
                 said.append(f"{_name(region)}: {text}" if len(regions) > 1 else text)
         messages.append("; ".join(said))
-    return status, tuple(messages)
+    return tuple(messages)
 
 
 def _table(coords: dict[str, NDArray[Any]]) -> Table:
@@ -157,6 +177,7 @@ def _table(coords: dict[str, NDArray[Any]]) -> Table:
         Column("transmission", "", "of the analyser at its lines, by the file", per),
         Column("covariance", "eV^2", "covariances of the intensities", both),
         Column("endpoint_covariance", "eV^2", "those of where the windows end", both),
+        Column("region_status", "", "status of the frame in the species' region", per).as_int(),
     )
     named = {"species": coords, "other_species": {"label": coords["label"]}}
     return Table(JOINED, columns, named, default="intensity")

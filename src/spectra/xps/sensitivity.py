@@ -227,7 +227,10 @@ def _load(path: Path) -> Sensitivities:
 
 def _read_level(row: Mapping[str, Any], anodes: Mapping[str, float]) -> Level:
     factors = {a: tuple(float(v) for v in row[a]) for a in anodes if a in row}
-    if not factors or any(not v > 0 for lines in factors.values() for v in lines):
-        raise ValueError(f"factors {dict(row)}; expected above 0")
-    beta = row.get("beta")
-    return Level(factors, None if beta is None else float(beta))
+    if not factors or any(not 0 < v < np.inf for lines in factors.values() for v in lines):
+        raise ValueError(f"factors {dict(row)}; expected above 0 and finite")
+    beta = None if row.get("beta") is None else float(row["beta"])
+    # Beyond these more or less than no electrons would leave in some direction.
+    if beta is not None and not -1.0 <= beta <= 2.0:
+        raise ValueError(f"beta = {beta:g}; expected -1 to 2")
+    return Level(factors, beta)
