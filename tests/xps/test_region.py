@@ -21,6 +21,7 @@ from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
 from spectra.fit.batch import fit_stack
 from spectra.xps import Model, Region, Species, list_models, load_model, shirley
+from spectra.xps.build import Background, build
 
 
 def pulls(values, errors, truth):
@@ -308,6 +309,7 @@ def test_every_set_has_sources_and_can_be_fitted(name):
         ({"model": "V2p"}, "no set 'V2p'"),
         ({"background": "shirly"}, "background = 'shirly'"),
         ({"losses": "wood"}, "losses = 'wood'"),
+        ({"losses": (551.0, 1.0, 436.0, 2.0)}, "C' = -1"),
         ({"common": ("V9_center",)}, "V9_center"),
         ({"starts": 0}, "starts = 0"),
         ({"model": ()}, "no model"),
@@ -383,3 +385,20 @@ def test_other_profiles_multiplets_and_satellites():
     np.testing.assert_allclose(results["area"][:, 2], 0.2 * results["area"][:, 0])
     # A Doniach–Šunjić line has only the area within the window.
     assert (results["area"][:, 1] > 2000).all()
+
+
+def test_the_sign_of_three_parameters():
+    species = (Species(name="a", level="C 1s", position=284.8),)
+    ends = {"scattering": "tougaard", "each": False, "degree": 0, "low": 270.0, "high": 290.0}
+    over = Background(losses=(551.0, -1.0, 436.0, 2.0), **ends)
+    assert build(Model(name="three", species=species), over).names
+    free = Model(name="free", species=species, parameters={"tougaard_d": {"vary": True}})
+    assert build(free, over).params["tougaard_d"].vary
+    two = Background(losses=(551.0, 1.0, 0.0, 2.0), **ends)
+    with pytest.raises(SettingError, match="tougaard_curvature = 1 is held, with tougaard_d fitted"):
+        build(free, two)
+    # What the message gives as the same is the same.
+    t = np.linspace(0.0, 60.0, 61)
+    plus = (551.0 + 0.3 * t**2) ** 2 + 436.0 * t**2
+    minus = (551.0 - 0.3 * t**2) ** 2 + (436.0 + 4 * 551.0 * 0.3) * t**2
+    np.testing.assert_allclose(plus, minus)

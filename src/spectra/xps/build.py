@@ -38,6 +38,11 @@ C of noble and transition metals: S. Tougaard, Surf. Sci. 216 (1989) 343, as use
 two-parameter cross section by RxpsG (`XPSTougaard.r`). For other materials give four numbers
 from a source of your own.
 """
+SIGN = (
+    "the published form of three parameters is (C - T^2)^2 + D*T^2: give C' = -1 and, where D is "
+    "fitted, a start above 0; (C + C'*T^2)^2 + D*T^2 with C' > 0 is the same as -C' and D + 4*C*C'"
+)
+"""What goes with C′ > 0 and D > 0, for messages."""
 BACKGROUNDS = ("none", "shirley", "tougaard", "shirley_tougaard")
 
 
@@ -196,7 +201,20 @@ def _parameters(model: Model, background: Background) -> lmfit.Parameters:
             f"model {model.name!r}: nothing uses the parameters {', '.join(unused)}; "
             f"it has {', '.join(start)}"
         )
+    if "tougaard_d" in params:
+        _check_sign(model, params)
     return params
+
+
+def _check_sign(model: Model, params: lmfit.Parameters) -> None:
+    """Refuse a C′ that is held above 0 beside a D that is not 0."""
+    curvature, d = params["tougaard_curvature"], params["tougaard_d"]
+    held = not curvature.vary and not curvature.expr and curvature.value > 0
+    if held and (d.vary or d.expr or d.value > 0):
+        raise SettingError(
+            f"model {model.name!r}: tougaard_curvature = {curvature.value:g} is held, with "
+            f"tougaard_d {'fitted' if d.vary else f'= {d.value:g}'}; {SIGN}"
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from spectra.method import Method
 from spectra.results import Results, Table
 from spectra.settings import setting
 from spectra.status import Status
-from spectra.xps.build import BACKGROUNDS, LOSSES, Background, Built, build
+from spectra.xps.build import BACKGROUNDS, LOSSES, SIGN, Background, Built, build
 from spectra.xps.curves import plain_background
 from spectra.xps.frames import Frames, filled
 from spectra.xps.measured import how_measured, transmission_of
@@ -305,6 +305,9 @@ class Region(Method):
 def _losses(owner: str, given: str | Losses) -> Losses:
     """C, C′, D and gap of a name, or as they are given."""
     if not isinstance(given, str):
+        _, curvature, d, _ = given
+        if curvature > 0 and d > 0:
+            raise SettingError(f"{owner}: losses = {given}; {SIGN}")
         return given
     if given not in LOSSES:
         raise SettingError(
