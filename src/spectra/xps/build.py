@@ -254,14 +254,19 @@ def _component(
         splitting, broadening = (layout.column(f"{key}_{n}") for n in ("splitting", "broadening"))
         lines = doublet(species.ratio, splitting, broadening)
     elif species.multiplet:
-        whole = sum(line[1] for line in species.multiplet)
-        lines = tuple(Line(x[1] / whole, x[0], *x[2:]) for x in species.multiplet)
+        lines = multiplet_lines(species)
     loss = None
     if background.shirley and species.profile in WITH_INTEGRAL:
         loss = layout.column(f"{key}_shirley" if background.each else "shirley")
     return Component(
         layout.column(f"{key}_center"), layout.column(f"{key}_area"), shape, lines, loss
     )
+
+
+def multiplet_lines(species: Species) -> tuple[Line, ...]:
+    """Lines of a multiplet, as its species states them; their shares have the sum 1."""
+    whole = sum(line[1] for line in species.multiplet)
+    return tuple(Line(x[1] / whole, x[0], *x[2:]) for x in species.multiplet)
 
 
 def _terms(
