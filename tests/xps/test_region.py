@@ -396,7 +396,7 @@ def test_the_sign_of_three_parameters():
     free = Model(name="free", species=species, parameters={"tougaard_d": {"vary": True}})
     assert build(free, over).params["tougaard_d"].vary
     two = Background(losses=(551.0, 1.0, 0.0, 2.0), **ends)
-    with pytest.raises(SettingError, match="tougaard_curvature = 1 is held, .*_d fitted"):
+    with pytest.raises(SettingError, match=r"tougaard_curvature = 1 is held, .*_d fitted"):
         build(free, two)
     # What the message gives as the same is the same.
     t = np.linspace(0.0, 60.0, 61)

@@ -14,7 +14,7 @@ from spectra.fit.bands import BandModel
 from spectra.fit.batch import Errors, StackFit, fit_stack
 from spectra.fit.quality import judge_frames
 from spectra.fit.residuals import abbe_criterion, information_criterion
-from spectra.fit.uncertainty import misfit_scale, point_sigma, propagate
+from spectra.fit.uncertainty import deviance_scale, misfit_scale, point_sigma, propagate
 from spectra.raman.frames import within
 from spectra.status import Status
 
@@ -193,7 +193,9 @@ class Fitted:
         count = use.sum(axis=1)
         square = (scaled**2).sum(axis=1)
         abbe = abbe_criterion(scaled, use)
-        if series.errors != "residual":
+        if series.errors == "counts":
+            cov = cov * deviance_scale(fits.chi2, curve, use, fits.dof)[:, None, None]
+        elif series.errors == "given":
             cov = cov * misfit_scale(fits.chi2, fits.dof, absolute=True)[:, None, None]
         # Where the model meets the data exactly, what hangs together is rounding.
         exact = (square <= _EXACT * count) & (series.errors != "residual")
