@@ -129,7 +129,7 @@ def deviance_scale(
 
 @lru_cache(maxsize=1)
 def _deviances() -> tuple[FloatArray, FloatArray, FloatArray]:
-    """ln m, and mean and variance of 2·(k·ln(k/m) − k + m) over Poisson's distribution of mean m.
+    """Ln m, and mean and variance of 2·(k·ln(k/m) − k + m) over Poisson's distribution of mean m.
 
     From 1000 on they are those of χ² of one degree of freedom.
     """
