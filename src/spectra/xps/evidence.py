@@ -18,6 +18,7 @@ from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.alternatives import EXTRA, with_one_more, without
 from spectra.xps.build import Built
+from spectra.xps.endpoints import plain_region
 from spectra.xps.frames import Frames
 from spectra.xps.model import Model
 from spectra.xps.region import Plan, Region
@@ -92,7 +93,7 @@ class Evidence(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         with self.naming("region"):
-            object.__setattr__(self, "region", Region.given(self.region))
+            object.__setattr__(self, "region", plain_region(self.region))
 
     @cached_property
     def _region(self) -> Region:

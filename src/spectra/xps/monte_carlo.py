@@ -18,6 +18,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.build import Built
+from spectra.xps.endpoints import plain_region
 from spectra.xps.frames import Frames
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.region import Plan, Region
@@ -90,7 +91,7 @@ class MonteCarlo(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         with self.naming("region"):
-            object.__setattr__(self, "region", Region.given(self.region))
+            object.__setattr__(self, "region", plain_region(self.region))
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.draws < _FEWEST:
             raise SettingError(f"{self.name}: draws = {self.draws}; expected {_FEWEST} or more")
