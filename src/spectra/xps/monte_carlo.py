@@ -86,7 +86,7 @@ class MonteCarlo(Method):
     region: Region | Mapping[str, Any] = setting(Region(), "the region that is fitted")  # noqa: RUF009
     draws: int = setting(200, "spectra drawn of each frame", within=f"{_FEWEST} or more")
     frames: tuple[int, ...] = setting((), "frames to draw for, counted from 0; none for all")
-    seed: int = setting(0, "of the draws")
+    seed: int = setting(0, "of the draws", within="0 or more")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,6 +95,8 @@ class MonteCarlo(Method):
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.draws < _FEWEST:
             raise SettingError(f"{self.name}: draws = {self.draws}; expected {_FEWEST} or more")
+        if self.seed < 0:
+            raise SettingError(f"{self.name}: seed = {self.seed}; expected 0 or more")
 
     @cached_property
     def _region(self) -> Region:
