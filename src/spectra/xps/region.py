@@ -305,7 +305,12 @@ class Region(Method):
 def _losses(owner: str, given: str | Losses) -> Losses:
     """C, C′, D and gap of a name, or as they are given."""
     if not isinstance(given, str):
-        _, curvature, d, _ = given
+        c, curvature, d, gap = given
+        if not (c > 0 and d >= 0 and gap >= 0 and (curvature >= 0 or d > 0)):
+            raise SettingError(
+                f"{owner}: losses = {given}; expected C > 0 (eV^2), C', D of 0 or more (eV^2; above "
+                "0 with C' < 0, or the cross section has a pole) and a gap of 0 or more (eV)"
+            )
         if curvature > 0 and d > 0:
             raise SettingError(f"{owner}: losses = {given}; {SIGN}")
         return given
