@@ -124,7 +124,8 @@ def deviance_scale(
     share = dof / np.maximum(use.sum(axis=1), 1)
     safe = np.where(middle > 0, middle, 1.0)
     freedom = np.where(middle > 0, share * 2.0 * safe**2 / np.maximum(variance, 1e-300), dof)
-    return misfit_scale(deviance * freedom / (safe * np.where(share > 0, share, 1.0)), freedom, absolute=True)
+    usual = safe * np.where(share > 0, share, 1.0)
+    return misfit_scale(deviance * freedom / usual, freedom, absolute=True)
 
 
 @lru_cache(maxsize=1)
