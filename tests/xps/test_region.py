@@ -312,7 +312,7 @@ def test_every_set_has_sources_and_can_be_fitted(name):
         ({"losses": "wood"}, "losses = 'wood'"),
         ({"losses": (551.0, 1.0, 436.0, 2.0)}, "C' = -1"),
         ({"losses": (0.0, 0.0, 0.0, 0.0)}, r"losses = \(0.*expected C > 0"),
-        ({"losses": (551.0, -1.0, 0.0, 0.0)}, "has a pole"),
+        ({"losses": (551.0, -1.0, 0.0, 0.0)}, "a pole at a loss"),
         ({"losses": (1643.0, 1.0, 0.0, -5.0)}, "gap of 0 or more"),
         ({"common": ("V9_center",)}, "V9_center"),
         ({"starts": 0}, "starts = 0"),

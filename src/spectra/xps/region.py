@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.fit.quality import judge_frames
+from spectra.fit.quality import judge_finite
 from spectra.method import Method
 from spectra.results import Results, Table
 from spectra.settings import setting
@@ -292,11 +292,9 @@ class Region(Method):
     def _parts(self, block: Stack, plan: Plan) -> Frames:
         y = np.asarray(block.signal, dtype=float)[:, plan.points]
         errors = None if block.errors is None else np.asarray(block.errors)[:, plan.points]
-        judged, said = judge_frames(y)
+        judged, said = judge_finite(y)
         status = np.where(block.status == Status.OK, judged, block.status).astype(np.int8)
         messages = [a or b for a, b in zip(block.messages, said, strict=True)]
-        infinite = np.isinf(y).any(axis=1) & (status == Status.OK)
-        status[infinite] = Status.BAD_INPUT
         good = np.flatnonzero(status == Status.OK)
         sigma = None if errors is None else errors[good]
         return Frames.of(y[good], sigma, block.noise, plan.starts, status, tuple(messages))
@@ -308,8 +306,8 @@ def _losses(owner: str, given: str | Losses) -> Losses:
         c, curvature, d, gap = given
         if not (c > 0 and d >= 0 and gap >= 0 and (curvature >= 0 or d > 0)):
             raise SettingError(
-                f"{owner}: losses = {given}; expected C > 0 (eV^2), C', D of 0 or more (eV^2; above "
-                "0 with C' < 0, or the cross section has a pole) and a gap of 0 or more (eV)"
+                f"{owner}: losses = {given}; expected C > 0 (eV^2), C', D of 0 or more (eV^2; "
+                "above 0 with C' < 0, or there is a pole at a loss) and a gap of 0 or more (eV)"
             )
         if curvature > 0 and d > 0:
             raise SettingError(f"{owner}: losses = {given}; {SIGN}")
@@ -327,7 +325,7 @@ def _typical(source: Stack, points: slice) -> FloatArray:
     y = np.concatenate(
         [np.asarray(source.signal[i : i + 1], dtype=float)[:, points] for i in some.tolist()]
     )
-    y = y[judge_frames(y)[0] == Status.OK]
+    y = y[judge_finite(y)[0] == Status.OK]
     y = y[np.isfinite(y).any(axis=1)]
     if not len(y):
         return np.ones(points.stop - points.start)
