@@ -432,3 +432,16 @@ def test_an_area_within_the_window_is_that_of_all_lines(high):
     moved = [(area(at + s).values["area"] - area(at - s).values["area"]) / 2e-5 for s in steps]
     variance = area(at, 1.0).variance["area"]
     np.testing.assert_allclose(variance, np.square(moved).sum(), rtol=1e-6)
+
+
+def test_negative_counts_are_told():
+    stack = simulated(2, step=4)
+    signal = np.array(stack.signal, dtype=float)
+    signal[1] -= np.median(signal[1])
+    region = Region(model=SETS)
+    found = region(replace(stack, signal=signal))
+    assert found.status.tolist() == [Status.OK, Status.BAD_INPUT]
+    assert "counts are negative, the lowest -" in found.messages[1]
+    assert np.isfinite(found["area"][0]).all()
+    free = region(replace(stack, signal=signal, noise="unknown"))
+    assert "negative" not in "".join(free.messages)

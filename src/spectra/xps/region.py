@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.fit.quality import judge_finite
+from spectra.fit.quality import judge_counts, judge_finite
 from spectra.method import Method
 from spectra.results import Results, Table
 from spectra.settings import setting
@@ -292,7 +292,7 @@ class Region(Method):
     def _parts(self, block: Stack, plan: Plan) -> Frames:
         y = np.asarray(block.signal, dtype=float)[:, plan.points]
         errors = None if block.errors is None else np.asarray(block.errors)[:, plan.points]
-        judged, said = judge_finite(y)
+        judged, said = judge_counts(y) if block.noise == "counts" else judge_finite(y)
         status = np.where(block.status == Status.OK, judged, block.status).astype(np.int8)
         messages = [a or b for a, b in zip(block.messages, said, strict=True)]
         good = np.flatnonzero(status == Status.OK)
