@@ -445,3 +445,17 @@ def test_negative_counts_are_told():
     assert np.isfinite(found["area"][0]).all()
     free = region(replace(stack, signal=signal, noise="unknown"))
     assert "negative" not in "".join(free.messages)
+
+
+def test_species_outside_the_window_are_told():
+    species = (
+        Species(name="near", level="V 2p", position=517.2, splitting=7.4),
+        Species(name="far", level="V 2p", position=540.0),
+        Species(name="tied", level="V 2p", position=550.0),
+    )
+    ties = {"tied_area": {"expr": "0.1*near_area"}}
+    model = Model(name="m", species=species, parameters=ties)
+    # Of a doublet the second line may be all that is seen.
+    for window in ((508.0, 521.0), (520.0, 531.0)):
+        message = Region(model=model, window=window)(simulated(1, step=4)).messages[0]
+        assert message.startswith("far (540 eV) outside the window, ")

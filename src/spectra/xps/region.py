@@ -26,7 +26,7 @@ from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
 from spectra.xps.statistics import misfit_statistics, not_noise
 from spectra.xps.table import region_table
-from spectra.xps.verdict import held_by_bounds, misfit_told, warnings_of
+from spectra.xps.verdict import held_by_bounds, misfit_told, outside_told, warnings_of
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -241,8 +241,9 @@ class Region(Method):
         wrong = told & not_noise(fits, part, statistics)
         misfit = misfit_told(wrong, statistics["reduced_chi2"], statistics["abbe"], part.errors)
         held = held_by_bounds(built, names, values)
+        outside = outside_told(self.species_model, built, plan.x)
         for row, *texts in zip(rows.tolist(), said, held, misfit, strict=True):
-            messages[row] = "; ".join(filter(None, (messages[row], *texts)))
+            messages[row] = "; ".join(filter(None, (messages[row], outside, *texts)))
 
     def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
         """The model with what all frames share held, and a block's frames as they are fitted."""
