@@ -265,8 +265,10 @@ class Region(Method):
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
         inside = np.flatnonzero((source.x >= low) & (source.x <= high))
         name, unit = source.axis.name, source.axis.unit
-        # A bare "energy" says nothing by its name: its unit must.
-        if name != "binding_energy" and (name, unit) != ("energy", "eV"):
+        # A bare "energy" says nothing by its name: its unit must. Degrees are what a stack of
+        # arrays has where no unit was given.
+        unsaid = name == "binding_energy" and unit in ("", "deg")
+        if not unsaid and (name not in ("binding_energy", "energy") or unit != "eV"):
             raise StackError(
                 f"{self.name}: the axis is {name} ({unit or 'without a unit'}); expected "
                 "binding_energy in eV (convert kinetic energies by xps.Calibrate)"
