@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spectra.fit.quality import judge_frames
+from spectra.fit.quality import judge_finite, judge_frames
 from spectra.status import Status
 
 GOOD = np.array([1.0, 4.0, 2.0, 3.0, 5.0, 2.0, 1.0, 7.0])
@@ -43,3 +43,14 @@ def test_no_frames():
     codes, messages = judge_frames(np.empty((0, 8)))
     assert codes.shape == (0,)
     assert messages == ()
+
+
+def test_infinite_values_are_told():
+    y = np.tile(np.arange(9.0), (3, 1))
+    y[1, 2:4] = -np.inf, np.inf
+    y[2] = np.inf
+    status, messages = judge_finite(y)
+    assert status.tolist() == [Status.OK, Status.BAD_INPUT, Status.BAD_INPUT]
+    assert messages[0] == ""
+    assert messages[1].startswith("2 infinite values; expected finite")
+    assert messages[2] == "0 finite points; at least 5 are needed"

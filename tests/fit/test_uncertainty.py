@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import xlogy
 from scipy.stats import chi2
 
-from spectra.fit.uncertainty import misfit_scale, point_sigma, propagate
+from spectra.fit.uncertainty import deviance_scale, misfit_scale, point_sigma, propagate
 
 
 def test_counts_are_smoothed_and_never_below_one():
@@ -44,3 +45,20 @@ def test_relative_weights_are_always_scaled():
 def test_propagate_is_the_quadratic_form():
     gradient, cov = np.array([1.0, -2.0]), np.array([[4.0, 1.0], [1.0, 9.0]])
     assert propagate(gradient, cov) == 4 - 4 + 36
+
+
+@pytest.mark.parametrize("mean", [0.2, 2.0, 500.0])
+def test_deviances_of_the_right_model_are_rarely_told(mean):
+    n = 400
+    expected = np.full((4000, n), mean)
+    k = np.random.default_rng(5).poisson(expected).astype(float)
+    deviance = 2.0 * (xlogy(k, k / mean) - k + mean).sum(axis=1)
+    use, dof = np.ones(k.shape, bool), np.full(len(k), n)
+    told = deviance_scale(deviance, expected, use, dof) > 1.0
+    # One in a thousand; six in 4000 would be within two of Poisson's standard deviations.
+    assert told.mean() < 0.0035
+    worse = deviance_scale(1.4 * deviance, expected, use, dof)
+    assert (worse > 1.0).mean() > 0.8
+    many = deviance_scale(1.4 * deviance, np.full(k.shape, 2e3), use, dof)
+    plain = misfit_scale(1.4 * deviance, dof, absolute=True)
+    np.testing.assert_allclose(many, plain, rtol=1e-12)

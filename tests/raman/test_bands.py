@@ -130,3 +130,12 @@ def test_perfect_fits_are_converged(noise):
         assert results.status.tolist() == [Status.OK] * 2
         np.testing.assert_allclose(results["center"], [POSITIONS] * 2, rtol=1e-9)
         np.testing.assert_allclose(results["area"], np.outer([1.0, 2.0], AREAS), rtol=1e-7)
+
+
+def test_positions_lie_in_the_window_and_differ():
+    with pytest.raises(SettingError, match=r"positions = 994 1/cm given more than once"):
+        Bands(positions=(994.0, 701.0, 994.0))
+    far = SHIFT[-1] + 30.0
+    with pytest.raises(SettingError, match=rf"positions = {far:g} 1/cm; expected within .* 1/cm"):
+        Bands(positions=(*CENTRES, far))(followed(2))
+    assert Bands(positions=CENTRES[:2], degree=1)(followed(2))["center"].shape == (2, 2)

@@ -102,6 +102,14 @@ def test_sizes():
     np.testing.assert_allclose(red["size_cancado_stderr"] / red["size_cancado"], relative)
 
 
+@pytest.mark.parametrize(("laser", "told"), [(244.0, 0), (633.0, 1), (785.0, 0), (1064.0, 0)])
+def test_sizes_are_told_only_for_visible_lasers(laser, told):
+    results = Carbon(bands=(2,), laser=laser)(counted(two_bands(), 1))
+    assert np.isfinite(results["ratio_area"]).all()
+    assert np.isfinite(results["size_cancado"]).sum() == told
+    assert np.isfinite(results["size_cancado_stderr"]).sum() == told
+
+
 def test_settings_are_checked():
     with pytest.raises(SettingError, match="bands"):
         Carbon(bands=(6,))

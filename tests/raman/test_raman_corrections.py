@@ -407,3 +407,16 @@ class TestCalibrate:
             Calibrate(lines=(5.0, 4.0))
         with pytest.raises(SettingError, match="lines and found"):
             Calibrate(found=(5.0, 4.0))
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf])
+@pytest.mark.parametrize("neighbours", [0, 1, 2])
+def test_infinite_points_disturb_no_neighbour(bad, neighbours):
+    y = np.random.default_rng(0).normal(100, 1, (5, 200))
+    y[2, 100] = bad
+    y[1, 50] += 400
+    x = np.arange(600.0, 800.0)
+    stack = Stack.from_arrays(x, y, axis_name="raman_shift", axis_unit="1/cm")
+    done = Despike(neighbours=neighbours)(stack)
+    assert done.variables["cosmic_rays"].values.tolist() == [0, 1, 0, 0, 0]
+    assert done.signal[2, 100] == bad

@@ -12,7 +12,16 @@ from conformance import MethodConformance
 from spectra import Stack, Status
 from spectra.engine import find_method
 from spectra.errors import SettingError
-from spectra.xps import Endpoints, Model, Quantify, Region, Species, join
+from spectra.xps import (
+    Endpoints,
+    Evidence,
+    Model,
+    MonteCarlo,
+    Quantify,
+    Region,
+    Species,
+    join,
+)
 from spectra.xps.endpoints import _over_ends, _places
 
 WINDOW = (280.5, 291.5)
@@ -165,3 +174,9 @@ def test_frames_that_one_window_loses_are_told():
 def test_impossible_ranges_are_refused(settings, said):
     with pytest.raises(SettingError, match=said):
         Endpoints(model=CARBON, **settings)(measured(CARBON, 2, 1, step=0.2))
+
+
+@pytest.mark.parametrize("kind", [Evidence, MonteCarlo])
+def test_others_take_a_plain_region(kind):
+    with pytest.raises(SettingError, match=rf"{kind.name}: region: .* is xps.Endpoints; expected"):
+        kind(region=Endpoints(model="O1s_lattice"))

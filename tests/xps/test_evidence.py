@@ -141,3 +141,13 @@ def test_satellites_go_with_their_line():
     assert left.parameters == {}
     assert [s.name for s in without(model, "satellite", BACKGROUND).species] == ["main", "metal"]
     assert without(left, "metal", BACKGROUND) is None
+
+
+def test_what_no_frame_tells_is_not_said():
+    alone = replace(REGION, model=Model(name="one", species=(carbon().species[0],)))
+    told = Evidence(region=alone)(counted(curve_of(C_O_area=0.0), 2, seed=4)).attrs["series"]
+    assert np.isnan(told["delta_bic_without"]["C-C"])
+    assert told["said"] == "one more line is strongly preferred in 0 of 2 frames"
+    dark = EVIDENCE(counted(0.0 * curve_of(), 2, seed=4)).attrs["series"]
+    assert np.isnan(list(dark["delta_bic_without"].values())).all()
+    assert dark["said"] == ""

@@ -116,5 +116,7 @@ def test_wrong_settings_are_named():
     stack = counted(curve_of(), 2)
     with pytest.raises(SettingError, match="draws = 5"):
         MonteCarlo(region=REGION, draws=5)
+    with pytest.raises(SettingError, match="seed = -1; expected 0 or more"):
+        MonteCarlo(region=REGION, seed=-1)
     with pytest.raises(SettingError, match="frames = 2; expected 0 to 1"):
         replace(SMALL, frames=(0, 2))(stack)

@@ -21,6 +21,8 @@ from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
 from spectra.fit.batch import fit_stack
 from spectra.xps import Model, Region, Species, list_models, load_model, shirley
+from spectra.xps.build import Background, build
+from spectra.xps.quantities import species_quantities
 
 
 def pulls(values, errors, truth):
@@ -308,6 +310,10 @@ def test_every_set_has_sources_and_can_be_fitted(name):
         ({"model": "V2p"}, "no set 'V2p'"),
         ({"background": "shirly"}, "background = 'shirly'"),
         ({"losses": "wood"}, "losses = 'wood'"),
+        ({"losses": (551.0, 1.0, 436.0, 2.0)}, "C' = -1"),
+        ({"losses": (0.0, 0.0, 0.0, 0.0)}, r"losses = \(0.*expected C > 0"),
+        ({"losses": (551.0, -1.0, 0.0, 0.0)}, "a pole at a loss"),
+        ({"losses": (1643.0, 1.0, 0.0, -5.0)}, "gap of 0 or more"),
         ({"common": ("V9_center",)}, "V9_center"),
         ({"starts": 0}, "starts = 0"),
         ({"model": ()}, "no model"),
@@ -383,3 +389,73 @@ def test_other_profiles_multiplets_and_satellites():
     np.testing.assert_allclose(results["area"][:, 2], 0.2 * results["area"][:, 0])
     # A Doniach–Šunjić line has only the area within the window.
     assert (results["area"][:, 1] > 2000).all()
+
+
+def test_the_sign_of_three_parameters():
+    species = (Species(name="a", level="C 1s", position=284.8),)
+    ends = {"scattering": "tougaard", "each": False, "degree": 0, "low": 270.0, "high": 290.0}
+    over = Background(losses=(551.0, -1.0, 436.0, 2.0), **ends)
+    assert build(Model(name="three", species=species), over).names
+    free = Model(name="free", species=species, parameters={"tougaard_d": {"vary": True}})
+    assert build(free, over).params["tougaard_d"].vary
+    two = Background(losses=(551.0, 1.0, 0.0, 2.0), **ends)
+    with pytest.raises(SettingError, match=r"tougaard_curvature = 1 is held, .*_d fitted"):
+        build(free, two)
+    # What the message gives as the same is the same.
+    t = np.linspace(0.0, 60.0, 61)
+    plus = (551.0 + 0.3 * t**2) ** 2 + 436.0 * t**2
+    minus = (551.0 - 0.3 * t**2) ** 2 + (436.0 + 4 * 551.0 * 0.3) * t**2
+    np.testing.assert_allclose(plus, minus)
+
+
+@pytest.mark.parametrize("high", [530.0, 523.0])
+def test_an_area_within_the_window_is_that_of_all_lines(high):
+    energy = np.linspace(508, high, 201)
+    line = Species(
+        name="V", level="V 2p", position=517.0, splitting=7.4, broadening=1.4,
+        profile="doniach_sunjic", shape={"asymmetry": 0.1, "fwhm_gauss": 0.6},
+    )  # fmt: skip
+    fitted = {f"V_{n}": {"vary": True} for n in ("splitting", "broadening", "asymmetry")}
+    model = Model(name="one", species=(line,), parameters=fitted)
+    over = Background("none", False, -1, (1643.0, 1.0, 0.0, 0.0), 508.0, high)
+    made = build(model, over)
+    made.params["V_area"].set(value=3000.0)
+    names = tuple(made.params)
+    at = np.array([[p.value for p in made.params.values()]])
+
+    def area(values, cov=0.0):
+        return species_quantities(model, energy, names, values, cov * np.eye(len(names))[None])
+
+    curve = made.model.eval(made.params, x=energy)
+    np.testing.assert_allclose(area(at).values["area"], np.trapezoid(curve, energy), rtol=1e-7)
+    steps = 1e-5 * np.eye(len(names))
+    moved = [(area(at + s).values["area"] - area(at - s).values["area"]) / 2e-5 for s in steps]
+    variance = area(at, 1.0).variance["area"]
+    np.testing.assert_allclose(variance, np.square(moved).sum(), rtol=1e-6)
+
+
+def test_negative_counts_are_told():
+    stack = simulated(2, step=4)
+    signal = np.array(stack.signal, dtype=float)
+    signal[1] -= np.median(signal[1])
+    region = Region(model=SETS)
+    found = region(replace(stack, signal=signal))
+    assert found.status.tolist() == [Status.OK, Status.BAD_INPUT]
+    assert "counts are negative, the lowest -" in found.messages[1]
+    assert np.isfinite(found["area"][0]).all()
+    free = region(replace(stack, signal=signal, noise="unknown"))
+    assert "negative" not in "".join(free.messages)
+
+
+def test_species_outside_the_window_are_told():
+    species = (
+        Species(name="near", level="V 2p", position=517.2, splitting=7.4),
+        Species(name="far", level="V 2p", position=540.0),
+        Species(name="tied", level="V 2p", position=550.0),
+    )
+    ties = {"tied_area": {"expr": "0.1*near_area"}}
+    model = Model(name="m", species=species, parameters=ties)
+    # Of a doublet the second line may be all that is seen.
+    for window in ((508.0, 521.0), (520.0, 531.0)):
+        message = Region(model=model, window=window)(simulated(1, step=4)).messages[0]
+        assert message.startswith("far (540 eV) outside the window, ")

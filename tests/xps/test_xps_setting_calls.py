@@ -30,7 +30,8 @@ def test_calls(kind, needed, source):
 
 
 @pytest.mark.parametrize(
-    ("name", "unit"), [("energy", "keV"), ("energy", ""), ("two_theta", "deg")]
+    ("name", "unit"),
+    [("energy", "keV"), ("energy", ""), ("two_theta", "deg"), ("binding_energy", "keV")],
 )
 def test_other_axes_are_refused(name, unit):
     good = simulated(2, step=4)

@@ -24,7 +24,9 @@ class FreelyScattered:
     """Peaks S on f = S + Σ aₘ·Kₘ(S) + B·∫S(E − T)·T/((C + C′T²)² + D·T²)dT: a term of a model.
 
     The cross section of S. Tougaard (`spectra.fit.scattered.TougaardLosses`) with parameters of
-    its own in every spectrum: two with C′ = 1 and D = 0, three with D, four with C′.
+    its own in every spectrum: two with C′ = 1 and D = 0; three with C′ = −1, the published
+    (C − T²)² + D·T², where D must start above 0; four with C′ free, whose sign is a matter of
+    notation, as −C′ with D + 4·C·C′ is the same cross section.
 
     Parameters
     ----------

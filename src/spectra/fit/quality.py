@@ -59,6 +59,68 @@ def judge_frames(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
     return status, tuple(messages)
 
 
+def judge_finite(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """Judge as `judge_frames` does, where infinite values are no values either.
+
+    Parameters
+    ----------
+    y : array (frames, points)
+        Intensities; NaN where not measured.
+
+    Returns
+    -------
+    status, messages
+        As those of `judge_frames`, and BAD_INPUT for frames that hold infinite values.
+
+    Examples
+    --------
+    >>> judge_finite(np.array([[1.0, 2, np.inf, 4, 5, 6]]))[1]
+    ('1 infinite value; expected finite ones, or NaN where nothing was measured',)
+    """
+    status, said = judge_frames(y)
+    messages = list(said)
+    infinite = np.isinf(y).sum(axis=1)
+    for row in np.flatnonzero((infinite > 0) & (status == Status.OK)).tolist():
+        status[row] = Status.BAD_INPUT
+        what = "value" if infinite[row] == 1 else "values"
+        messages[row] = (
+            f"{infinite[row]} infinite {what}; expected finite ones, or NaN where nothing was "
+            "measured"
+        )
+    return status, tuple(messages)
+
+
+def judge_counts(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """Judge counts as `judge_finite` does, where negative ones have no likelihood.
+
+    Parameters
+    ----------
+    y : array (frames, points)
+        Counts; NaN where not measured.
+
+    Returns
+    -------
+    status, messages
+        As those of `judge_finite`, and BAD_INPUT for frames that hold negative values.
+
+    Examples
+    --------
+    >>> judge_counts(np.array([[1.0, 2, -3, 4, 5, 6]]))[1][0][:47]
+    '1 of the counts is negative, the lowest -3; cou'
+    """
+    status, said = judge_finite(y)
+    messages = list(said)
+    negative = (y < 0).sum(axis=1)
+    for row in np.flatnonzero((negative > 0) & (status == Status.OK)).tolist():
+        status[row] = Status.BAD_INPUT
+        number = f"{negative[row]} of the counts {'is' if negative[row] == 1 else 'are'} negative"
+        messages[row] = (
+            f"{number}, the lowest {np.nanmin(y[row]):g}; counts are expected as they were "
+            'measured, with nothing subtracted; else say noise="given" with errors, or "unknown"'
+        )
+    return status, tuple(messages)
+
+
 def _longest_run(mask: NDArray[np.bool_]) -> NDArray[np.intp]:
     """Length of the longest run of True in each row."""
     n_rows, n_points = mask.shape

@@ -66,9 +66,11 @@ class SpikeFinder:
             Standard uncertainty that each replaced point gains; 0 where nothing was replaced.
         """
         fewest = 1 if self.upward else 2
-        expected = expected_by_neighbours(spectra, good, neighbours, fewest)
+        # What is infinite is no neighbour's value: it counts as not measured.
+        measured = np.where(np.isinf(spectra), np.nan, spectra)
+        expected = expected_by_neighbours(measured, good, neighbours, fewest)
         patterns = [spike_patterns(x, w + 1, POINTS) for w in range(self.width)]
-        mended, spread = spectra - expected, np.zeros(spectra.shape)
+        mended, spread = measured - expected, np.zeros(spectra.shape)
         step = max(1, _AT_ONCE // len(x))
         for start in range(0, len(spectra), step):
             rows = np.arange(start, min(start + step, len(spectra)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincc
+from scipy.special import gammaincc, gammaln, xlogy
 
 FloatArray = NDArray[np.float64]
 
@@ -64,7 +66,9 @@ def estimate_noise(y: FloatArray) -> FloatArray:
     return level
 
 
-def misfit_scale(chi2: FloatArray, dof: NDArray[np.intp], *, absolute: bool) -> FloatArray:
+def misfit_scale(
+    chi2: FloatArray, dof: NDArray[np.intp] | FloatArray, *, absolute: bool
+) -> FloatArray:
     """Factor on a covariance that misfit calls for (frames,).
 
     With relative weights (`absolute` False) it is χ²/dof, always. With known uncertainties it
@@ -90,6 +94,54 @@ def misfit_scale(chi2: FloatArray, dof: NDArray[np.intp], *, absolute: bool) -> 
         return np.where(positive, reduced, np.nan)
     probability = gammaincc(0.5 * safe, 0.5 * np.where(np.isfinite(chi2), chi2, 0.0))
     return np.where(positive & (probability < IMPROBABLE), reduced, 1.0)
+
+
+def deviance_scale(
+    deviance: FloatArray, mean: FloatArray, use: NDArray[np.bool_], dof: NDArray[np.intp]
+) -> FloatArray:
+    """Factor on a covariance that the misfit of counts calls for (frames,).
+
+    As `misfit_scale` of known uncertainties has it, with what the deviance of few counts is by
+    chance in place of what χ² is: a point of mean m has E[D] and var[D] of its own, about 1.2 and
+    2.5 at m = 2 and less than 1 below 0.5. The sum is taken for a multiple of χ² that has its mean
+    and variance (F. E. Satterthwaite, Biometrics 2 (1946) 110); of many counts it is χ² itself.
+
+    Parameters
+    ----------
+    deviance : array (frames,)
+        −2·ln of the Poisson likelihood over that of a perfect fit.
+    mean : array (frames, points)
+        Fitted counts.
+    use : bool array (frames, points)
+        Points that were fitted.
+    dof : int array (frames,)
+    """
+    log, expected, spread = _deviances()
+    at = np.log(np.maximum(np.nan_to_num(mean), 1e-300))
+    # Sums of rows, which do not hang on how many there are.
+    middle = np.where(use, np.interp(at, log, expected), 0.0).sum(axis=1)
+    variance = np.where(use, np.interp(at, log, spread), 0.0).sum(axis=1)
+    share = dof / np.maximum(use.sum(axis=1), 1)
+    safe = np.where(middle > 0, middle, 1.0)
+    freedom = np.where(middle > 0, share * 2.0 * safe**2 / np.maximum(variance, 1e-300), dof)
+    usual = safe * np.where(share > 0, share, 1.0)
+    return misfit_scale(deviance * freedom / usual, freedom, absolute=True)
+
+
+@lru_cache(maxsize=1)
+def _deviances() -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Ln m, and mean and variance of 2·(k·ln(k/m) − k + m) over Poisson's distribution of mean m.
+
+    From 1000 on they are those of χ² of one degree of freedom.
+    """
+    mean = np.geomspace(1e-3, 1e3, 601)[:, None]
+    k = np.arange(1400.0)
+    probability = np.exp(xlogy(k, mean) - mean - gammaln(k + 1.0))
+    deviance = 2.0 * (xlogy(k, k / mean) - k + mean)
+    expected = (probability * deviance).sum(axis=1)
+    spread = (probability * (deviance - expected[:, None]) ** 2).sum(axis=1)
+    expected[-1], spread[-1] = 1.0, 2.0
+    return np.log(mean[:, 0]), expected, spread
 
 
 def propagate(gradient: FloatArray, cov: FloatArray) -> FloatArray:

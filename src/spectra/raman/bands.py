@@ -129,6 +129,11 @@ class Bands(Method):
                     f"{self.name}: {name} = {getattr(self, name)!r}; expected "
                     f"{within or 'one for each of positions, above 0'}"
                 )
+        if twice := sorted({p for p in self.positions if self.positions.count(p) > 1}):
+            raise SettingError(
+                f"{self.name}: positions = {', '.join(f'{p:g}' for p in twice)} 1/cm given more "
+                "than once; expected each band once"
+            )
         with self.naming("profile"):
             get_profile(self.profile)
         with self.naming("profiles"):
@@ -145,11 +150,18 @@ class Bands(Method):
         ------
         StackError
             If the axis is not one of Raman shifts, no frame can be used, or no band is found.
+        SettingError
+            If a position lies outside what is fitted.
         """
         inside = fitted_points(source, self.window, self.name)
         x = source.x[inside]
         if self.positions:
             centers = np.array(self.positions, dtype=float)
+            if (outside := centers[(centers < x[0]) | (centers > x[-1])]).size:
+                raise SettingError(
+                    f"{self.name}: positions = {', '.join(f'{p:g}' for p in outside)} 1/cm; "
+                    f"expected within what is fitted, {x[0]:g} to {x[-1]:g} 1/cm"
+                )
             guess = _TYPICAL_WIDTH * float(x[-1] - x[0])
             widths = np.array(self.widths or [guess] * len(centers), dtype=float)
         else:

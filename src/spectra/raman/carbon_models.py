@@ -66,6 +66,8 @@ _CANCADO = 2.4e-10
 # W. B. White, J. Mater. Res. 4 (1989) 385: 4.4 nm for lasers near 514.5 nm.
 _TUINSTRA = 4.4
 GREEN = (480.0, 540.0)
+# Wavelengths (nm) that count as visible, for which Cancado's relation is stated.
+VISIBLE = (400.0, 700.0)
 
 
 def carbon_model(
@@ -137,7 +139,9 @@ def ratio_and_variance(
 
 
 def size_tuinstra_koenig(ratio: FloatArray) -> FloatArray:
-    """Crystallite size L_a (nm) from I_D/I_G: 4.4 nm/(I_D/I_G), for lasers of 488 to 514.5 nm.
+    """Crystallite size L_a (nm) from I_D/I_G: 4.4 nm/(I_D/I_G), for green and blue lasers.
+
+    The relation was measured from 488 to 514.5 nm; `raman.Carbon` gives it from 480 to 540 nm.
 
     F. Tuinstra and J. L. Koenig, J. Chem. Phys. 53 (1970) 1126, doi:10.1063/1.1674108.
 
@@ -151,6 +155,8 @@ def size_tuinstra_koenig(ratio: FloatArray) -> FloatArray:
 
 def size_cancado(ratio: FloatArray, laser: float) -> FloatArray:
     """Crystallite size L_a (nm) from I_D/I_G of areas: 2.4e-10·λ⁴/(I_D/I_G), λ in nm.
+
+    It is stated for visible lasers; `raman.Carbon` gives it from 400 to 700 nm.
 
     L. G. Cançado et al., Appl. Phys. Lett. 88 (2006) 163106, doi:10.1063/1.2196057.
 

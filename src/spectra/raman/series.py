@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from spectra.errors import StackError
 from spectra.fit.bands import BandModel
 from spectra.fit.batch import Errors, StackFit, fit_stack
-from spectra.fit.quality import judge_frames
+from spectra.fit.quality import judge_finite
 from spectra.fit.residuals import abbe_criterion, information_criterion
-from spectra.fit.uncertainty import misfit_scale, point_sigma, propagate
+from spectra.fit.uncertainty import deviance_scale, misfit_scale, point_sigma, propagate
 from spectra.raman.frames import within
 from spectra.status import Status
 
@@ -89,12 +89,13 @@ class Series:
     def of(cls, block: Stack, inside: BoolArray) -> Series:
         """The frames of a block at the points that are fitted."""
         y = np.asarray(block.signal, dtype=float)[:, inside]
-        judged, said = judge_frames(y)
+        judged, said = judge_finite(y)
         status = np.where(block.status == Status.OK, judged, block.status).astype(np.int8)
-        infinite = np.isinf(y).any(axis=1) & (status == Status.OK)
-        few = np.isfinite(y).sum(axis=1) < FEWEST_POINTS
-        status[infinite | (few & (status == Status.OK))] = Status.BAD_INPUT
         messages = [a or b for a, b in zip(block.messages, said, strict=True)]
+        finite = np.isfinite(y).sum(axis=1)
+        for row in np.flatnonzero((finite < FEWEST_POINTS) & (status == Status.OK)).tolist():
+            status[row] = Status.BAD_INPUT
+            messages[row] = f"{finite[row]} finite points; at least {FEWEST_POINTS} are needed"
         rows = np.flatnonzero(status == Status.OK)
         y = y[rows]
         errors: Errors = "residual"
@@ -193,7 +194,9 @@ class Fitted:
         count = use.sum(axis=1)
         square = (scaled**2).sum(axis=1)
         abbe = abbe_criterion(scaled, use)
-        if series.errors != "residual":
+        if series.errors == "counts":
+            cov = cov * deviance_scale(fits.chi2, curve, use, fits.dof)[:, None, None]
+        elif series.errors == "given":
             cov = cov * misfit_scale(fits.chi2, fits.dof, absolute=True)[:, None, None]
         # Where the model meets the data exactly, what hangs together is rounding.
         exact = (square <= _EXACT * count) & (series.errors != "residual")

@@ -38,6 +38,11 @@ C of noble and transition metals: S. Tougaard, Surf. Sci. 216 (1989) 343, as use
 two-parameter cross section by RxpsG (`XPSTougaard.r`). For other materials give four numbers
 from a source of your own.
 """
+SIGN = (
+    "the published form of three parameters is (C - T^2)^2 + D*T^2: give C' = -1 and, where D is "
+    "fitted, a start above 0; (C + C'*T^2)^2 + D*T^2 with C' > 0 is the same as -C' and D + 4*C*C'"
+)
+"""What goes with C′ > 0 and D > 0, for messages."""
 BACKGROUNDS = ("none", "shirley", "tougaard", "shirley_tougaard")
 
 
@@ -196,7 +201,20 @@ def _parameters(model: Model, background: Background) -> lmfit.Parameters:
             f"model {model.name!r}: nothing uses the parameters {', '.join(unused)}; "
             f"it has {', '.join(start)}"
         )
+    if "tougaard_d" in params:
+        _check_sign(model, params)
     return params
+
+
+def _check_sign(model: Model, params: lmfit.Parameters) -> None:
+    """Refuse a C′ that is held above 0 beside a D that is not 0."""
+    curvature, d = params["tougaard_curvature"], params["tougaard_d"]
+    held = not curvature.vary and not curvature.expr and curvature.value > 0
+    if held and (d.vary or d.expr or d.value > 0):
+        raise SettingError(
+            f"model {model.name!r}: tougaard_curvature = {curvature.value:g} is held, with "
+            f"tougaard_d {'fitted' if d.vary else f'= {d.value:g}'}; {SIGN}"
+        )
 
 
 @dataclass(frozen=True)
@@ -236,14 +254,19 @@ def _component(
         splitting, broadening = (layout.column(f"{key}_{n}") for n in ("splitting", "broadening"))
         lines = doublet(species.ratio, splitting, broadening)
     elif species.multiplet:
-        whole = sum(line[1] for line in species.multiplet)
-        lines = tuple(Line(x[1] / whole, x[0], *x[2:]) for x in species.multiplet)
+        lines = multiplet_lines(species)
     loss = None
     if background.shirley and species.profile in WITH_INTEGRAL:
         loss = layout.column(f"{key}_shirley" if background.each else "shirley")
     return Component(
         layout.column(f"{key}_center"), layout.column(f"{key}_area"), shape, lines, loss
     )
+
+
+def multiplet_lines(species: Species) -> tuple[Line, ...]:
+    """Lines of a multiplet, as its species states them; their shares have the sum 1."""
+    whole = sum(line[1] for line in species.multiplet)
+    return tuple(Line(x[1] / whole, x[0], *x[2:]) for x in species.multiplet)
 
 
 def _terms(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -168,6 +168,22 @@ class Endpoints(Region):
             "low": [float(low), float(least)],
             "high": [float(high), float(most)],
         }
+
+
+def plain_region(given: Region | Mapping[str, Any]) -> Region:
+    """A region as others fit it again and again.
+
+    Raises
+    ------
+    SettingError
+        For `Endpoints`, which fits nine windows of its own.
+    """
+    if isinstance(given, Endpoints):
+        raise SettingError(
+            f"{given!r:.60}... is {Endpoints.name}; expected xps.Region: give its settings but "
+            "`reach`, and take the uncertainty of the ends from xps.Endpoints itself"
+        )
+    return Region.given(given)
 
 
 def _places(end: float, reach: float, axis: FloatArray) -> FloatArray:

@@ -18,6 +18,7 @@ from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.alternatives import EXTRA, with_one_more, without
 from spectra.xps.build import Built
+from spectra.xps.endpoints import plain_region
 from spectra.xps.frames import Frames
 from spectra.xps.model import Model
 from spectra.xps.region import Plan, Region
@@ -92,7 +93,7 @@ class Evidence(Method):
     def __post_init__(self) -> None:
         super().__post_init__()
         with self.naming("region"):
-            object.__setattr__(self, "region", Region.given(self.region))
+            object.__setattr__(self, "region", plain_region(self.region))
 
     @cached_property
     def _region(self) -> Region:
@@ -160,11 +161,16 @@ class Evidence(Method):
     def conclude(self, results: Results) -> Results:
         """Say what all frames together say of each species."""
         delta = results["delta_bic_without"]
-        sums = {s.name: float(np.nansum(delta[:, k])) for k, s in enumerate(self._model.species)}
-        said = "; ".join(_of_species(name, total) for name, total in sums.items())
+        # What no frame could tell is unknown, not 0.
+        weighed = np.where(np.isfinite(delta).any(axis=0), np.nansum(delta, axis=0), np.nan)
+        sums = {s.name: float(v) for s, v in zip(self._model.species, weighed, strict=True)}
+        texts = [_of_species(name, total) for name, total in sums.items() if np.isfinite(total)]
         asked = results["delta_bic_one_more"]
         better = int((asked < -_STRONG).sum())
-        said += f"; one more line is strongly preferred in {better} of {len(results)} frames"
+        fitted = int(np.isfinite(results["bic"]).sum())
+        if fitted:
+            texts.append(f"one more line is strongly preferred in {better} of {fitted} frames")
+        said = "; ".join(texts)
         told = {"delta_bic_without": sums, "frames_with_one_more": better, "said": said}
         return replace(results, attrs={**results.attrs, "series": told})
 

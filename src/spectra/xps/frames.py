@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.uncertainty import misfit_scale, point_sigma
+from spectra.fit.uncertainty import deviance_scale, misfit_scale, point_sigma
 from spectra.xps.build import Built
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Frames:
         """What misfit multiplies covariances by (good frames,)."""
         if self.errors == "residual":
             return np.ones(len(self.y))
+        if self.errors == "counts":
+            return deviance_scale(fits.chi2, fits.best_fit(), np.isfinite(self.y), fits.dof)
         return misfit_scale(fits.chi2, fits.dof, absolute=True)
 
 

@@ -18,6 +18,7 @@ from spectra.results import Column, Results, Table
 from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.build import Built
+from spectra.xps.endpoints import plain_region
 from spectra.xps.frames import Frames
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.region import Plan, Region
@@ -85,15 +86,17 @@ class MonteCarlo(Method):
     region: Region | Mapping[str, Any] = setting(Region(), "the region that is fitted")  # noqa: RUF009
     draws: int = setting(200, "spectra drawn of each frame", within=f"{_FEWEST} or more")
     frames: tuple[int, ...] = setting((), "frames to draw for, counted from 0; none for all")
-    seed: int = setting(0, "of the draws")
+    seed: int = setting(0, "of the draws", within="0 or more")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         with self.naming("region"):
-            object.__setattr__(self, "region", Region.given(self.region))
+            object.__setattr__(self, "region", plain_region(self.region))
         object.__setattr__(self, "frames", tuple(self.frames))
         if self.draws < _FEWEST:
             raise SettingError(f"{self.name}: draws = {self.draws}; expected {_FEWEST} or more")
+        if self.seed < 0:
+            raise SettingError(f"{self.name}: seed = {self.seed}; expected 0 or more")
 
     @cached_property
     def _region(self) -> Region:

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
-from spectra.fit.photolines import get_photoline, height_and_gradient
+from spectra.fit.lines import Line, doublet
+from spectra.fit.photolines import WIDTHS, get_photoline, height_and_gradient
+from spectra.xps.build import multiplet_lines
 from spectra.xps.model import Model, Species
 
 FloatArray = NDArray[np.float64]
@@ -34,7 +36,8 @@ class Quantities:
 
 def _names_of(species: Species) -> list[str]:
     shape = get_photoline(species.profile).shape_names
-    return [f"{species.key}_{n}" for n in ("area", "center", *shape)]
+    doublet = ("splitting", "broadening") if species.splitting else ()
+    return [f"{species.key}_{n}" for n in ("area", "center", *shape, *doublet)]
 
 
 def species_quantities(
@@ -43,7 +46,7 @@ def species_quantities(
     """Areas, positions, widths and heights of all species.
 
     Areas are those of all lines of a species; width and height belong to its first line. The
-    area of a Doniach–Šunjić line, which has none, is that within the window.
+    area of Doniach–Šunjić lines, which have none, is that of all of them within the window.
 
     Parameters
     ----------
@@ -77,34 +80,69 @@ def species_quantities(
 
 
 def _of_one(species: Species, x: FloatArray, own: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Values (frames, 4) of one species and derivatives (frames, 4, 2 + shapes) by its own."""
+    """Values (frames, 4) of one species and derivatives (frames, 4, n) by its own (frames, n)."""
     profile = get_photoline(species.profile)
-    area, center, *shape = own.T
+    shapes = slice(2, 2 + len(profile.shape_names))
+    area, center, shape = own[:, 0], own[:, 1], list(own[:, shapes].T)
     out = np.empty((len(own), len(NAMES)))
     slopes = np.zeros((len(own), len(NAMES), own.shape[1]))
     out[:, 0], slopes[:, 0, 0] = area, 1.0
     if profile.name == "doniach_sunjic":
-        columns = [v[:, None] for v in (center, *shape)]
-        curve, by = profile.value_and_gradient(x[None], *columns)
-        out[:, 0] = area * trapezoid(curve, x)
-        slopes[:, 0, 0] = trapezoid(curve, x)
-        for i, slope in enumerate(by):
-            slopes[:, 0, 1 + i] = area * trapezoid(slope, x)
+        inside, by = _within_window(species, x, own[:, 1:])
+        out[:, 0], slopes[:, 0, 0] = area * inside, inside
+        slopes[:, 0, 1:] = area[:, None] * by
     out[:, 1], slopes[:, 1, 1] = center, 1.0
     out[:, 2], by_shape = profile.width(*shape)
-    slopes[:, 2, 2:] = np.stack([np.broadcast_to(s, area.shape) for s in by_shape], axis=1)
+    slopes[:, 2, shapes] = np.stack([np.broadcast_to(s, area.shape) for s in by_shape], axis=1)
     share = _first_share(species)
     height, by_shape = height_and_gradient(profile, *shape)
     out[:, 3], slopes[:, 3, 0] = area * share * height, share * height
-    slopes[:, 3, 2:] = np.stack([area * share * s for s in by_shape], axis=1)
+    slopes[:, 3, shapes] = np.stack([area * share * s for s in by_shape], axis=1)
     return out, slopes
+
+
+def _within_window(
+    species: Species, x: FloatArray, own: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What of a species of area 1 lies in the window (frames,), and its derivatives (frames, n).
+
+    Parameters
+    ----------
+    own : array (frames, n)
+        Centre, shape and, of a doublet, splitting and broadening.
+    """
+    profile = get_photoline(species.profile)
+    center, shape = own[:, 0], own[:, 1 : 1 + len(profile.shape_names)]
+    wide = np.array([name in WIDTHS for name in profile.shape_names])
+    inside, slopes = np.zeros(len(own)), np.zeros_like(own)
+    for i, line in enumerate(_lines_of(species)):
+        moved = i > 0 and species.splitting > 0
+        offset, broad = own[:, -2:].T if moved else (line.offset, line.broadening)
+        factor = np.where(wide, np.reshape(broad, (-1, 1)), 1.0)
+        columns = [v[:, None] for v in (center + offset, *(shape * factor).T)]
+        curve, by = profile.value_and_gradient(x[None], *columns)
+        inside += line.share * trapezoid(curve, x)
+        steep = line.share * np.stack([trapezoid(slope, x) for slope in by], axis=1)
+        slopes[:, 0] += steep[:, 0]
+        slopes[:, 1 : 1 + wide.size] += steep[:, 1:] * factor
+        if moved:
+            slopes[:, -2] += steep[:, 0]
+            slopes[:, -1] += (steep[:, 1:] * shape * wide).sum(axis=1)
+    return inside, slopes
+
+
+def _lines_of(species: Species) -> tuple[Line, ...]:
+    """Lines of a species, with what the model says of their places."""
+    if species.multiplet:
+        return multiplet_lines(species)
+    if species.splitting:
+        return doublet(species.ratio, species.splitting, species.broadening)
+    return (Line(1.0),)
 
 
 def _first_share(species: Species) -> float:
     """The first line's part of the area."""
-    if species.multiplet:
-        return species.multiplet[0][1] / sum(line[1] for line in species.multiplet)
-    return 1.0 / (1.0 + species.ratio) if species.splitting else 1.0
+    return _lines_of(species)[0].share
 
 
 def fractions(model: Model, area: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
-from spectra.fit.quality import judge_frames
+from spectra.fit.quality import judge_counts, judge_finite
 from spectra.method import Method
 from spectra.results import Results, Table
 from spectra.settings import setting
 from spectra.status import Status
-from spectra.xps.build import BACKGROUNDS, LOSSES, Background, Built, build
+from spectra.xps.build import BACKGROUNDS, LOSSES, SIGN, Background, Built, build
 from spectra.xps.curves import plain_background
 from spectra.xps.frames import Frames, filled
 from spectra.xps.measured import how_measured, need_spectra, transmission_of
@@ -26,7 +26,7 @@ from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
 from spectra.xps.statistics import misfit_statistics, not_noise
 from spectra.xps.table import region_table
-from spectra.xps.verdict import held_by_bounds, misfit_told, warnings_of
+from spectra.xps.verdict import held_by_bounds, misfit_told, outside_told, warnings_of
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -246,8 +246,9 @@ class Region(Method):
         wrong = told & not_noise(fits, part, statistics)
         misfit = misfit_told(wrong, statistics["reduced_chi2"], statistics["abbe"], part.errors)
         held = held_by_bounds(built, names, values)
+        outside = outside_told(self.species_model, built, plan.x)
         for row, *texts in zip(rows.tolist(), said, held, misfit, strict=True):
-            messages[row] = "; ".join(filter(None, (messages[row], *texts)))
+            messages[row] = "; ".join(filter(None, (messages[row], outside, *texts)))
 
     def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
         """The model with what all frames share held, and a block's frames as they are fitted."""
@@ -269,8 +270,10 @@ class Region(Method):
         low, high = self.window if self.window != (0.0, 0.0) else (-np.inf, np.inf)
         inside = np.flatnonzero((source.x >= low) & (source.x <= high))
         name, unit = source.axis.name, source.axis.unit
-        # A bare "energy" says nothing by its name: its unit must.
-        if name != "binding_energy" and (name, unit) != ("energy", "eV"):
+        # A bare "energy" says nothing by its name: its unit must. Degrees are what a stack of
+        # arrays has where no unit was given.
+        unsaid = name == "binding_energy" and unit in ("", "deg")
+        if not unsaid and (name not in ("binding_energy", "energy") or unit != "eV"):
             raise StackError(
                 f"{self.name}: the axis is {name} ({unit or 'without a unit'}); expected "
                 "binding_energy in eV (convert kinetic energies by xps.Calibrate)"
@@ -297,11 +300,9 @@ class Region(Method):
     def _parts(self, block: Stack, plan: Plan) -> Frames:
         y = np.asarray(block.signal, dtype=float)[:, plan.points]
         errors = None if block.errors is None else np.asarray(block.errors)[:, plan.points]
-        judged, said = judge_frames(y)
+        judged, said = judge_counts(y) if block.noise == "counts" else judge_finite(y)
         status = np.where(block.status == Status.OK, judged, block.status).astype(np.int8)
         messages = [a or b for a, b in zip(block.messages, said, strict=True)]
-        infinite = np.isinf(y).any(axis=1) & (status == Status.OK)
-        status[infinite] = Status.BAD_INPUT
         good = np.flatnonzero(status == Status.OK)
         sigma = None if errors is None else errors[good]
         return Frames.of(y[good], sigma, block.noise, plan.starts, status, tuple(messages))
@@ -310,6 +311,14 @@ class Region(Method):
 def _losses(owner: str, given: str | Losses) -> Losses:
     """C, C′, D and gap of a name, or as they are given."""
     if not isinstance(given, str):
+        c, curvature, d, gap = given
+        if not (c > 0 and d >= 0 and gap >= 0 and (curvature >= 0 or d > 0)):
+            raise SettingError(
+                f"{owner}: losses = {given}; expected C > 0 (eV^2), C', D of 0 or more (eV^2; "
+                "above 0 with C' < 0, or there is a pole at a loss) and a gap of 0 or more (eV)"
+            )
+        if curvature > 0 and d > 0:
+            raise SettingError(f"{owner}: losses = {given}; {SIGN}")
         return given
     if given not in LOSSES:
         raise SettingError(
@@ -324,7 +333,7 @@ def _typical(source: Stack, points: slice) -> FloatArray:
     y = np.concatenate(
         [np.asarray(source.signal[i : i + 1], dtype=float)[:, points] for i in some.tolist()]
     )
-    y = y[judge_frames(y)[0] == Status.OK]
+    y = y[judge_finite(y)[0] == Status.OK]
     y = y[np.isfinite(y).any(axis=1)]
     if not len(y):
         return np.ones(points.stop - points.start)

@@ -86,6 +86,28 @@ def misfit_told(
     ]
 
 
+def outside_told(model: Model, built: Built, x: FloatArray) -> str:
+    """Name the species with areas of their own whose lines all lie outside the window.
+
+    Parameters
+    ----------
+    x : array (points,)
+        The window.
+    """
+    said = []
+    for species in model.species:
+        offsets = [line[0] for line in species.multiplet] or [0.0, species.splitting]
+        lines = np.array([species.position + offset for offset in offsets])
+        inside = (lines + species.spread >= x[0]) & (lines - species.spread <= x[-1])
+        area = built.params[f"{species.key}_area"]
+        if not inside.any() and area.vary and not area.expr:
+            said.append(f"{species.name} ({species.position:g} eV)")
+    if not said:
+        return ""
+    ends = f"{x[0]:g} to {x[-1]:g} eV"
+    return f"{', '.join(said)} outside the window, {ends}: widen it or leave the species out"
+
+
 def held_by_bounds(built: Built, names: Sequence[str], values: FloatArray) -> list[str]:
     """One text per frame that names the free parameters which stand on a bound.
 
