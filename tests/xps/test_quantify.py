@@ -353,7 +353,7 @@ def test_times_of_counting_are_in_their_units(regions, time, unit):
 
 @pytest.mark.parametrize("unit", ["", "K"])
 def test_times_of_no_known_unit_are_refused(regions, unit):
-    with pytest.raises(ResultsError, match=f"count_time of carbon: times in '{unit}'; expected"):
+    with pytest.raises(ResultsError, match=f"count_time of carbon: values in '{unit}' cannot be told in 's'"):
         join(timed(regions[0], 1.0, unit), regions[1])
 
 
