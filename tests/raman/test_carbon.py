@@ -16,6 +16,7 @@ from spectra.fit.batch import fit_stack
 from spectra.raman import Carbon
 from spectra.raman.carbon_models import size_cancado, size_tuinstra_koenig
 from spectra.raman.model import bounded_params, initial
+from spectra.report.carbons import carbon_section
 
 
 class TestCarbon(MethodConformance):
@@ -100,6 +101,17 @@ def test_sizes():
     assert np.isnan(red["size_tuinstra_koenig"]).all()
     relative = red["ratio_area_stderr"] / red["ratio_area"]
     np.testing.assert_allclose(red["size_cancado_stderr"] / red["size_cancado"], relative)
+
+
+@pytest.mark.parametrize("laser", [244.0, 1064.0])
+def test_sizes_are_told_for_visible_lasers_alone(laser):
+    found = Carbon(bands=(2,), laser=laser)(counted(two_bands(), 2))
+    assert np.isfinite(found["ratio_area"]).all()
+    for name in ("size_cancado", "size_tuinstra_koenig"):
+        assert np.isnan(found[name]).all()
+        assert np.isnan(found[f"{name}_stderr"]).all()
+    told = " ".join(carbon_section("carbon", found, None).sentences)
+    assert f"not for {laser:g} nm: no crystallite size is told" in told
 
 
 def test_settings_are_checked():

@@ -17,6 +17,7 @@ from spectra.raman.carbon_models import (
     LABELS,
     LINES,
     MODELS,
+    VISIBLE,
     carbon_model,
     ratio_and_variance,
     size_cancado,
@@ -271,9 +272,10 @@ def _add_sizes(values: dict[str, FloatArray], errors: dict[str, FloatArray], las
     """Crystallite sizes where the laser line allows them."""
     by_height, by_area = values["ratio_height"], values["ratio_area"]
     green = GREEN[0] <= laser <= GREEN[1]
+    visible = VISIBLE[0] <= laser <= VISIBLE[1]
     sizes = {
         "size_tuinstra_koenig": (size_tuinstra_koenig(by_height), "ratio_height", green),
-        "size_cancado": (size_cancado(by_area, laser), "ratio_area", laser > 0),
+        "size_cancado": (size_cancado(by_area, laser), "ratio_area", visible),
     }
     for name, (size, ratio, holds) in sizes.items():
         values[name] = np.where(holds, size, np.nan)
@@ -323,7 +325,7 @@ def carbon_table(models: tuple[int, ...], parameters: tuple[str, ...]) -> Table:
         Column(
             "size_cancado",
             "nm",
-            "L_a by Cancado et al. from areas",
+            "L_a by Cancado et al. from areas, for lasers of 400 to 700 nm",
             stderr=True,
             headline="L_a (Cançado)",
         ),

@@ -60,10 +60,12 @@ _STARTS: Mapping[int, Sequence[Mapping[str, tuple[float, float]]]] = {
 # R. P. Vidano, D. B. Fischbach, L. J. Willis and T. M. Loehr, Solid State Commun. 39 (1981) 341:
 # the D band moves by about 50 1/cm per eV of the laser; 1350 holds for 514.5 nm.
 DISPERSION, _REFERENCE_LASER = 50.0, 514.5
-# L. G. Cancado et al., Appl. Phys. Lett. 88 (2006) 163106; λ and L_a in nm.
+# L. G. Cancado et al., Appl. Phys. Lett. 88 (2006) 163106, for any laser in the visible range; λ
+# and L_a in nm. Where the visible ends is ours.
 _CANCADO = 2.4e-10
+VISIBLE = (400.0, 700.0)
 # F. Tuinstra and J. L. Koenig, J. Chem. Phys. 53 (1970) 1126, in the form of D. S. Knight and
-# W. B. White, J. Mater. Res. 4 (1989) 385: 4.4 nm for lasers near 514.5 nm.
+# W. B. White, J. Mater. Res. 4 (1989) 385: 4.4 nm for lasers near 514.5 nm. How near is ours.
 _TUINSTRA = 4.4
 GREEN = (480.0, 540.0)
 
@@ -137,7 +139,9 @@ def ratio_and_variance(
 
 
 def size_tuinstra_koenig(ratio: FloatArray) -> FloatArray:
-    """Crystallite size L_a (nm) from I_D/I_G: 4.4 nm/(I_D/I_G), for lasers of 488 to 514.5 nm.
+    """Crystallite size L_a (nm) from I_D/I_G: 4.4 nm/(I_D/I_G), for lasers near 514.5 nm.
+
+    `raman.Carbon` tells it for lasers of 480 to 540 nm.
 
     F. Tuinstra and J. L. Koenig, J. Chem. Phys. 53 (1970) 1126, doi:10.1063/1.1674108.
 
@@ -151,6 +155,8 @@ def size_tuinstra_koenig(ratio: FloatArray) -> FloatArray:
 
 def size_cancado(ratio: FloatArray, laser: float) -> FloatArray:
     """Crystallite size L_a (nm) from I_D/I_G of areas: 2.4e-10·λ⁴/(I_D/I_G), λ in nm.
+
+    It holds for lasers in the visible range; `raman.Carbon` tells it for 400 to 700 nm.
 
     L. G. Cançado et al., Appl. Phys. Lett. 88 (2006) 163106, doi:10.1063/1.2196057.
 
