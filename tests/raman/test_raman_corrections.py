@@ -399,7 +399,7 @@ class TestCalibrate:
         np.testing.assert_allclose(vacuum, [842.07402, 865.67600], atol=2e-5)
 
     def test_what_is_not_there_is_told(self):
-        with pytest.raises(StackError, match="0 lines of Si given found"):
+        with pytest.raises(StackError, match="0 lines of Si found within"):
             Calibrate(search=1.0)(series(2).crop(600.0, 900.0))
         with pytest.raises(SettingError, match="no standard 'sulphur'"):
             Calibrate(standard="sulphur")(series(1))

@@ -224,7 +224,7 @@ def test_a_transmission_that_is_none_is_bad_input(regions):
     carbon = Region(model=CARBON)(replace(stack, channels={"transmission": passed}))
     found = Quantify()(join(carbon, regions[1]))
     assert found.status[5] == Status.BAD_INPUT
-    assert "no transmission, time or kinetic energy" in found.messages[5]
+    assert found.messages[5] == "no transmission of C 1s"
     with pytest.raises(StackError, match="no channel 'transmission', only none"):
         Flatten()(replace(stack, channels={}))
     flat = Flatten()(replace(stack, channels={"transmission": passed}))
@@ -353,8 +353,16 @@ def test_times_of_counting_are_in_their_units(regions, time, unit):
 
 @pytest.mark.parametrize("unit", ["", "K"])
 def test_times_of_no_known_unit_are_refused(regions, unit):
-    with pytest.raises(ResultsError, match=f"count_time of carbon: values in '{unit}' cannot be told in 's'"):
+    with pytest.raises(
+        ResultsError, match=f"count_time of carbon: values in '{unit}' cannot be told in 's'"
+    ):
         join(timed(regions[0], 1.0, unit), regions[1])
+
+
+def test_a_time_that_is_none_is_told(regions):
+    found = Quantify()(join(timed(regions[0], 0.0, "s"), regions[1]))
+    assert (found.status == Status.BAD_INPUT).all()
+    assert found.messages == ("no time of counting of C 1s",) * 14
 
 
 def test_unknown_times_of_counting_are_told(regions):
@@ -404,7 +412,9 @@ def test_a_line_beyond_the_photons_is_bad_input(regions):
     odd = replace(joined, columns={**joined.columns, "position": moved})
     plain = Quantify()(odd)
     assert plain.status[[2, 4]].tolist() == [Status.BAD_INPUT, Status.OK]
+    assert "no kinetic energy above 0 eV of C 1s" in plain.messages[2]
     # TPP-2M holds from 50 eV on.
     glass = Quantify(path=Material(formula="V2O5", density=3.36, gap=2.3))(odd)
     assert glass.status[[2, 4]].tolist() == [Status.BAD_INPUT] * 2
+    assert "no kinetic energy from 50 to 2000 eV of C 1s" in glass.messages[4]
     assert (np.delete(glass.status, [2, 4]) == Status.OK).all()

@@ -125,9 +125,10 @@ def test_levels_are_understood():
         ("U 4f", AL, "it has none of U"),
         ("V 2p", 650.0, r"no cross sections at 650 eV, only at 1486\.6, 1253\.6 eV"),
         ("Pd 3d", MG, r"no factor of Pd 3d at 1253\.6 eV"),
-        ("V 2p5/2", AL, "expected V 2p, 1/2 or 3/2"),
+        ("V 2p5/2", AL, "no level V 2p5/2; expected V 2p, or its lines 1/2 and 3/2"),
         ("V 2s1/2", AL, "no factor of V 2s1/2"),
-        ("C 1s1/2", AL, "there is no level C 1s1/2"),
+        ("C 1s1/2", AL, "an s level is one line and has no j: C 1s1/2; expected C 1s$"),
+        ("C 1s3/2", AL, "an s level is one line and has no j: C 1s3/2; expected C 1s$"),
     ],
 )
 def test_what_is_missing_is_named(level, energy, said):

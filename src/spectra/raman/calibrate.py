@@ -193,9 +193,10 @@ class Calibrate(Correction):
         found, stderr = find_lines(full.x, typical, known.position, self.search)
         seen = np.isfinite(found)
         if seen.sum() <= self.degree:
+            whose = "those given" if self.lines else self.standard
             raise StackError(
-                f"{self.name}: {seen.sum()} lines of {self.standard if not self.lines else 'those'}"
-                f" given found within {self.search:g} 1/cm from their places; a polynomial of "
+                f"{self.name}: {seen.sum()} lines of {whose} "
+                f"found within {self.search:g} 1/cm from their places; a polynomial of "
                 f"degree {self.degree} needs {self.degree + 1}; check standard, search and degree"
             )
         return (

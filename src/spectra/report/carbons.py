@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from spectra.raman.carbon_models import VISIBLE
 from spectra.report.drawing import Drawing, Mark, Panel
 from spectra.report.labels import measured, slug
 from spectra.report.plotdata import BLUE, MOST_POINTS, RED
@@ -92,6 +93,11 @@ def _sentences(results: Results) -> Iterator[str]:
         )
     elif not np.isfinite(laser):
         yield "The laser line is not known: no crystallite size is told."
+    elif not VISIBLE[0] <= laser <= VISIBLE[1]:
+        yield (
+            f"The relations hold for visible laser lines, not for {laser:.5g} nm: no crystallite "
+            "size is told."
+        )
 
 
 def _known_sizes(results: Results) -> dict[str, str]:

@@ -226,7 +226,7 @@ class Quantify(Method):
         for row in lost.tolist():
             status[row] = Status.BAD_INPUT
             messages[row] = "; ".join(
-                filter(None, (messages[row], "no transmission, time or kinetic energy to go by"))
+                filter(None, (messages[row], self._lacking(regions, plan, row)))
             )
         self._fill(regions, plan, factors, np.setdiff1d(rows, lost), columns)
         attrs = dict(plan.facts)
@@ -290,6 +290,29 @@ class Quantify(Method):
         elif plan.transmission:
             factors = factors * _power_law(kinetic, plan.transmission)
         return np.where(np.isfinite(regions["intensity"][:, plan.counted]), factors, np.nan)
+
+    def _lacking(self, regions: Results, plan: QuantifyPlan, row: int) -> str:
+        """What a frame's factors lack, and of which levels."""
+        levels = plan.coords["species"]["level"]
+        kinetic = plan.photon_energy - regions["position"][row, plan.counted]
+        by_energy = self._power() != 0.0 or plan.transmission not in (None, 0.0)
+        if isinstance(self._power(), Material):
+            within, outside = f"from {LOWEST:g} to {HIGHEST:g} eV", kinetic < LOWEST
+            outside |= kinetic > HIGHEST
+        else:
+            within, outside = "above 0 eV", kinetic <= 0
+        passed = regions["transmission"][row, plan.counted]
+        told = {
+            "time of counting": ~np.isfinite(regions["intensity"][row, plan.counted]),
+            f"kinetic energy {within}": by_energy & (outside | ~np.isfinite(kinetic)),
+            "transmission": (plan.transmission is None) & ~np.isfinite(passed),
+        }
+        lacking = [
+            f"no {what} of {', '.join(dict.fromkeys(levels[where].tolist()))}"
+            for what, where in told.items()
+            if where.any()
+        ]
+        return ", ".join(lacking)
 
     def _power(self) -> float | Material:
         if isinstance(self.path, Material):

@@ -88,10 +88,14 @@ class Sensitivities:
         if twice_j is None:
             return sum(lines)
         lower = 2 * "spdf".index(orbital[1]) - 1
+        if lower < 0:
+            raise SettingError(
+                f"an s level is one line and has no j: {level}; expected {element} {orbital}"
+            )
         if len(lines) != 2 or twice_j not in (lower, lower + 2):
             raise SettingError(
-                f"there is no level {level}; expected {element} {orbital}, {lower}/2 or "
-                f"{lower + 2}/2"
+                f"there is no level {level}; expected {element} {orbital}, or its lines "
+                f"{lower}/2 and {lower + 2}/2"
             )
         return lines[(twice_j - lower) // 2]
 
