@@ -410,7 +410,7 @@ def test_the_sign_of_three_parameters():
 
 @pytest.mark.parametrize("high", [530.0, 523.0])
 def test_an_area_within_the_window_is_that_of_all_lines(high):
-    energy = np.linspace(508, high, 201)
+    energy = np.linspace(508, high, 61)
     line = Species(
         name="V", level="V 2p", position=517.0, splitting=7.4, broadening=1.4,
         profile="doniach_sunjic", shape={"asymmetry": 0.1, "fwhm_gauss": 0.6},
