@@ -35,7 +35,8 @@ def lazy_names(
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         path, _, attribute = names[name].partition(":")
         value: Any = importlib.import_module(path)
-        if path != f"{package}.{name}":
+        # A module may be called as what it holds: that is meant then.
+        if path != f"{package}.{name}" or hasattr(value, name):
             value = getattr(value, attribute or name)
         setattr(sys.modules[package], name, value)
         return value

@@ -144,7 +144,7 @@ def test_version(folder):
     ("extra", "match"),
     [
         ("treshold = 3", r"step 'peaks': xrd\.Peaks has no setting treshold"),
-        ("threshold = -3", "threshold = -3; expected > 0"),
+        ("threshold = -3", "threshold = -3.0; expected > 0"),
         ('input = "cell"', "input 'cell' is none of the steps above: stack"),
     ],
 )

@@ -248,7 +248,7 @@ def test_recipes_load_where_their_files_are(tmp_path):
         ({"phases": ["none.cif"]}, "phases names .*none.cif, which does not exist"),
         ({"geometry": "laue"}, "geometry = 'laue'; expected debye_scherrer"),
         ({"exclude": [[5.0, 4.0]]}, "exclude = .*pairs"),
-        ({"background": 3}, "no setting background; it has"),
+        ({"background": 3}, "no setting background; did you mean background_degree"),
     ],
 )
 def test_recipes_are_checked_before_anything_starts(tmp_path, changes, match):

@@ -148,7 +148,7 @@ def _lorentzian(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> tuple[Fl
 def _gaussian_alone(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> FloatArray:
     """Evaluate the same without derivatives."""
     g = np.asarray((x - center) * (1.0 / fwhm))
-    g = g * g
+    g = np.asarray(g * g)
     g *= -4.0 * LN2
     np.maximum(g, _FAR, out=g)
     np.exp(g, out=g)
@@ -186,7 +186,7 @@ def _mix_gaussian(area: FloatArray, fwhm: FloatArray) -> FloatArray:
 def _lorentzian_alone(x: FloatArray, center: FloatArray, fwhm: FloatArray) -> FloatArray:
     """Evaluate the same without derivatives."""
     g = np.asarray((x - center) * (1.0 / fwhm))
-    g = g * g
+    g = np.asarray(g * g)
     g *= 4.0
     g += 1.0
     np.divide(2.0 / np.pi * (1.0 / fwhm), g, out=g)

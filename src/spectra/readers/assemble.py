@@ -314,7 +314,7 @@ def _assemble(items: list[Item], inputs: tuple[InputFile, ...], regrid: bool | N
             f"{len(unfit)} of {n} frames do not fit the others and are marked bad_input; "
             f"the first: {unfit[0]}",
             DataWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     _warn_once(messages, status)
     given = np.isfinite(e).any()
@@ -343,7 +343,7 @@ def _warn_once(messages: list[str], status: NDArray[np.int8]) -> None:
         warnings.warn(
             f"{len(odd)} frames are usable with a reservation; the first: {odd[0]}",
             DataWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -368,6 +368,6 @@ def _shared_metadata(frames: list[Frame]) -> dict[str, Any]:
             warnings.warn(
                 f"{name} differs between files ({', '.join(known[:3])}…); the first is used",
                 DataWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
     return shared

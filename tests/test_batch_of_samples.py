@@ -268,7 +268,7 @@ def test_killed_at_any_moment_nothing_is_lost(tmp_path):
     context = multiprocessing.get_context("forkserver")
     # What takes longer than the work itself is imported once, by the server.
     techniques = [f"spectra.{name}" for name in ("xrd", "xas", "xps", "raman")]
-    context.set_forkserver_preload(["lmfit", *techniques, "tests.test_batch"])
+    context.set_forkserver_preload(["lmfit", *techniques, "tests.test_batch_of_samples"])
     rng = random.Random(5)
     safe: set[tuple[str, str]] = set()
     for attempt in range(5):
