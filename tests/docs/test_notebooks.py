@@ -12,8 +12,8 @@ from conftest import ROOT
 NOTEBOOKS = sorted((ROOT / "docs" / "examples").glob("*.ipynb"))
 
 
-def test_there_is_one_for_each_technique():
-    assert {p.stem for p in NOTEBOOKS} >= {"xrd", "xanes", "exafs", "xps", "raman"}
+def test_there_is_one_for_each_technique_and_for_a_whole_sample():
+    assert {p.stem for p in NOTEBOOKS} >= {"xrd", "xanes", "exafs", "xps", "raman", "sample"}
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
