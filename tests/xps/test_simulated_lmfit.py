@@ -38,7 +38,7 @@ BACKGROUNDS = {
     "tougaard of two": {"background": "tougaard", "losses": "metals"},
     "tougaard of four": {"background": "tougaard", "losses": (60.0, -1.0, 90.0, 1.0)},
     "tougaard, free C": {"background": "tougaard", "losses": (40.0, 1.0, 0.0, 0.0)},
-    "blend": {"background": "shirley_tougaard", "losses": (60.0, 1.0, 30.0, 0.0)},
+    "blend": {"background": "shirley_tougaard", "losses": (60.0, -1.0, 30.0, 0.0)},
 }
 TRUTH = {"first_area": 9000.0, "second_area": 4000.0, "background_c0": 400.0}
 TRUTH |= {"background_c1": 40.0, "background_c2": -15.0, "background_c3": 8.0}
