@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from tests.docs.simulated_batch import write_batch
+from tests.docs.simulated_crystals import write_crystals
+from tests.docs.simulated_levels import write_levels
 
 from spectra import xas
 from spectra.xas.shells.equation import chi_of_path
@@ -18,7 +21,8 @@ def _save(path: Path, header: str, *columns: np.ndarray, comments: str = "# ") -
 
 
 def write_patterns(folder: Path) -> None:
-    """Three patterns of silicon, Cu Kα1, as ``scan/*.xye``."""
+    """Three patterns of silicon, Cu Kα1, as ``scan/*.xye``, and the sign that no more will come."""
+    (folder / "scan.done").touch()
     rng = np.random.default_rng(0)
     x = np.arange(25.0, 75.0, 0.02)
     lines = sum(900 * np.exp(-(((x - at) / 0.08) ** 2)) for at in SILICON)
@@ -65,6 +69,9 @@ def write_absorption(folder: Path) -> None:
     for name, height in {"V2O5": 0.6, "VO2": 0.3, "V2O3": 0.1, "sample": 0.45}.items():
         mu = _absorption(energy, 5480.0, height, 1.8) + rng.normal(0, 1e-4, len(energy))
         _write_xdi(folder / f"session/{name}.xdi", energy, mu, "V")
+    for charge, height in {"0": 0.3, "50": 0.45, "100": 0.6}.items():
+        mu = _absorption(energy, 5480.0, height, 1.8) + rng.normal(0, 1e-4, len(energy))
+        _write_xdi(folder / f"kvo1/{charge}.xdi", energy, mu, "V")
     _write_xdi(folder / "V2O3.xdi", *_vanadium_oxide(), "V")
     energy = np.concatenate([np.arange(11720.0, 12000.0, 1.0), np.arange(12000.0, 12400.0, 4.0)])
     names = ("foil", "chloride", "sulphide")
@@ -102,5 +109,13 @@ def write_raman(folder: Path) -> None:
 
 def write_all(folder: Path) -> None:
     """Every file that the snippets read."""
-    for write in (write_patterns, write_absorption, write_electrons, write_raman):
+    for write in (
+        write_patterns,
+        write_crystals,
+        write_absorption,
+        write_electrons,
+        write_levels,
+        write_raman,
+        write_batch,
+    ):
         write(folder)

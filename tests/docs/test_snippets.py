@@ -1,28 +1,33 @@
-"""Python snippets of the documentation run as written, those of a page one after the other."""
+"""What the documentation shows runs as written, that of a page one after the other."""
 
 from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
-import lmfit
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from conftest import ROOT
+from docs.shell_lines import is_run, run, understand
 from docs.simulated_files import write_all
+from docs.written_blocks import blocks_of
+from spectra.recipe import check_recipe
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-# Snippets that no simulated file can stand for, by what they need.
-NEEDS = {
-    "whole_patterns.md": "patterns of LaB6 and a long refinement",
-    "xps.md": "a VAMAS file of several regions",
-    "xps_files.md": "VAMAS and PHI files of several regions",
-    "batch.md": "a sheet of samples",
-    "sample_report.md": "a batch that was run",
-}
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+WRITTEN = {p.name: blocks_of(p.read_text("utf-8")) for p in PAGES}
+# Commands that are run elsewhere (`tests/cli`), or need a measurement that goes on.
+UNDERSTOOD_ONLY = ("CONTRIBUTING.md", "beamline.md", "commands.md")
+# Those that also read patterns of GSAS-II's tutorial.
+MEASURED = ("whole_patterns.md",)
+
+
+def with_kind(*kinds: str) -> list[str]:
+    """Names of the pages that have such blocks."""
+    return [name for name, blocks in WRITTEN.items() if any(b.kind in kinds for b in blocks)]
 
 
 def _given(page: str) -> dict[str, object]:
@@ -33,62 +38,65 @@ def _given(page: str) -> dict[str, object]:
         peaks = 0.4 * np.exp(-(((energy - 5470) / 1.2) ** 2))
         main = 0.3 * np.exp(-(((energy - 5490) / 5) ** 2))
         return {"energy": energy, "cube": np.tile(edge + peaks + main, (2, 2, 1))}
-    if page == "README.md":
-        x = np.linspace(0.0, 10.0, 101)
-        model = lmfit.models.GaussianModel(prefix="p1_")
-        params = model.make_params(center=5.0, sigma=0.5, amplitude=100.0)
-        noise = np.random.default_rng(0).normal(0, 1, (50, 101))
-        return {"model": model, "params": params, "x": x, "y": model.eval(params, x=x) + noise}
     return {}
-
-
-def snippets_of(text: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.M | re.S)
-
-
-# Those that read patterns of GSAS-II's tutorial.
-MEASURED = ("README.md",)
-WITH_SNIPPETS = [p for p in PAGES if snippets_of(p.read_text("utf-8"))]
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("snippets")
     write_all(folder)
+    # Pages that go on from the sheet and the recipe of others.
+    for page in ("README.md", "batch.md"):
+        for block in WRITTEN[page]:
+            if block.name:
+                (folder / block.name).write_text(block.text)
     return folder
 
 
-@pytest.mark.parametrize("page", WITH_SNIPPETS, ids=lambda p: p.name)
-def test_snippets_are_python(page):
-    for snippet in snippets_of(page.read_text("utf-8")):
-        compile(snippet, page.name, "exec")
+@pytest.fixture
+def folder(prepared, tmp_path, monkeypatch):
+    """All files, of which a page may do as it likes; the working directory."""
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-@pytest.mark.parametrize(
-    "page",
-    [p for p in WITH_SNIPPETS if p.name not in NEEDS and p.name not in MEASURED],
-    ids=lambda p: p.name,
-)
-def test_snippets_run_as_written(page, prepared, monkeypatch):
-    monkeypatch.chdir(prepared)
-    run_snippets(page)
+@pytest.mark.parametrize("page", with_kind("sh"))
+def test_commands_are_understood(page):
+    for block in WRITTEN[page]:
+        for line in block.commands if block.kind == "sh" else []:
+            understand(line)
+
+
+@pytest.mark.parametrize("page", with_kind("toml"))
+def test_recipes_are_understood(page, folder):
+    for block in WRITTEN[page]:
+        data = tomllib.loads(block.text) if block.kind == "toml" else {}
+        if "step" in data or "correct" in data:
+            data.setdefault("step", [{"name": "any", "method": "xas.Normalize"}])
+            data.setdefault("stack", {"files": "scan/*.xye"})
+            check_recipe(data, folder, page)
+
+
+@pytest.mark.parametrize("page", [n for n in with_kind("python", "sh") if n not in UNDERSTOOD_ONLY])
+def test_pages_run_as_written(page, folder, monkeypatch):
+    run_blocks(page, folder, monkeypatch)
 
 
 @pytest.mark.realdata
 @pytest.mark.slow
 @pytest.mark.parametrize("page", MEASURED)
-def test_snippets_run_on_measured_files(page, prepared, data, tmp_path, monkeypatch):
-    folder = data / "xrd" / "cucr2o4_temperature"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is missing")
-    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
-    for source in [*sorted(folder.glob("OH_0[09].fxye")), *folder.glob("*.cif")]:
-        shutil.copy(source, tmp_path)
-    shutil.copy(folder / "OH_00.prm", tmp_path)
-    for source in tmp_path.glob("*.fxye"):
-        (tmp_path / "scan" / source.name).write_text(_first_points(source.read_text()))
-    monkeypatch.chdir(tmp_path)
-    run_snippets(next(p for p in PAGES if p.name == page))
+def test_snippets_run_on_measured_files(page, folder, data, monkeypatch):
+    source = data / "xrd" / "cucr2o4_temperature"
+    if not source.is_dir():
+        pytest.skip(f"{source} is missing")
+    for old in folder.glob("OH_*"):
+        old.unlink()
+    for path in [source / "OH_00.prm", *source.glob("*.cif")]:
+        shutil.copy(path, folder)
+    for path in sorted(source.glob("OH_0[09].fxye")):
+        (folder / path.name).write_text(_first_points(path.read_text()))
+    run_blocks(page, folder, monkeypatch)
 
 
 def _first_points(text: str, n: int = 5500) -> str:
@@ -99,14 +107,41 @@ def _first_points(text: str, n: int = 5500) -> str:
     return "\n".join([head + bank + first, *points[:n]]) + "\n"
 
 
-def run_snippets(page: Path) -> None:
-    """Run the snippets of a page in one namespace."""
-    names: dict[str, object] = {"__name__": "snippet", **_given(page.name)}
-    for number, snippet in enumerate(snippets_of(page.read_text("utf-8")), 1):
-        code = compile(snippet, f"{page.name}, snippet {number}", "exec")
-        exec(code, names)
+def run_blocks(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run what a page shows: Python in one namespace, commands in one folder."""
+    names: dict[str, object] = {"__name__": "snippet", **_given(page)}
+    for number, block in enumerate(WRITTEN[page], 1):
+        if block.kind == "python":
+            exec(compile(block.text, f"{page}, block {number}", "exec"), names)
+        elif block.name:
+            (folder / block.name).write_text(block.text)
+        for line in block.commands if block.kind == "sh" else []:
+            if is_run(line):
+                run(line, monkeypatch)
     plt.close("all")
 
 
-def test_pages_that_need_more_have_snippets():
-    assert set(NEEDS) <= {p.name for p in WITH_SNIPPETS}
+def test_blocks_are_told_apart():
+    text = (
+        "a\n\n    spectra run a.toml \\\n        --workers 2\n\n    x = 1\n\nb\n\n    y = 2\n\n"
+        "```python\nz = 3\n```\n```toml\n# a/b.toml\nc = 4\n```\n```text\n    spectra no\n```\n"
+    )
+    blocks = blocks_of(text)
+    assert [b.kind for b in blocks] == ["sh", "python", "toml"]
+    assert [" ".join(c.split()) for c in blocks[0].commands] == ["spectra run a.toml --workers 2"]
+    assert (blocks[1].text, blocks[2].name) == ("z = 3\n", "a/b.toml")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "spectra run --no-such-option",
+        "spectra no_such_command",
+        "pip install 'spectra[none]'",
+        "scripts/watch_folder.py FOLDER recipe.toml --no-such-option",
+        "sh scripts/none.sh",
+    ],
+)
+def test_wrong_commands_are_not_understood(line):
+    with pytest.raises((Exception, SystemExit)):
+        understand(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import h5py
 import numpy as np
@@ -24,8 +24,12 @@ def vamas(
     levels: tuple[float, ...] = LEVELS,
     lead: str = "",
     regions: tuple[tuple[str, str], ...] = (("O", "1s"), ("V", "2p")),
+    measured: Mapping[str, tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> bytes:
-    """A depth profile of two regions, regular, with transmission."""
+    """A depth profile of two regions, regular, with transmission.
+
+    `measured` has rising binding energies and counts (levels, points) of each species.
+    """
     listed = [*(-number for number in excluded[:1]), *excluded[1:]] if excluded else []
     count = -len(excluded) if excluded else len(included)
     listed = [abs(number) for number in listed] or list(included)
@@ -42,18 +46,27 @@ def vamas(
     for number, (level, (species, transition)) in enumerate(
         (level, region) for level in levels for region in regions
     ):
-        lines += _block(mode, unit, absent if number else set(), number, level, species, transition)
+        x, y = ENERGY, COUNTS + number
+        if measured is not None:
+            x, y = measured[species][0], measured[species][1][levels.index(level)]
+        place = (number, level, species, transition)
+        lines += _block(mode, unit, absent if number else set(), place, x, y)
     return (lead + "\r\n".join([*lines, "end of experiment", ""])).encode("latin-1")
 
 
 def _block(
-    mode: str, unit: str, absent: set[int], number: int, level: float, species: str, line: str
+    mode: str,
+    unit: str,
+    absent: set[int],
+    place: tuple[int, float, str, str],
+    energy: np.ndarray,
+    counts: np.ndarray,
 ) -> list[str]:
+    number, level, species, line = place
     profile = mode in ("SDP", "SDPSV", "MAPDP", "MAPSVDP")
     maps = mode in ("MAP", "MAPDP", "MAPSV", "MAPSVDP", "SEM")
     scans = mode in ("MAPSV", "MAPSVDP", "SEM")
-    counts = COUNTS + number
-    kinetic = PHOTON_ENERGY - ENERGY[-1]
+    kinetic = PHOTON_ENERGY - energy[-1]
     parameters: dict[int, list[object]] = {
         **{i: [v] for i, v in zip(range(1, 8), (2024, 3, 1, 12, number, 0, 1), strict=True)},
         8: [1, "a block"],
@@ -78,7 +91,7 @@ def _block(
         28: [0, 0],
         29: [species],
         30: [line, -1],
-        31: ["Kinetic Energy", "eV", kinetic, 0.25],
+        31: ["Kinetic Energy", "eV", kinetic, round(float(energy[1] - energy[0]), 6)],
         32: [2, "Intensity", unit, "Transmission", "d"],
         33: ["pulse counting"],
         34: [0.5],
