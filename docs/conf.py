@@ -11,6 +11,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent / "src")]
 
 import generated_pages  # noqa: E402 - found by the path above
+from narratives import led_to_pages  # noqa: E402
 
 import spectra  # noqa: E402
 
@@ -19,12 +20,13 @@ author = "The spectra developers"
 version = release = spectra.__version__
 html_title = "spectra"
 
-extensions = ["myst_nb", "sphinx_design", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = ["myst_nb", "sphinx_design", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml"]
 exclude_patterns = ["_build", "_ext", "**.ipynb_checkpoints"]
 default_role = "code"
 
 myst_heading_anchors = 3
-myst_enable_extensions = ["colon_fence"]
+myst_enable_extensions = ["colon_fence", "attrs_block"]
+html_math_renderer = "mathml"
 nb_execution_mode = "off"
 nb_merge_streams = True
 
@@ -62,21 +64,9 @@ project_copyright = "The spectra developers, BSD-3-Clause"
 # The benchmarks print their own headings, one level down.
 suppress_warnings = ["myst.header"]
 
-# Links that lead to folders and files of the repository, and the pages that show these.
-SHOWN_BY = {
-    "](../reference_patterns/xps/README.md": "](sets_of_binding_energies.md",
-    "](../reference_patterns/xanes/README.md": "](sets_of_edges.md",
-    "](recipes/everything)": "](recipes_listed.md)",
-    "](recipes/everything/)": "](recipes_listed.md)",
-    "](recipes)": "](recipes_listed.md)",
-    "](recipes/)": "](recipes_listed.md)",
-}
-
-
 def follow_links(app: Sphinx, name: str, source: list[str]) -> None:
     """Lead links of the repository to pages of the site."""
-    for link, page in SHOWN_BY.items():
-        source[0] = source[0].replace(link, page)
+    source[0] = led_to_pages(source[0])
 
 
 def setup(app: Sphinx) -> None:

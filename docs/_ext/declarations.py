@@ -145,7 +145,14 @@ def _setting(field: Field[Any], kind: str, description: str) -> Setting:
 
 
 def _shown(default: Any) -> str:
+    if isinstance(default, Settings):
+        changed = {f.name: getattr(default, f.name) for f in fields(default) if _is_set(default, f)}
+        return f"{type(default).__name__}({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
     return default if isinstance(default, str) and default else repr(default)
+
+
+def _is_set(settings: Settings, field: Field[Any]) -> bool:
+    return bool(getattr(settings, field.name) != field.default)
 
 
 def _markdown(rst: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from declarations import Declaration, declared
 from narratives import Narrative, read_narratives
+from told import Part, Told, read_told
 
 TECHNIQUES = {
     "xrd": "Diffraction",
@@ -34,8 +35,10 @@ PACKAGES = {
 
 def write_all(docs: Path) -> None:
     """Write every generated page below `docs`; what is no longer declared goes."""
-    narratives = read_narratives(docs)
-    pages = {f"methods/{d.name}.md": method_page(d, narratives) for d in declared()}
+    narratives, told = read_narratives(docs), read_told(docs)
+    pages = {
+        f"methods/{d.name}.md": method_page(d, told[d.name], narratives, docs) for d in declared()
+    }
     pages["methods/index.md"] = method_index(declared())
     pages |= {f"api/{name}.md": api_page(name) for name in PACKAGES}
     pages["api/index.md"] = api_index()
@@ -52,9 +55,13 @@ def write_all(docs: Path) -> None:
             path.write_text(text, "utf-8")
 
 
-def method_page(method: Declaration, narratives: list[Narrative]) -> str:
+def method_page(
+    method: Declaration, told: Told, narratives: list[Narrative], docs: Path
+) -> str:
     """Everything that is known of one method or correction."""
-    parts = [f"# {method.name}", _rst(method.description)]
+    kind = "correction" if method.is_correction else "method"
+    parts = [f"# {method.name}", f"*{TECHNIQUES[method.technique]}, {kind}*"]
+    parts += [_rst(method.description), *_equation(told)]
     if method.notes:
         parts += ["## Notes", _rst(method.notes)]
     parts += ["## Example", f"```python\n{method.example.strip()}\n```"]
@@ -74,8 +81,23 @@ def method_page(method: Declaration, narratives: list[Narrative]) -> str:
         parts.append("± : its standard uncertainty stands beside it, as `<name>_stderr`.")
     elif not method.is_correction:
         raise ValueError(f"the example of {method.name} never calls it: its columns are not known")
-    parts += ["## Accuracy, limits and use", *_mentions(method, narratives)]
+    for title, named in (("Accuracy", told.accuracy), ("Limits", told.limits)):
+        parts += [f"## {title}", *(_taken(Part.of(docs, name)) for name in named)]
+    parts += ["## In the guides", *_mentions(method, narratives)]
     return "\n\n".join(parts) + "\n"
+
+
+def _equation(told: Told) -> list[str]:
+    """The equation with the meaning of its letters, or why there is none."""
+    if told.no_equation:
+        return ["## Equation", f"None of its own: {told.no_equation}."]
+    return ["## Equation", f"```{{math}}\n{told.equation}\n```", told.where]
+
+
+def _taken(part: Part) -> str:
+    """What a guide tells, and where it stands."""
+    where = f"[{part.title}: {part.heading}](../{part.page}#{part.slug})"
+    return f"{part.text}\n\n{{.source}}\n{where}"
 
 
 def _mentions(method: Declaration, narratives: list[Narrative]) -> list[str]:

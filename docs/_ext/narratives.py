@@ -10,6 +10,23 @@ MEASURED = re.compile(
     r"accuracy|against|measured|limits|not determined|can resolve|cancels|uncertainty", re.I
 )
 
+# Links that lead to folders and files of the repository, and the pages that show these.
+SHOWN_BY = {
+    "](../reference_patterns/xps/README.md": "](sets_of_binding_energies.md",
+    "](../reference_patterns/xanes/README.md": "](sets_of_edges.md",
+    "](recipes/everything)": "](recipes_listed.md)",
+    "](recipes/everything/)": "](recipes_listed.md)",
+    "](recipes)": "](recipes_listed.md)",
+    "](recipes/)": "](recipes_listed.md)",
+}
+
+
+def led_to_pages(text: str) -> str:
+    """A guide whose links into the repository lead to pages of the site."""
+    for link, page in SHOWN_BY.items():
+        text = text.replace(link, page)
+    return text
+
 
 @dataclass(frozen=True)
 class Narrative:
