@@ -64,6 +64,7 @@ project_copyright = "The spectra developers, BSD-3-Clause"
 # The benchmarks print their own headings, one level down.
 suppress_warnings = ["myst.header"]
 
+
 def follow_links(app: Sphinx, name: str, source: list[str]) -> None:
     """Lead links of the repository to pages of the site."""
     source[0] = led_to_pages(source[0])

@@ -55,9 +55,7 @@ def write_all(docs: Path) -> None:
             path.write_text(text, "utf-8")
 
 
-def method_page(
-    method: Declaration, told: Told, narratives: list[Narrative], docs: Path
-) -> str:
+def method_page(method: Declaration, told: Told, narratives: list[Narrative], docs: Path) -> str:
     """Everything that is known of one method or correction."""
     kind = "correction" if method.is_correction else "method"
     parts = [f"# {method.name}", f"*{TECHNIQUES[method.technique]}, {kind}*"]

@@ -104,7 +104,7 @@ def _section(lines: list[str], slug: str) -> tuple[str, list[str]]:
 def _blocks(lines: list[str]) -> list[str]:
     """Paragraphs, items of lists and tables; no code, headings or remarks of the source."""
     text = re.sub(r"^```.*?^```$", "", "\n".join(lines), flags=re.M | re.S)
-    text = re.sub(r"<!--.*?-->|^#+ .+$", "", text, flags=re.M | re.S)
+    text = re.sub(r"(?s:<!--.*?-->)|^#+ .+$", "", text, flags=re.M)
     parts = []
     for block in re.split(r"\n\s*\n", text):
         items = re.split(r"\n(?=- )", block.strip("\n"))
@@ -141,7 +141,8 @@ def _folded(block: str) -> str:
     rows = block.count("\n") - 1
     if not _is_table(block) or rows <= _LONG:
         return block
-    return f":::{{dropdown}} Table of {rows} rows\n{block}\n:::"
+    titles = ", ".join(t for t in map(str.strip, block.split("\n")[0].split("|")) if t)
+    return f":::{{dropdown}} {rows} rows: {titles}\n{block}\n:::"
 
 
 def _relocated(block: str, page: str) -> str:

@@ -46,7 +46,7 @@ mode\tox/red\ttime/s\t(Q-Qo)/mA.h\tEwe/V\t<I>/mA
 
 
 def write_batch(folder: Path) -> None:
-    """Patterns, a cycler's log and V K edges of one sample on charge; recipes of both techniques."""
+    """Patterns, a cycler's log and V K edges of one sample; recipes of both techniques."""
     (folder / "recipes").mkdir()
     for name, recipe in RECIPES.items():
         (folder / f"recipes/{name}.toml").write_text(recipe)

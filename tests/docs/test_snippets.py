@@ -121,6 +121,12 @@ def run_blocks(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     plt.close("all")
 
 
+def test_the_quickstart_is_short():
+    blocks = [b for b in WRITTEN["README.md"] if b.kind != "sh"]
+    assert len(blocks) == 8
+    assert max(len([*filter(None, b.text.splitlines())]) for b in blocks) <= 10
+
+
 def test_blocks_are_told_apart():
     text = (
         "a\n\n    spectra run a.toml \\\n        --workers 2\n\n    x = 1\n\nb\n\n    y = 2\n\n"
