@@ -115,6 +115,14 @@ class Headline:
         """Whether it was held and not measured: all of its uncertainties are 0."""
         return bool(self.known.size) and bool((self.stderr[self.known] == 0.0).all())
 
+    @property
+    def common(self) -> bool:
+        """Whether it is one number of all frames together, such as a position that they share."""
+        if self.held or self.known.size < 2:
+            return False
+        pairs = zip(self.values[self.known].tolist(), self.stderr[self.known].tolist(), strict=True)
+        return len(set(pairs)) == 1
+
     def first(self) -> Quantity:
         """The value in the first frame that has one."""
         return self._at(self.known[:1])
@@ -124,12 +132,12 @@ class Headline:
         return self._at(self.known[-1:])
 
     def change(self) -> Quantity:
-        """Last less first; NaN of one frame.
+        """Last less first; NaN of one frame, and of what all frames have in common.
 
         The uncertainties count as independent: what frames share, such as a calibration, is in
         both and makes that of the change too large.
         """
-        if self.known.size < 2:
+        if self.known.size < 2 or self.common:
             return Quantity(np.nan, np.nan)
         (start, u_start), (end, u_end) = self.first(), self.last()
         return Quantity(end - start, float(np.hypot(u_start, u_end)))
