@@ -26,7 +26,7 @@ from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
 from spectra.xps.statistics import misfit_statistics, not_noise
 from spectra.xps.table import region_table
-from spectra.xps.verdict import held_by_bounds, misfit_told, outside_told, warnings_of
+from spectra.xps.verdict import held_by_bounds, misfit_told, on_bounds, outside_told, warnings_of
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -240,6 +240,8 @@ class Region(Method):
             columns[name][rows] = np.where(told, value, np.nan)
         columns["other_minima"][rows] = np.where(told, others, -1)
         status[rows] = fits.status
+        if on_bounds(built, plan.shared):
+            status[rows[fits.status == Status.OK]] = Status.AT_BOUND
         said = warnings_of(
             self.species_model, correlation, columns["fraction_stderr"][rows], others
         )
