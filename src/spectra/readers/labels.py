@@ -9,10 +9,28 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from spectra.errors import ReaderError
+
+_MARKS = re.compile(r"^[\s#%!;*'/]+")
+_GAPS = (r"\t+", r"\s{2,}|\t", r"\s*[,;]\s*", r"\s+")
+
+
+def unmarked(line: str) -> str:
+    """A line of a header without the marks of a comment before it."""
+    return _MARKS.sub("", line).strip()
+
+
+def split_labels(line: str, width: int) -> Iterator[list[str]]:
+    """The ways in which a line is that many labels, those with the widest gaps first."""
+    text = unmarked(line).strip(",;")
+    for gap in _GAPS:
+        labels = [part.strip(" \"'") for part in re.split(gap, text)]
+        if len(labels) == width and not any(re.match(r"[-+.]?\d+(?:\.|$)", t) for t in labels):
+            yield labels
 
 
 class Scale(NamedTuple):

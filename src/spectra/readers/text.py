@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
-from spectra.readers.labels import Scale, scale_of_label
+from spectra.readers.labels import Scale, scale_of_label, split_labels
 from spectra.readers.raman_spectra import RAMAN_AXES
 from spectra.units import kelvin_from
 
@@ -33,9 +33,22 @@ MIN_POINTS = 3
 # Positions without a label are no 2θ beyond 180, and no Raman shifts beyond that of hydrogen.
 _LARGEST_ANGLE, _LARGEST_SHIFT = 180.0, 5000.0
 _ASSUMED = (
-    "the file does not say what its positions are; Raman shifts in 1/cm are assumed, "
+    "the file does not say what its positions are; {} are assumed, "
     "read(..., axis=) says what they are"
 )
+# What the label of a third column says when it holds uncertainties, and when it does not.
+_UNCERTAINTY = re.compile(
+    r"err|sig|esd|e\.s\.d|std|stdev|unc|±|δ|delta|d[iy]$", re.IGNORECASE
+)
+_ANOTHER = re.compile(
+    r"calc|fit|model|back|bkg|bgr?$|base|diff|resid|dark|ref|raw|smooth|norm|temp|time|weight|monitor",
+    re.IGNORECASE,
+)
+_NUMBERING = re.compile(
+    r"(?:pixels?|index|no\.?|nr\.?|points?|pts|channels?|mode|row)$", re.IGNORECASE
+)
+_MOST_COLUMNS = 64
+_KINDS = {"raman_shift": "Raman shifts in 1/cm", "energy": "photon energies in eV"}
 
 
 def decode(path: Path) -> str:
@@ -114,14 +127,59 @@ def read_text(path: Path) -> list[Frame]:
     above = text.splitlines()[: max(first, 5)]
     header = text if first == 0 else "\n".join(above)
     table, numbers = parse_columns(path, rows, first)
+    table, unread = _with_uncertainty(path, rows, first, table)
     variables, metadata = header_facts(header)
     scale = _scale(path, above)
     frame = frame_of(
         path, table, numbers, scale or _scale_of_values(table[:, 0]), variables, metadata
     )
-    if scale is None and frame.axis != Scale().axis:
-        return [replace(frame, assumed=_ASSUMED)]
+    frame = replace(frame, note="; ".join(filter(None, (unread, frame.note))))
+    if scale is None and frame.axis in _KINDS:
+        quantity = "mu" if frame.axis == "energy" else frame.quantity
+        assumed = _ASSUMED.format(_KINDS[frame.axis])
+        return [replace(frame, assumed=assumed, quantity=quantity)]
     return [frame]
+
+
+def _with_uncertainty(
+    path: Path, rows: list[str], first: int, table: FloatArray
+) -> tuple[FloatArray, str]:
+    """A table without its third column where that holds no uncertainties, and a note of it.
+
+    A third column of three holds uncertainties unless its label says otherwise; of more than
+    three it does only if its label, or the name of the file, says so.
+
+    Raises
+    ------
+    ReaderError
+        If the label of the first column says that it numbers the rows.
+    """
+    start, _ = parse_columns(path, rows[: _rows_until(rows, first)], first, most=_MOST_COLUMNS)
+    width = start.shape[1]
+    above = next((row for row in reversed(rows[:first]) if row.strip()), "")
+    labels = next(split_labels(above, width), [""] * width)
+    if width > 2 and _NUMBERING.match(labels[0]):
+        raise ReaderError(
+            path,
+            f"the first column is {labels[0]!r}, of {width}",
+            where=f"line {first}",
+            expected="positions, intensities and, if known, uncertainties",
+            remedy="export position and intensity only, or choose columns with energy= and signal=",
+        )
+    if width < 3:
+        return table, ""
+    if width == 3:
+        return (table[:, :2] if _ANOTHER.search(labels[2]) else table), ""
+    named = path.suffix.lower() in (".xye", ".qye", ".qxye")
+    if named or _UNCERTAINTY.search(labels[2]):
+        return table, ""
+    return table[:, :2], f"of {width} columns only the first two are read: position and intensity"
+
+
+def _rows_until(rows: list[str], first: int) -> int:
+    """Where the first few rows of a table end."""
+    filled = [i for i in range(first, len(rows)) if rows[i].strip()]
+    return filled[MIN_POINTS - 1] + 1 if len(filled) >= MIN_POINTS else len(rows)
 
 
 def frame_of(
@@ -180,8 +238,10 @@ def _scale(path: Path, lines: list[str]) -> Scale | None:
 
 def _scale_of_values(x: FloatArray) -> Scale:
     """What positions are by themselves, where no label tells."""
-    beyond = len(x) > 0 and _LARGEST_ANGLE < float(np.abs(x).max()) <= _LARGEST_SHIFT
-    return Scale("raman_shift", "1/cm") if beyond else Scale()
+    largest = float(np.abs(x).max()) if len(x) else 0.0
+    if largest > _LARGEST_SHIFT and x.min() > 0:
+        return Scale("energy", "eV")
+    return Scale("raman_shift", "1/cm") if largest > _LARGEST_ANGLE else Scale()
 
 
 def first_row(path: Path, rows: list[str]) -> int:
