@@ -97,7 +97,7 @@ def find_edge(header: str) -> dict[str, str]:
 
 
 def _sniff(head: bytes, path: Path) -> bool:
-    """Whether labels above columns of numbers name energy and absorption, or k and χ."""
+    """Whether labels above columns of numbers name energies first, or with absorption, or χ."""
     if b"\0" in head[:4096]:
         return False
     try:
@@ -106,7 +106,9 @@ def _sniff(head: bytes, path: Path) -> bool:
         return False
     width = len(re.split(r"[\s,;]+", rows[first].strip(" ,;\t")))
     names = [column_name(label) for label in find_labels(rows[:first], width)]
-    if holds_chi(names):
+    # "e" alone may be an error.
+    over_energy = len(names[0]) > len("en") and is_energy(names[0])
+    if over_energy or holds_chi(names):
         return True
     return any(map(is_energy, names)) and any(map(is_absorption, names))
 

@@ -144,6 +144,7 @@ _OWN = (
     "spectra.readers.athena",
     "spectra.readers.xdi",
     "spectra.readers.photon_factory",
+    "spectra.readers.ssrl",
     "spectra.readers.gsas",
     "spectra.readers.gsas2",
     "spectra.readers.fullprof",

@@ -4,9 +4,9 @@ Layout (M. Nomura, KEK Report 98-4 (1998), "User's manual for XAFS stations"; M.
 data format", Aichi SR): the first line holds 9809 and the beamline; ``Mono :`` gives the
 crystal's spacing ``D=`` in angstrom; above the table stand the lines of the titles
 (``Angle(c)``, the angle asked for, ``Angle(o)``, the one read from the encoder, ``time/s``,
-numbers of channels), of the kinds of the channels (``Mode``, from the second column on: 1 in front of the sample, 2 behind
-it, 3 fluorescence, others no detectors of X-rays) and of their dark counts per second
-(``Offset``), which are not subtracted from the counts.
+numbers of channels), of the kinds of the channels (``Mode``, from the second column on: 1 in
+front of the sample, 2 behind it, 3 fluorescence, others no detectors of X-rays) and of their
+dark counts per second (``Offset``), which are not subtracted from the counts.
 """
 
 from __future__ import annotations

@@ -37,9 +37,7 @@ _ASSUMED = (
     "read(..., axis=) says what they are"
 )
 # What the label of a third column says when it holds uncertainties, and when it does not.
-_UNCERTAINTY = re.compile(
-    r"err|sig|esd|e\.s\.d|std|stdev|unc|±|δ|delta|d[iy]$", re.IGNORECASE
-)
+_UNCERTAINTY = re.compile(r"err|sig|esd|e\.s\.d|std|stdev|unc|±|δ|delta|d[iy]$", re.IGNORECASE)
 _ANOTHER = re.compile(
     r"calc|fit|model|back|bkg|bgr?$|base|diff|resid|dark|ref|raw|smooth|norm|temp|time|weight|monitor",
     re.IGNORECASE,
@@ -352,6 +350,14 @@ def ascending(
         return x, slice(None)
     if (step < 0).all():
         return x[::-1].copy(), slice(None, None, -1)
+    if (step == 0).all():
+        raise ReaderError(
+            path,
+            f"all positions are {x[0]:g}",
+            where=f"line {numbers[0]}" if numbers else "",
+            expected="positions in order in the first column",
+            remedy="say which columns count, as in energy='col2', signal='ln(col3/col4)'",
+        )
     falls = (step <= 0) if np.count_nonzero(step > 0) >= len(step) / 2 else (step >= 0)
     at = int(np.flatnonzero(falls)[0]) + 1
     line = f"line {numbers[at]}" if numbers else f"point {at}"
