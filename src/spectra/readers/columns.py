@@ -12,9 +12,10 @@ from spectra.errors import ReaderError
 from spectra.readers.absorption import is_absorption, is_energy
 from spectra.readers.arithmetic import column_name, name_columns
 from spectra.readers.chi_columns import holds_chi
+from spectra.readers.files import head_of
 from spectra.readers.labels import split_labels, unmarked
 from spectra.readers.tables import Table, table_reader
-from spectra.readers.text import decode, first_row, header_facts, parse_columns
+from spectra.readers.text import decode, first_row, header_facts, parse_columns, width_of
 
 FloatArray = NDArray[np.float64]
 
@@ -102,9 +103,9 @@ def _sniff(head: bytes, path: Path) -> bool:
         return False
     try:
         rows, first = _top(path, head)
+        width = width_of(path, rows, first)
     except (ReaderError, OSError):
         return False
-    width = len(re.split(r"[\s,;]+", rows[first].strip(" ,;\t")))
     names = [column_name(label) for label in find_labels(rows[:first], width)]
     # "e" alone may be an error.
     over_energy = len(names[0]) > len("en") and is_energy(names[0])
@@ -119,8 +120,7 @@ def _top(path: Path, head: bytes) -> tuple[list[str], int]:
     try:
         return rows, first_row(path, rows)
     except ReaderError:
-        with path.open("rb") as file:
-            longer = file.read(_HEADER)
+        longer = head_of(path, _HEADER)
         if len(longer) <= len(head):
             raise
     rows = longer.decode("latin-1").splitlines()

@@ -45,17 +45,20 @@ _ANOTHER = re.compile(
 _NUMBERING = re.compile(
     r"(?:pixels?|index|no\.?|nr\.?|points?|pts|channels?|mode|row)$", re.IGNORECASE
 )
-_MOST_COLUMNS = 64
+_MOST_COLUMNS = 4096
 _KINDS = {"raman_shift": "Raman shifts in 1/cm", "energy": "photon energies in eV"}
 
 
 def decode(path: Path) -> str:
-    """Text of a file in UTF-8, UTF-16 (with mark) or Latin-1; binary content is refused."""
+    """Text of a file in UTF-8, UTF-16 (with mark) or Latin-1; binary content is refused.
+
+    Carriage returns that end lines by themselves are made line feeds.
+    """
     data = path.read_bytes()
     if not data.strip():
         raise ReaderError(path, "the file is empty", remedy="copy it again or leave it out")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
+        return _lines_fed(data.decode("utf-16", errors="replace"))
     head = data[:4096]
     odd = sum(b < 9 or 13 < b < 32 for b in head)
     if b"\0" in head or odd > 0.02 * len(head):
@@ -68,9 +71,13 @@ def decode(path: Path) -> str:
             remedy="check the file, or name its format with format=",
         )
     try:
-        return data.decode("utf-8-sig")
+        return _lines_fed(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return _lines_fed(data.decode("latin-1"))
+
+
+def _lines_fed(text: str) -> str:
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 def header_facts(header: str) -> tuple[dict[str, tuple[float, str]], dict[str, float | str]]:
@@ -152,8 +159,7 @@ def _with_uncertainty(
     ReaderError
         If the label of the first column says that it numbers the rows.
     """
-    start, _ = parse_columns(path, rows[: _rows_until(rows, first)], first, most=_MOST_COLUMNS)
-    width = start.shape[1]
+    width = width_of(path, rows, first)
     above = next((row for row in reversed(rows[:first]) if row.strip()), "")
     labels = next(split_labels(above, width), [""] * width)
     if width > 2 and _NUMBERING.match(labels[0]):
@@ -174,10 +180,17 @@ def _with_uncertainty(
     return table[:, :2], f"of {width} columns only the first two are read: position and intensity"
 
 
-def _rows_until(rows: list[str], first: int) -> int:
-    """Where the first few rows of a table end."""
+def width_of(path: Path, rows: list[str], first: int) -> int:
+    """Columns of a table, of which ``rows[first]`` is the first row, by a few rows of it.
+
+    Raises
+    ------
+    ReaderError
+        If these are no table.
+    """
     filled = [i for i in range(first, len(rows)) if rows[i].strip()]
-    return filled[MIN_POINTS - 1] + 1 if len(filled) >= MIN_POINTS else len(rows)
+    last = filled[MIN_POINTS - 1] + 1 if len(filled) >= MIN_POINTS else len(rows)
+    return parse_columns(path, rows[:last], first, most=_MOST_COLUMNS)[0].shape[1]
 
 
 def frame_of(
