@@ -117,6 +117,7 @@ _OWN = (
     "spectra.readers.bruker",
     "spectra.readers.bruker_raw4",
     "spectra.readers.brml",
+    "spectra.readers.uxd",
     "spectra.readers.panalytical",
     "spectra.readers.rigaku",
     "spectra.readers.rigaku_zip",

@@ -42,10 +42,16 @@ _ANOTHER = re.compile(
     r"calc|fit|model|back|bkg|bgr?$|base|diff|resid|dark|ref|raw|smooth|norm|temp|time|weight|monitor",
     re.IGNORECASE,
 )
+_INTENSITY = re.compile(
+    r"(?:int(?:ens\w*|\.)?|counts?|cps|signal|y[\s_]?obs\w*|obs\w*|i[\s_]?obs\w*|y|i)(?![a-z])",
+    re.IGNORECASE,
+)
 _NUMBERING = re.compile(
     r"(?:pixels?|index|no\.?|nr\.?|points?|pts|channels?|mode|row)$", re.IGNORECASE
 )
 _MOST_COLUMNS = 4096
+# Between blanks: "10.00 1,234", but not "10.00,1,234".
+_THOUSANDS = re.compile(r"(?<=[\s;])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?=[\s;]|$)")
 _KINDS = {"raman_shift": "Raman shifts in 1/cm", "energy": "photon energies in eV"}
 
 
@@ -131,8 +137,9 @@ def read_text(path: Path) -> list[Frame]:
     first = first_row(path, rows)
     above = text.splitlines()[: max(first, 5)]
     header = text if first == 0 else "\n".join(above)
-    table, numbers = parse_columns(path, rows, first)
-    table, unread = _with_uncertainty(path, rows, first, table)
+    chosen, unread = _chosen(path, rows[:first], width_of(path, rows, first))
+    table, numbers = parse_columns(path, rows, first, most=max(chosen) + 1)
+    table = table[:, chosen]
     variables, metadata = header_facts(header)
     scale = _scale(path, above)
     frame = frame_of(
@@ -146,38 +153,38 @@ def read_text(path: Path) -> list[Frame]:
     return [frame]
 
 
-def _with_uncertainty(
-    path: Path, rows: list[str], first: int, table: FloatArray
-) -> tuple[FloatArray, str]:
-    """A table without its third column where that holds no uncertainties, and a note of it.
+def _chosen(path: Path, header: list[str], width: int) -> tuple[list[int], str]:
+    """Columns of position, intensity and, if known, uncertainty, and what is left out.
 
-    A third column of three holds uncertainties unless its label says otherwise; of more than
-    three it does only if its label, or the name of the file, says so.
+    Labels tell which columns these are. Without them, or where they do not tell, the second
+    column is the intensity; a third of three holds uncertainties, one of more does not unless
+    the name of the file says so.
 
     Raises
     ------
     ReaderError
         If the label of the first column says that it numbers the rows.
     """
-    width = width_of(path, rows, first)
-    above = next((row for row in reversed(rows[:first]) if row.strip()), "")
+    above = next((row for row in reversed(header) if row.strip()), "")
     labels = next(split_labels(above, width), [""] * width)
-    if width > 2 and _NUMBERING.match(labels[0]):
+    if width < 3:
+        return [0, 1], ""
+    if _NUMBERING.match(labels[0]):
         raise ReaderError(
             path,
             f"the first column is {labels[0]!r}, of {width}",
-            where=f"line {first}",
+            where=f"line {len(header)}",
             expected="positions, intensities and, if known, uncertainties",
             remedy="export position and intensity only, or choose columns with energy= and signal=",
         )
-    if width < 3:
-        return table, ""
-    if width == 3:
-        return (table[:, :2] if _ANOTHER.search(labels[2]) else table), ""
+    intensity = next((i for i, label in enumerate(labels) if i and _INTENSITY.match(label)), 1)
+    told = [i for i, label in enumerate(labels) if i > intensity and _UNCERTAINTY.search(label)]
     named = path.suffix.lower() in (".xye", ".qye", ".qxye")
-    if named or _UNCERTAINTY.search(labels[2]):
-        return table, ""
-    return table[:, :2], f"of {width} columns only the first two are read: position and intensity"
+    if not told and (named or (width == 3 and intensity == 1 and not _ANOTHER.search(labels[2]))):
+        told = [2]
+    unread = width - 2 - len(told[:1])
+    note = f"{unread} of {width} columns are not read" if width > 3 and unread else ""
+    return [0, intensity, *told[:1]], note
 
 
 def width_of(path: Path, rows: list[str], first: int) -> int:
@@ -315,7 +322,7 @@ def parse_columns(
     if comma_decimal:
         body = [(i, r.replace(",", ".")) for i, r in body]
     else:
-        body = [(i, r.replace(",", " ")) for i, r in body]
+        body = [(i, _parted(path, i, r)) for i, r in body]
     body = [(i, r.replace(";", " ")) for i, r in body]
     width = min(max(len(body[0][1].split()), 2), most)
     try:
@@ -327,6 +334,29 @@ def parse_columns(
             path, f"{len(table)} points", expected=f"at least {MIN_POINTS}", remedy="leave it out"
         )
     return table, [i for i, _ in body]
+
+
+def _parted(path: Path, line: int, row: str) -> str:
+    """A row without the commas between its numbers, and without those of thousands in them.
+
+    Raises
+    ------
+    ReaderError
+        If a comma may be either, as in ``10 1,234``.
+    """
+    if "," not in row:
+        return row
+    if _THOUSANDS.search(row):
+        if "." not in row:
+            raise ReaderError(
+                path,
+                repr(row.strip()[:60]),
+                where=f"line {line}",
+                expected="numbers without commas for thousands",
+                remedy="export again without thousands separators",
+            )
+        row = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), row)
+    return row.replace(",", " ")
 
 
 def _complain(path: Path, body: list[tuple[int, str]], width: int) -> FloatArray:
