@@ -197,7 +197,7 @@ def width_of(path: Path, rows: list[str], first: int) -> int:
     """
     filled = [i for i in range(first, len(rows)) if rows[i].strip()]
     last = filled[MIN_POINTS - 1] + 1 if len(filled) >= MIN_POINTS else len(rows)
-    return parse_columns(path, rows[:last], first, most=_MOST_COLUMNS)[0].shape[1]
+    return int(parse_columns(path, rows[:last], first, most=_MOST_COLUMNS)[0].shape[1])
 
 
 def frame_of(

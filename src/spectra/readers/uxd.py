@@ -98,7 +98,8 @@ def _frame(path: Path, found: _Range, name: str) -> Frame:
         x, y = _pairs(path, rows, found.lines, 3 if kind[3] else 2, name)
     else:
         y = np.array([value for row in rows for value in row])
-        x = _start(path, settings, name) + _step(path, settings, name) * np.arange(len(y))
+        step = _step(path, settings, name)
+        x = np.asarray(_start(path, settings, name) + step * np.arange(len(y)), dtype=float)
     if len(y) < 3:
         raise ReaderError(path, f"{len(y)} points", where=name, expected="at least 3")
     stated = _number(settings, "STEPCOUNT")
