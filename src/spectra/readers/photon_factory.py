@@ -85,13 +85,14 @@ def read_9809(path: Path) -> list[Table]:
     fluorescence = [columns[name] for name in names if name.startswith("fluor_")]
     if fluorescence:
         columns["ifluor"] = np.sum(fluorescence, axis=0)
+    top = [*rows[:at], "", "", ""]
     metadata: dict[str, str | float] = {
         "d_spacing": float(spacing[1]),
-        "beamline": rows[0].split("9809", 1)[1].strip(),
-        "sample": rows[2].strip(),
+        "beamline": top[0].partition("9809")[2].strip(),
+        "sample": top[2].strip(),
     }
     metadata |= {f"dark_{n}": d for n, d in zip(names[1:], dark, strict=True) if n in ("i0", "i1")}
-    moment = _MOMENT.search(rows[1])
+    moment = _MOMENT.search(top[1])
     time = find_moment(moment[1], "%y.%m.%d %H:%M") if moment else None
     return [
         Table(
@@ -126,7 +127,7 @@ def _names(kinds: Sequence[float]) -> list[str]:
     names = ["angle_requested", "angle", "time"]
     counts: dict[str, int] = {}
     for number, kind in enumerate(kinds[len(names) - 1 :], 1):
-        known = {_BEFORE: "i0", _BEHIND: "i1", _FLUORESCENCE: "fluor"}.get(int(kind))
+        known = {_BEFORE: "i0", _BEHIND: "i1", _FLUORESCENCE: "fluor"}.get(kind)
         name = known or f"channel_{number}"
         counts[name] = counts.get(name, 0) + 1
         single = counts[name] == 1 and name != "fluor"
