@@ -9,6 +9,7 @@ import zipfile
 import numpy as np
 from absorption_samples import ABSORPTION, inside_gzip
 from electron_samples import ELECTRONS
+from foreign_samples import FOREIGN
 from raman_samples import RAMAN
 
 TWO_THETA = 20.0 + 0.02 * np.arange(60)
@@ -248,6 +249,7 @@ SAMPLES = {
     **ABSORPTION,
     **RAMAN,
     **ELECTRONS,
+    **FOREIGN,
 }
 
 PACKED = {

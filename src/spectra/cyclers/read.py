@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.cyclers import arbin, biologic, generic, land, neware
+from spectra.cyclers import arbin, basytec, biologic, generic, land, maccor, neware
 from spectra.cyclers.clock import written
 from spectra.cyclers.record import Cycler
 from spectra.cyclers.text import Line, numbered_lines, read_text
@@ -19,7 +19,9 @@ from spectra.errors import ReaderError, SettingError
 _Reader = Callable[[Path, list[Line], Mapping[str, str]], Cycler]
 _MAKERS: tuple[tuple[Callable[[list[Line]], bool], _Reader], ...] = (
     (biologic.matches, biologic.read),
+    (basytec.matches, basytec.read),
     (arbin.matches, arbin.read),
+    (maccor.matches, maccor.read),
     (land.matches, land.read),
     (neware.matches, neware.read),
 )
@@ -33,9 +35,9 @@ def read_cycler(
 ) -> Cycler:
     """Read a cycler's log, or several that continue each other.
 
-    BioLogic ``.mpt``, Arbin, LAND and Neware text exports (English or Chinese) are told by
-    their content, anything else is read as a table with units in its titles (tabs, semicolons
-    or commas; decimal points or commas; UTF-8, UTF-16, Latin-1 or GB18030).
+    BioLogic ``.mpt``, Arbin, Basytec, LAND, Maccor, Neware and Novonix text exports (English or
+    Chinese) are told by their content, anything else is read as a table with units in its titles
+    (tabs, semicolons or commas; decimal points or commas; UTF-8, UTF-16, Latin-1 or GB18030).
 
     Parameters
     ----------

@@ -27,7 +27,15 @@ FACTORS: dict[str, dict[str, float]] = {
         "days": 86400.0,
     },
     "voltage": {"v": 1.0, "volt": 1.0, "volts": 1.0, "mv": 1e-3, "uv": 1e-6},
-    "current": {"a": 1.0, "amp": 1.0, "amps": 1.0, "ma": 1e-3, "ua": 1e-6, "na": 1e-9},
+    "current": {
+        "a": 1.0,
+        "amp": 1.0,
+        "amps": 1.0,
+        "ampere": 1.0,
+        "ma": 1e-3,
+        "ua": 1e-6,
+        "na": 1e-9,
+    },
     "capacity": {"mah": 1.0, "ah": 1e3, "uah": 1e-3, "c": 1 / 3.6, "mc": 1e-3 / 3.6},
 }
 _SHOWN = {

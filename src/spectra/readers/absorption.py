@@ -43,6 +43,13 @@ _TRANSMITTED: _Names = ("itrans", "i1", "it", "i_1", "i_trans", "itr", "transmis
 _FLUORESCENCE: _Names = ("ifluor", "if", "iff", "i_f", "ifl", "ifluo", "fluor", "fluorescence")
 _BEHIND: _Names = ("irefer", "i2", "iref", "i_2", "ir", "i_ref", "irf")
 _REFERENCE: _Names = ("reference", "ref", "murefer", "mu_ref", "muref", "xmu_ref", "xmur")
+# What is plotted of two chambers, as in "ln(I0/It)".
+_LOGARITHMS: _Names = tuple(
+    f"{log}_{i0}_{i1}" for log in ("ln", "log") for i0 in _I0 for i1 in _TRANSMITTED
+)
+_LOGARITHMS_BEHIND: _Names = tuple(
+    f"{log}_{i1}_{i2}" for log in ("ln", "log") for i1 in _TRANSMITTED for i2 in _BEHIND
+)
 _ELECTRONS: _Names = ("tey", "drain", "drain_current", "sample_current", "electron_yield")
 _PHOTONS: _Names = ("tfy", "pfy", "ipfy", "fluorescence_yield")
 _COUNTS: _Names = ("intensity", "counts", "signal", "data")
@@ -80,7 +87,7 @@ def is_energy(name: str) -> bool:
 
 def is_absorption(name: str) -> bool:
     """Whether a column of this name tells of absorption, whatever else stands beside it."""
-    known = (*_MU, *_MU_FLUORESCENCE, *_NORM, *_I0, *_TRANSMITTED, *_FLUORESCENCE)
+    known = (*_MU, *_LOGARITHMS, *_MU_FLUORESCENCE, *_NORM, *_I0, *_TRANSMITTED, *_FLUORESCENCE)
     return name.startswith(_NORM_BEGINS) or name in (
         *known,
         *_BEHIND,
@@ -105,7 +112,7 @@ def choose_signal(names: Sequence[str]) -> Choice | None:
     electrons, photons = _over(first(_ELECTRONS), i0), _over(first(_PHOTONS), i0)
     transmission = f"ln({i0}/{i1})" if i0 and i1 else ""
     options = (
-        (first(_MU), "mu"),
+        (first((*_MU, *_LOGARITHMS)), "mu"),
         (first(_NORM), "norm"),
         (transmission, "mu"),
         (fluorescence, "mu"),
@@ -117,7 +124,8 @@ def choose_signal(names: Sequence[str]) -> Choice | None:
         return None
     behind = first(_BEHIND)
     channels = {
-        "reference": first(_REFERENCE) or (f"ln({i1}/{behind})" if i1 and behind else ""),
+        "reference": first((*_REFERENCE, *_LOGARITHMS_BEHIND))
+        or (f"ln({i1}/{behind})" if i1 and behind else ""),
         "fluorescence": fluorescence,
         "tey": electrons,
         "tfy": photons,

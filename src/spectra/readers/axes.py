@@ -69,4 +69,6 @@ def as_asked(frame: Frame, axis: str | None, laser: float | None) -> Frame:
         noise = noise_of(frame.y, frame.errors) if frame.assumed else frame.noise
         noise = "unknown" if axis in RAMAN_AXES and frame.errors is None else noise
         frame = replace(frame, axis=axis, unit=AXES[axis].unit, noise=noise)
+        if frame.assumed and axis != "energy":
+            frame = replace(frame, quantity="intensity")
     return over_raman_shift(frame, laser)

@@ -168,7 +168,7 @@ def _numbers(path: Path, cells: list[list[str]], start: int, end: int, width: in
     table: list[list[float]] = []
     for number, row in enumerate(cells[start:end], start + 1):
         if not any(row) or not row[0]:
-            if table and not any(row):
+            if table and not any(row) and not _goes_on(cells[number:end]):
                 break
             continue
         if row[0].startswith("Cycle"):
@@ -185,6 +185,16 @@ def _numbers(path: Path, cells: list[list[str]], start: int, end: int, width: in
             ) from None
         table.append([*values, *[math.nan] * (width - len(values))])
     return np.array(table, dtype=float).reshape(len(table), width)
+
+
+def _goes_on(cells: list[list[str]]) -> bool:
+    """Whether numbers follow an empty line."""
+    following = next((row for row in cells if any(row)), [""])
+    try:
+        float(following[0])
+    except ValueError:
+        return False
+    return True
 
 
 def _shift(

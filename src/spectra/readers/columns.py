@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +12,21 @@ from spectra.errors import ReaderError
 from spectra.readers.absorption import is_absorption, is_energy
 from spectra.readers.arithmetic import column_name, name_columns
 from spectra.readers.chi_columns import holds_chi
+from spectra.readers.files import head_of
+from spectra.readers.labels import split_labels, unmarked
 from spectra.readers.tables import Table, table_reader
-from spectra.readers.text import decode, first_row, header_facts, parse_columns
+from spectra.readers.text import decode, first_row, header_facts, parse_columns, width_of
 
 FloatArray = NDArray[np.float64]
 
 _MOST_COLUMNS = 4096
 _HEADER = 1 << 18
-_MARKS = re.compile(r"^[\s#%!;*'/]+")
-_GAPS = (r"\t+", r"\s{2,}|\t", r"\s*[,;]\s*", r"\s+")
 _UNIT = re.compile(r"[(\[]\s*(k?ev|rad(?:ians?)?|deg(?:rees?)?)\s*[)\]]|[\s_/](k?ev)\s*$", re.I)
 # Extranormal (SOLEIL) writes when its sequence began and when in it the spectrum was taken.
 _FROM_START = re.compile(r"time from start \(s\w*\)\s*=\s*(\d+(?:\.\d*)?)", re.IGNORECASE)
+# FEFF ends the line of its labels with this; "e" and "k" of its xmu.dat are from the edge.
+_FEFF = "@#"
+_FEFF_XMU = ("energy", "relative_e", "photoelectron_k", "mu", "mu0", "fine_structure")
 _ELEMENT = re.compile(r"\b(?:element(?:\.symbol)?|atom)\s*[:=]\s*([A-Z][a-z]?)\b", re.IGNORECASE)
 _EDGE = re.compile(r"\bedge\s*[:=]\s*(K|L[123]|L2,3|M[1-5])(?![\w.])", re.IGNORECASE)
 
@@ -67,12 +69,14 @@ def find_labels(header: list[str], width: int) -> list[str]:
     width : int
         Columns of the table.
     """
-    lines = [line for line in header if _MARKS.sub("", line).strip()]
+    lines = [line for line in header if unmarked(line)]
+    if lines and width == len(_FEFF_XMU) and lines[-1].rstrip().endswith(_FEFF):
+        return list(_FEFF_XMU)
     for line in reversed(lines):
-        for labels in _splits(line, width):
+        for labels in split_labels(line, width):
             if any(is_energy(column_name(label)) for label in labels):
                 return labels
-    for labels in _splits(lines[-1], width) if lines else ():
+    for labels in split_labels(lines[-1], width) if lines else ():
         names = [column_name(label) for label in labels]
         if any(map(is_absorption, names)) or holds_chi(names):
             return labels
@@ -93,26 +97,19 @@ def find_edge(header: str) -> dict[str, str]:
     return {key: value for key, value in facts.items() if value}
 
 
-def _splits(line: str, width: int) -> Iterator[list[str]]:
-    """The ways in which a line is that many labels, those with the widest gaps first."""
-    text = _MARKS.sub("", line).strip().strip(",;")
-    for gap in _GAPS:
-        labels = [part.strip(" \"'") for part in re.split(gap, text)]
-        if len(labels) == width and not any(re.match(r"[-+.]?\d+(?:\.|$)", t) for t in labels):
-            yield labels
-
-
 def _sniff(head: bytes, path: Path) -> bool:
-    """Whether labels above columns of numbers name energy and absorption, or k and χ."""
+    """Whether labels above columns of numbers name energies first, or with absorption, or χ."""
     if b"\0" in head[:4096]:
         return False
     try:
         rows, first = _top(path, head)
+        width = width_of(path, rows, first)
     except (ReaderError, OSError):
         return False
-    width = len(re.split(r"[\s,;]+", rows[first].strip(" ,;\t")))
     names = [column_name(label) for label in find_labels(rows[:first], width)]
-    if holds_chi(names):
+    # "e" alone may be an error.
+    over_energy = len(names[0]) > len("en") and is_energy(names[0])
+    if over_energy or holds_chi(names):
         return True
     return any(map(is_energy, names)) and any(map(is_absorption, names))
 
@@ -123,8 +120,7 @@ def _top(path: Path, head: bytes) -> tuple[list[str], int]:
     try:
         return rows, first_row(path, rows)
     except ReaderError:
-        with path.open("rb") as file:
-            longer = file.read(_HEADER)
+        longer = head_of(path, _HEADER)
         if len(longer) <= len(head):
             raise
     rows = longer.decode("latin-1").splitlines()

@@ -11,7 +11,7 @@ from spectra.readers.arithmetic import name_columns
 from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.regions import find_line
-from spectra.readers.text import decode, find_time, first_row, parse_columns
+from spectra.readers.text import decode, find_time, first_row, parse_columns, width_of
 
 _LABEL = re.compile(
     r"^[\s#%!;\"'/(]*(?:(b\.?e\.?|binding[\s_]*energ(?:y|ies)|e_?b)|"
@@ -19,7 +19,7 @@ _LABEL = re.compile(
     r"(?=[\s/,;()\[\]_\"']|$)[\s/_]*[(\[]?\s*(ev|kev)?",
     re.IGNORECASE,
 )
-_NUMBER = r"\s*(?:\[?eV\]?|\[?s\]?|\(eV\)|\(s\))?\s*[:=]\s*([\d.]+(?:[eE][-+]?\d+)?)"
+_NUMBER = r"\s*(?:\[?eV\]?|\[?s\]?|\(eV\)|\(s\))?\s*[:=]\s*(\d*[.,]?\d+(?:[eE][-+]?\d+)?)"
 _SAID = {
     "pass_energy": r"(?:\bPE|pass[ _]energy)",
     "photon_energy": r"(?:photon|excitation|source)[ _]energy|\bh[vν]\b",
@@ -40,7 +40,7 @@ def _sniff(head: bytes, path: Path) -> bool:
     rows = head.decode("utf-8", "replace").lstrip("\ufeff").splitlines()
     try:
         first = first_row(path, rows)
-        return _label(rows[:first], _width(rows[first])) is not None
+        return _label(rows[:first], width_of(path, rows, first)) is not None
     except ReaderError:
         return False
 
@@ -57,7 +57,7 @@ def read_electron_columns(path: Path) -> list[Frame]:
     """
     rows = decode(path).splitlines()
     first = first_row(path, rows)
-    found = _label(rows[:first], _width(rows[first]))
+    found = _label(rows[:first], width_of(path, rows, first))
     if found is None:
         raise ReaderError(
             path,
@@ -111,10 +111,6 @@ def _label(header: list[str], width: int) -> tuple[str, re.Match[str]] | None:
     return None
 
 
-def _width(row: str) -> int:
-    return len(re.split(r"[\s,;]+", row.strip(" ,;\t")))
-
-
 def _labels(line: str, width: int) -> list[str]:
     """Labels of all columns; those that cannot be told apart are empty."""
     for gap in (r"\t+", r"\s*[,;]\s*", r"\s{2,}", r"\s+"):
@@ -127,7 +123,7 @@ def _labels(line: str, width: int) -> list[str]:
 def _stated(header: str, words: str) -> float:
     found = re.search(f"(?:{words}){_NUMBER}", header, re.IGNORECASE)
     try:
-        value = float(found[1]) if found else math.nan
+        value = float(found[1].replace(",", ".")) if found else math.nan
     except ValueError:
         return math.nan
     return value if 0 < value < math.inf else math.nan

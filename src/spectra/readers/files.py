@@ -78,7 +78,22 @@ def fingerprint(path: Path) -> InputFile:
     return InputFile(str(path.resolve()), digest.hexdigest(), path.stat().st_size)
 
 
-def head_of(path: Path) -> bytes:
-    """The first bytes of a file, by which readers tell formats."""
+def head_of(path: Path, size: int = _HEAD) -> bytes:
+    """The first bytes of a file, by which readers tell formats.
+
+    Text in UTF-16 (with mark) comes in UTF-8, without a mark; lines that end with a carriage
+    return alone end with a line feed.
+
+    Parameters
+    ----------
+    path : Path
+    size : int
+        Bytes that are read.
+    """
     with path.open("rb") as file:
-        return file.read(_HEAD)
+        head = file.read(size)
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        head = head.decode("utf-16", errors="replace").encode()
+    head = head.removeprefix(b"\xef\xbb\xbf")
+    old = b"\r" in head and b"\n" not in head and b"\0" not in head
+    return head.replace(b"\r", b"\n") if old else head

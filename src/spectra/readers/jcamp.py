@@ -30,8 +30,9 @@ FloatArray = NDArray[np.float64]
 _RECORD = re.compile(r"^[ \t]*##", re.MULTILINE)
 _COMMENT = re.compile(r"\$\$[^\n]*")
 _TABLES = ("XYDATA", "XYPOINTS", "PEAKTABLE", "RADATA")
-_ORDINATES = re.compile(r"\(X\+\+\(Y\.\.Y\)\)")
-_POINTS = re.compile(r"\(XY\.\.XY\)")
+# Some programs forget the last bracket.
+_ORDINATES = re.compile(r"\(X\+\+\(Y\.\.Y\)")
+_POINTS = re.compile(r"\(XY\.\.XY")
 _MOST_POINTS = 1 << 20
 
 
@@ -77,7 +78,8 @@ def _find_blocks(text: str) -> list[_Block]:
     """Blocks of a file; those of a compound file stand within its first."""
     blocks: list[_Block] = []
     records: dict[str, str] = {}
-    for part in _RECORD.split(_COMMENT.sub("", text.replace("\r\n", "\n")))[1:]:
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for part in _RECORD.split(_COMMENT.sub("", text))[1:]:
         label, _, value = part.partition("=")
         label = re.sub(r"[\s/_-]", "", label).upper()
         if label == "TITLE":

@@ -9,10 +9,34 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from spectra.errors import ReaderError
+
+_MARKS = re.compile(r"^[\s#%!;*'/]+")
+# "1_Energy (keV) 2_sec 3_i0", as spec's files of APS 12-BM have it.
+_NUMBERED = re.compile(r"(?<!\S)(\d{1,3})_(\S+(?: \([^)]*\))?)")
+_GAPS = (r"\t+", r"\s{2,}|\t", r"\s*[,;]\s*", r"\s+")
+
+
+def unmarked(line: str) -> str:
+    """A line of a header without the marks of a comment before it."""
+    return _MARKS.sub("", line).strip()
+
+
+def split_labels(line: str, width: int) -> Iterator[list[str]]:
+    """The ways in which a line is that many labels, those with the widest gaps first."""
+    text = unmarked(line).strip(",;")
+    numbered = _NUMBERED.findall(text)
+    if [int(number) for number, _ in numbered] == [*range(1, width + 1)]:
+        yield [label for _, label in numbered]
+        return
+    for gap in _GAPS:
+        labels = [part.strip(" \"'") for part in re.split(gap, text)]
+        if len(labels) == width and not any(re.match(r"[-+.]?\d+(?:\.|$)", t) for t in labels):
+            yield labels
 
 
 class Scale(NamedTuple):

@@ -130,9 +130,8 @@ def _placed(
     variables: dict[str, tuple[float, str]],
     metadata: dict[str, float | str],
 ) -> Frame:
-    own = {
-        name: (float(value), "s" if name == "elapsed" else "um") for name, value in place.items()
-    }
+    units = {"elapsed": "s", "point": ""}
+    own = {name: (float(value), units.get(name, "um")) for name, value in place.items()}
     name = ", ".join(f"{key} {value:g}" for key, value in place.items())
     return positions.frame(path, y, {**variables, **own}, metadata, name)
 
@@ -142,7 +141,8 @@ def _place_names(facts: dict[str, str], cells: int) -> list[str]:
     kinds = [v.strip().lower() for k, v in facts.items() if k.startswith("AxisType[")]
     timed = any(kind.startswith("time") for kind in kinds)
     if cells == 1:
-        return ["elapsed" if timed else "x"]
+        counted = any(kind.startswith("point") for kind in kinds)
+        return ["elapsed" if timed else "point" if counted else "x"]
     # The outer coordinate of a map stands first.
     return ["y", "x"] if cells == 2 else [f"place{i}" for i in range(cells)]
 

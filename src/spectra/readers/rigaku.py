@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, noise_of, scaled_errors
+from spectra.readers.text import ascending, decode
 from spectra.readers.times import iso_seconds
 
 FloatArray = NDArray[np.float64]
@@ -30,7 +31,7 @@ def _sniff(head: bytes, path: Path) -> bool:
 
 def read_ras(path: Path) -> list[Frame]:
     """Read every section."""
-    lines = path.read_bytes().decode("latin-1").splitlines()
+    lines = decode(path).splitlines()
     frames: list[Frame] = []
     facts: dict[str, str] = {}
     first: int | None = None
@@ -78,7 +79,7 @@ def parse_table(path: Path, lines: list[str], first: int = 1, member: str = "") 
     ReaderError
         For what is not a number, a missing column, or fewer than two points.
     """
-    rows = []
+    rows, numbers = [], []
     for number, line in enumerate(lines, first):
         if not line.strip():
             continue
@@ -94,11 +95,14 @@ def parse_table(path: Path, lines: list[str], first: int = 1, member: str = "") 
                 expected="2θ and intensity",
             )
         rows.append((row[0], row[1], row[2] if len(row) > 2 else 1.0))
+        numbers.append(number)
     if len(rows) < 2:
         raise ReaderError(
             path, f"{len(rows)} points", where=member or f"line {first}", expected="more"
         )
-    return np.array(rows)
+    table = np.array(rows)
+    x, order = ascending(path, table[:, 0], numbers)
+    return np.column_stack([x, table[order, 1:]])
 
 
 def make_frame(table: FloatArray, facts: Mapping[str, str], name: str) -> Frame:

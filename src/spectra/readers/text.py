@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
-from spectra.readers.labels import Scale, scale_of_label
+from spectra.readers.labels import Scale, scale_of_label, split_labels
 from spectra.readers.raman_spectra import RAMAN_AXES
 from spectra.units import kelvin_from
 
@@ -33,18 +33,38 @@ MIN_POINTS = 3
 # Positions without a label are no 2θ beyond 180, and no Raman shifts beyond that of hydrogen.
 _LARGEST_ANGLE, _LARGEST_SHIFT = 180.0, 5000.0
 _ASSUMED = (
-    "the file does not say what its positions are; Raman shifts in 1/cm are assumed, "
+    "the file does not say what its positions are; {} are assumed, "
     "read(..., axis=) says what they are"
 )
+# What the label of a third column says when it holds uncertainties, and when it does not.
+_UNCERTAINTY = re.compile(r"err|sig|esd|e\.s\.d|std|stdev|unc|±|δ|delta|d[iy]$", re.IGNORECASE)
+_ANOTHER = re.compile(
+    r"calc|fit|model|back|bkg|bgr?$|base|diff|resid|dark|ref|raw|smooth|norm|temp|time|weight|monitor",
+    re.IGNORECASE,
+)
+_INTENSITY = re.compile(
+    r"(?:int(?:ens\w*|\.)?|counts?|cps|signal|y[\s_]?obs\w*|obs\w*|i[\s_]?obs\w*|y|i)(?![a-z])",
+    re.IGNORECASE,
+)
+_NUMBERING = re.compile(
+    r"(?:pixels?|index|no\.?|nr\.?|points?|pts|channels?|mode|row)$", re.IGNORECASE
+)
+_MOST_COLUMNS = 4096
+# Between blanks: "10.00 1,234", but not "10.00,1,234".
+_THOUSANDS = re.compile(r"(?<=[\s;])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?=[\s;]|$)")
+_KINDS = {"raman_shift": "Raman shifts in 1/cm", "energy": "photon energies in eV"}
 
 
 def decode(path: Path) -> str:
-    """Text of a file in UTF-8, UTF-16 (with mark) or Latin-1; binary content is refused."""
+    """Text of a file in UTF-8, UTF-16 (with mark) or Latin-1; binary content is refused.
+
+    Carriage returns that end lines by themselves are made line feeds.
+    """
     data = path.read_bytes()
     if not data.strip():
         raise ReaderError(path, "the file is empty", remedy="copy it again or leave it out")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", errors="replace")
+        return _lines_fed(data.decode("utf-16", errors="replace"))
     head = data[:4096]
     odd = sum(b < 9 or 13 < b < 32 for b in head)
     if b"\0" in head or odd > 0.02 * len(head):
@@ -57,9 +77,13 @@ def decode(path: Path) -> str:
             remedy="check the file, or name its format with format=",
         )
     try:
-        return data.decode("utf-8-sig")
+        return _lines_fed(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return _lines_fed(data.decode("latin-1"))
+
+
+def _lines_fed(text: str) -> str:
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
 def header_facts(header: str) -> tuple[dict[str, tuple[float, str]], dict[str, float | str]]:
@@ -113,15 +137,67 @@ def read_text(path: Path) -> list[Frame]:
     first = first_row(path, rows)
     above = text.splitlines()[: max(first, 5)]
     header = text if first == 0 else "\n".join(above)
-    table, numbers = parse_columns(path, rows, first)
+    chosen, unread = _chosen(path, rows[:first], width_of(path, rows, first))
+    table, numbers = parse_columns(path, rows, first, most=max(chosen) + 1)
+    table = table[:, chosen]
     variables, metadata = header_facts(header)
     scale = _scale(path, above)
     frame = frame_of(
         path, table, numbers, scale or _scale_of_values(table[:, 0]), variables, metadata
     )
-    if scale is None and frame.axis != Scale().axis:
-        return [replace(frame, assumed=_ASSUMED)]
+    frame = replace(frame, note="; ".join(filter(None, (unread, frame.note))))
+    if scale is None and frame.axis in _KINDS:
+        quantity = "mu" if frame.axis == "energy" else frame.quantity
+        assumed = _ASSUMED.format(_KINDS[frame.axis])
+        return [replace(frame, assumed=assumed, quantity=quantity)]
     return [frame]
+
+
+def _chosen(path: Path, header: list[str], width: int) -> tuple[list[int], str]:
+    """Columns of position, intensity and, if known, uncertainty, and what is left out.
+
+    Labels tell which columns these are. Without them, or where they do not tell, the second
+    column is the intensity; a third of three holds uncertainties, one of more does not unless
+    the name of the file says so.
+
+    Raises
+    ------
+    ReaderError
+        If the label of the first column says that it numbers the rows.
+    """
+    above = next((row for row in reversed(header) if row.strip()), "")
+    labels = next(split_labels(above, width), [""] * width)
+    if width < 3:
+        return [0, 1], ""
+    if _NUMBERING.match(labels[0]):
+        raise ReaderError(
+            path,
+            f"the first column is {labels[0]!r}, of {width}",
+            where=f"line {len(header)}",
+            expected="positions, intensities and, if known, uncertainties",
+            remedy="export position and intensity only, or choose columns with energy= and signal=",
+        )
+    intensity = next((i for i, label in enumerate(labels) if i and _INTENSITY.match(label)), 1)
+    told = [i for i, label in enumerate(labels) if i > intensity and _UNCERTAINTY.search(label)]
+    named = path.suffix.lower() in (".xye", ".qye", ".qxye")
+    if not told and (named or (width == 3 and intensity == 1 and not _ANOTHER.search(labels[2]))):
+        told = [2]
+    unread = width - 2 - len(told[:1])
+    note = f"{unread} of {width} columns are not read" if width > 3 and unread else ""
+    return [0, intensity, *told[:1]], note
+
+
+def width_of(path: Path, rows: list[str], first: int) -> int:
+    """Columns of a table, of which ``rows[first]`` is the first row, by a few rows of it.
+
+    Raises
+    ------
+    ReaderError
+        If these are no table.
+    """
+    filled = [i for i in range(first, len(rows)) if rows[i].strip()]
+    last = filled[MIN_POINTS - 1] + 1 if len(filled) >= MIN_POINTS else len(rows)
+    return int(parse_columns(path, rows[:last], first, most=_MOST_COLUMNS)[0].shape[1])
 
 
 def frame_of(
@@ -180,8 +256,10 @@ def _scale(path: Path, lines: list[str]) -> Scale | None:
 
 def _scale_of_values(x: FloatArray) -> Scale:
     """What positions are by themselves, where no label tells."""
-    beyond = len(x) > 0 and _LARGEST_ANGLE < float(np.abs(x).max()) <= _LARGEST_SHIFT
-    return Scale("raman_shift", "1/cm") if beyond else Scale()
+    largest = float(np.abs(x).max()) if len(x) else 0.0
+    if largest > _LARGEST_SHIFT and x.min() > 0:
+        return Scale("energy", "eV")
+    return Scale("raman_shift", "1/cm") if largest > _LARGEST_ANGLE else Scale()
 
 
 def first_row(path: Path, rows: list[str]) -> int:
@@ -244,7 +322,7 @@ def parse_columns(
     if comma_decimal:
         body = [(i, r.replace(",", ".")) for i, r in body]
     else:
-        body = [(i, r.replace(",", " ")) for i, r in body]
+        body = [(i, _parted(path, i, r)) for i, r in body]
     body = [(i, r.replace(";", " ")) for i, r in body]
     width = min(max(len(body[0][1].split()), 2), most)
     try:
@@ -256,6 +334,29 @@ def parse_columns(
             path, f"{len(table)} points", expected=f"at least {MIN_POINTS}", remedy="leave it out"
         )
     return table, [i for i, _ in body]
+
+
+def _parted(path: Path, line: int, row: str) -> str:
+    """A row without the commas between its numbers, and without those of thousands in them.
+
+    Raises
+    ------
+    ReaderError
+        If a comma may be either, as in ``10 1,234``.
+    """
+    if "," not in row:
+        return row
+    if _THOUSANDS.search(row):
+        if "." not in row:
+            raise ReaderError(
+                path,
+                repr(row.strip()[:60]),
+                where=f"line {line}",
+                expected="numbers without commas for thousands",
+                remedy="export again without thousands separators",
+            )
+        row = _THOUSANDS.sub(lambda found: found[0].replace(",", ""), row)
+    return row.replace(",", " ")
 
 
 def _complain(path: Path, body: list[tuple[int, str]], width: int) -> FloatArray:
@@ -292,6 +393,14 @@ def ascending(
         return x, slice(None)
     if (step < 0).all():
         return x[::-1].copy(), slice(None, None, -1)
+    if (step == 0).all():
+        raise ReaderError(
+            path,
+            f"all positions are {x[0]:g}",
+            where=f"line {numbers[0]}" if numbers else "",
+            expected="positions in order in the first column",
+            remedy="say which columns count, as in energy='col2', signal='ln(col3/col4)'",
+        )
     falls = (step <= 0) if np.count_nonzero(step > 0) >= len(step) / 2 else (step >= 0)
     at = int(np.flatnonzero(falls)[0]) + 1
     line = f"line {numbers[at]}" if numbers else f"point {at}"

@@ -87,10 +87,24 @@ def read_vamas(path: Path) -> list[Frame]:
     for number in range(1, header.blocks + 1):
         lines.where = f"block {number} of {header.blocks}"
         blocks.append(_block(lines, header, blocks[0] if blocks else None))
+    if lines.left and _is_number(lines.lines[lines.at]):
+        raise lines.error(
+            "numbers are left behind the last block",
+            expected="'end of experiment'",
+            remedy="lines were added: copy the file again",
+        )
     samples = len({block.sample for block in blocks})
     return make_electron_frames(
         path, [_spectrum(path, header, b, n, samples > 1) for n, b in enumerate(blocks, 1)]
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _header(lines: Lines) -> _Header:
