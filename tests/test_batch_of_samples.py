@@ -185,7 +185,7 @@ def test_a_fault_of_the_program_is_a_failure_too(sheet, monkeypatch):
     def broken(recipe, **_):
         raise ZeroDivisionError("one over nought")
 
-    monkeypatch.setattr("spectra.batch.run_recipe", broken)
+    monkeypatch.setattr("spectra.making.run_recipe", broken)
     batch = run_batch(load_samples(sheet), progress=False)
     assert all("ZeroDivisionError: one over nought" in o.reason for o in batch.failures)
     assert len(batch.failures) == 4
@@ -201,7 +201,7 @@ def test_stopped_by_hand(sheet):
 
 
 def test_stopped_in_the_middle_of_a_measurement(sheet, monkeypatch):
-    real, calls = spectra.batch.run_recipe, []
+    real, calls = spectra.making.run_recipe, []
 
     def stop(recipe, **options):
         calls.append(options["resume"])
@@ -209,7 +209,7 @@ def test_stopped_in_the_middle_of_a_measurement(sheet, monkeypatch):
             raise KeyboardInterrupt
         return real(recipe, **options)
 
-    monkeypatch.setattr("spectra.batch.run_recipe", stop)
+    monkeypatch.setattr("spectra.making.run_recipe", stop)
     with pytest.raises(KeyboardInterrupt):
         run_batch(load_samples(sheet), progress=False)
     assert states(sheet) == all_of("computed") | {"a/raman": "kept"}
