@@ -19,6 +19,8 @@ _DIED = (
     "the worker process died twice on it (killed or out of memory); make room in the memory, "
     "or use fewer workers"
 )
+# Notes of errors say how a single recipe goes on.
+_GOES_ON = "what was finished is safe, and the same batch again goes on from there"
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _reason_of(task: Task) -> str:
     try:
         _compute(task)
     except SpectraError as error:
-        return "; ".join((str(error), *getattr(error, "__notes__", ())))
+        return f"{error}; {_GOES_ON}" if getattr(error, "__notes__", ()) else str(error)
     except Exception as error:  # noqa: BLE001 - one measurement must not stop the others
         told = f"{type(error).__name__}: {error}"
         return f"{told}; a fault of the program: `spectra --debug run` of its recipe shows where"
