@@ -195,7 +195,11 @@ class Arrivals:
             source = self._source(path, now)
             if source.patience is None or source.patience.due <= now:
                 found += self._look_at(source, now)
-        there = {s.state: s.path for s in self._sources.values() if s.path.exists()}
+        there = {
+            s.state: s.path
+            for s in self._sources.values()
+            if s.state != (-1, -1) and s.path.exists()
+        }
         for source in self._sources.values():
             if not source.path.exists():
                 source.problem = _vanished(source.path, there.get(source.state))

@@ -23,6 +23,8 @@ def with_uncertainty(value: float, stderr: float) -> str:
     '8.68031(12)'
     >>> with_uncertainty(325.5821, 0.0072)
     '325.582(7)'
+    >>> with_uncertainty(-0.00001, 0.0006)
+    '0.0000(6)'
     >>> with_uncertainty(float("nan"), 1.0)
     '–'
     """
@@ -42,7 +44,9 @@ def with_uncertainty(value: float, stderr: float) -> str:
     if places <= 0:
         scale = 10 ** (-places)
         return f"{round(value / scale) * scale:d}({digits * scale:d})"
-    return f"{value:.{places}f}({digits:d})"
+    text = f"{value:.{places}f}"
+    # Less than half of the last digit is zero, and has no sign.
+    return f"{text.lstrip('-') if float(text) == 0.0 else text}({digits:d})"
 
 
 def with_digits(value: float, resolution: float) -> str:

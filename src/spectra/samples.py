@@ -301,6 +301,8 @@ class _Loader:
     def words(self) -> None:
         """Refuse words where numbers are expected: other measurements, or a unit, say so."""
         for name, found in self._texts.items():
+            if name == DEPTH:  # a word or a number, and checked as such
+                continue
             for place, text, unit in found:
                 if name in self._variables:
                     why = f"other measurements have numbers there ({self._variables[name][0]})"

@@ -121,6 +121,7 @@ def _charts(watch: Watch, rows: list[Row]) -> list[dict[str, Any]]:
     samples = watch.plans.samples()
     tables = {step: results.table for step, results in samples.items()}
     steps = [step.name for step in watch.recipe.settings.step]
+    # What an earlier watch kept stands in the order of its columns until there are plans again.
     ranked = sorted(grouped, key=lambda place: _rank(steps, tables, *place))
     seen: set[tuple[Any, ...]] = set()
     late = []
@@ -177,9 +178,7 @@ def _declared(table: Table | None, name: str) -> Column | None:
     return next((c for c in table.columns if c.name == name), None)
 
 
-def _rank(
-    steps: list[str], tables: dict[str, Table], step: str, name: str
-) -> tuple[int, int, int, str]:
+def _rank(steps: list[str], tables: dict[str, Table], step: str, name: str) -> tuple[int, int, int]:
     """What is looked at first: headlines and default plots, then what has an uncertainty.
 
     Among these the order is that of the recipe's steps and of their columns.
@@ -188,10 +187,10 @@ def _rank(
     column = _declared(table, name)
     at = steps.index(step) if step in steps else len(steps)
     if table is None or column is None:
-        return 3, at, 0, name
+        return 3, at, 0
     wanted = bool(column.headline) or name == table.default
     kind = 0 if wanted else 1 if column.stderr else 2
-    return kind, at, table.columns.index(column), name
+    return kind, at, table.columns.index(column)
 
 
 def _stands_still(names: Iterable[str], rows: list[Row]) -> bool:

@@ -124,10 +124,22 @@
     sort();
   }
 
+  // One technique's columns, and the samples that have any of them; or everything.
+  function confine() {
+    const chosen = at("technique").value, table = at("samples");
+    const out = content.techniques.map(name => chosen !== "" && name !== chosen);
+    for (const row of table.rows) out.forEach((hidden, i) => { row.cells[words + i].hidden = hidden; });
+    for (const row of table.tBodies[0].rows) {
+      const own = content.samples[Number(row.dataset.sample)].quantities;
+      row.hidden = chosen !== "" && !own.some((quantity, i) => quantity && !out[i]);
+    }
+  }
+
   (async function () {
     if (at("scatter")) {
       for (const id of ["right", "up", "points"]) at(id).addEventListener("change", draw);
       at("kind").addEventListener("change", fill);
+      if (at("technique")) at("technique").addEventListener("change", confine);
       Array.from(at("samples").tHead.rows[0].cells).forEach((cell, i) => cell.firstElementChild.addEventListener("click", () => {
         sorted = { column: i, down: sorted.column === i && cell.getAttribute("aria-sort") === "ascending" };
         sort();
