@@ -18,8 +18,10 @@ from tests.lines_of_samples import write_recipe, write_samples
 
 import spectra
 from spectra.batch import _SHOWS, run_batch
+from spectra.crew import Crew
 from spectra.errors import DataWarning, ReaderError, StoreError
 from spectra.ledger import Ledger
+from spectra.making import Made
 from spectra.provenance import code_digest, digest_files
 from spectra.samples import load_samples
 
@@ -185,7 +187,7 @@ def test_a_fault_of_the_program_is_a_failure_too(sheet, monkeypatch):
     def broken(recipe, **_):
         raise ZeroDivisionError("one over nought")
 
-    monkeypatch.setattr("spectra.batch.run_recipe", broken)
+    monkeypatch.setattr("spectra.making.run_recipe", broken)
     batch = run_batch(load_samples(sheet), progress=False)
     assert all("ZeroDivisionError: one over nought" in o.reason for o in batch.failures)
     assert len(batch.failures) == 4
@@ -201,7 +203,7 @@ def test_stopped_by_hand(sheet):
 
 
 def test_stopped_in_the_middle_of_a_measurement(sheet, monkeypatch):
-    real, calls = spectra.batch.run_recipe, []
+    real, calls = spectra.making.run_recipe, []
 
     def stop(recipe, **options):
         calls.append(options["resume"])
@@ -209,7 +211,7 @@ def test_stopped_in_the_middle_of_a_measurement(sheet, monkeypatch):
             raise KeyboardInterrupt
         return real(recipe, **options)
 
-    monkeypatch.setattr("spectra.batch.run_recipe", stop)
+    monkeypatch.setattr("spectra.making.run_recipe", stop)
     with pytest.raises(KeyboardInterrupt):
         run_batch(load_samples(sheet), progress=False)
     assert states(sheet) == all_of("computed") | {"a/raman": "kept"}
@@ -244,7 +246,7 @@ def test_files_behind_links_count(sheet):
     ledger.close()
 
 
-def work(path, told):
+def work(path, told, workers=1):
     """Run a batch in a process of its own, which says what it has done."""
     warnings.simplefilter("ignore")
     with open(told, "a", encoding="utf-8") as file:
@@ -253,7 +255,7 @@ def work(path, told):
             file.write(json.dumps([outcome.sample, outcome.name, outcome.state]) + "\n")
             file.flush()
 
-        run_batch(load_samples(path), progress=False, tell=tell)
+        run_batch(load_samples(path), workers=workers, progress=False, tell=tell)
 
 
 def lines(path):
@@ -291,3 +293,43 @@ def test_killed_at_any_moment_nothing_is_lost(tmp_path):
     assert numbers(path.parent / "results") == numbers(whole.parent / "results")
     left = [p.name for p in (path.parent / "results").rglob("*") if p.is_file()]
     assert sorted(left) == ["ledger.json", *sorted(["raman-2.h5", "raman.h5"] * 2)]
+
+
+@pytest.mark.skipif("sys.platform == 'win32'")
+def test_side_by_side_are_the_same_bits_and_a_kill_ends_the_workers(tmp_path, evaluated):
+    path, told = write_samples(tmp_path), tmp_path / "told.txt"
+    process = multiprocessing.get_context("forkserver").Process(target=work, args=(path, told, 2))
+    process.start()
+    while process.is_alive() and not lines(told):
+        time.sleep(0.001)
+    process.kill()
+    process.join()
+    safe = {tuple(json.loads(line)[:2]) for line in lines(told) if line.endswith("]")}
+    assert safe
+    batch = run_batch(load_samples(path), progress=False)
+    assert not batch.failures
+    assert safe <= {(o.sample, o.name) for o in batch.outcomes if o.state == "kept"}
+    assert numbers(tmp_path / "results") == numbers(evaluated[0].parent / "results")
+    assert not list((tmp_path / "results").rglob("*.started"))
+
+
+def test_a_large_measurement_has_its_frames_shared_out(sheet, monkeypatch):
+    with (sheet.parent / "data" / "b1_0.txt").open("a") as file:
+        file.write("\n" * 1_000_000)
+    seen = {}
+
+    def here(tasks, workers):
+        for task in tasks:
+            seen[f"{task.output.parent.name}/{task.output.stem}"] = task.workers
+            yield task, Made("not made")
+
+    monkeypatch.setattr("spectra.batch.make_side_by_side", here)
+    assert set(states(sheet, workers=2).values()) == {"failed"}
+    assert seen == {"a/raman": 1, "a/raman-2": 1, "b/raman": 1, "b/raman-2": 2}
+
+
+def test_a_worker_that_dies_costs_its_measurement_only(sheet, monkeypatch):
+    monkeypatch.setattr(Crew, "work_through", lambda self, tasks, n: ((t, None) for t in tasks))
+    batch = run_batch(load_samples(sheet), workers=2, progress=False)
+    assert len(batch.failures) == 4
+    assert "died twice on it (killed or out of memory)" in batch.failures[0].reason

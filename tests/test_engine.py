@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import spectra
-from spectra import InputFile, Variable, blocks
+from spectra import InputFile, Variable, blocks, crew
 from spectra.engine import find_method, method_from_provenance
 from spectra.errors import ReaderError, ResultsError, SettingError, StackError
 from spectra.results import Record, Results
@@ -126,7 +126,7 @@ def test_methods_that_workers_cannot_know_are_refused():
 
 def test_workers_that_cannot_start_are_explained(monkeypatch):
     monkeypatch.setattr(blocks, "_start_worker", print)
-    monkeypatch.setattr(blocks, "_is_ready", _die)
+    monkeypatch.setattr(crew, "_is_ready", _die)
     with pytest.raises(SettingError, match=r"worker processes cannot start.*__main__"):
         spectra.run(toy_stack(8), Toy(), workers=2, block_size=2)
 

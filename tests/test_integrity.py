@@ -62,9 +62,9 @@ def test_foreign_files(tmp_path):
     assert not is_own(tmp_path)
     with pytest.raises(ReaderError, match="not a file that spectra wrote"):
         verify(tmp_path / "a")
-    with pytest.raises(ReaderError, match="cannot be read"):
+    with pytest.raises(ReaderError, match="no such file; check the path"):
         verify(tmp_path / "absent")
-    with pytest.raises(ReaderError, match="cannot be read"):
+    with pytest.raises(ReaderError, match="no such file; check the path"):
         verify(tmp_path)
 
 

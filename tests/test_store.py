@@ -306,5 +306,5 @@ def test_bad_targets_are_answered_before_the_work(tmp_path):
 def test_room_is_asked_for_before_the_work(tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(StoreError, match=r"MB are needed, 0\.0 MB are free"):
+    with pytest.raises(StoreError, match=r"are needed, 0\.1 kB are free"):
         attempt(tmp_path / "r.h5")

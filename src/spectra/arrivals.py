@@ -195,12 +195,14 @@ class Arrivals:
             source = self._source(path, now)
             if source.patience is None or source.patience.due <= now:
                 found += self._look_at(source, now)
+        there = {
+            s.state: s.path
+            for s in self._sources.values()
+            if s.state != (-1, -1) and s.path.exists()
+        }
         for source in self._sources.values():
             if not source.path.exists():
-                source.problem = (
-                    f"{source.path}: the file has vanished; put it back before the watch ends: "
-                    "the final run reads all files again (what was measured so far stays here)"
-                )
+                source.problem = _vanished(source.path, there.get(source.state))
         self._last_look = now
         return found
 
@@ -401,3 +403,16 @@ def _unwritten(frame: Frame, fill: Any) -> float:
     """Share of a frame's points at which nothing seems to have been written."""
     unwritten = np.isnan(frame.y) if np.isnan(fill) else frame.y == fill
     return float(np.mean(unwritten))
+
+
+def _vanished(path: Path, twin: Path | None) -> str:
+    """What is said of a file that is gone; `twin` has its size and time of modification."""
+    if twin is not None:
+        return (
+            f"{path}: the file is now called {twin.name}, it seems, and its frames stand here "
+            "twice; the final run has them once"
+        )
+    return (
+        f"{path}: the file has vanished; put it back before the watch ends: "
+        "the final run reads all files again (what was measured so far stays here)"
+    )

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from spectra.cluster import Workers
-from spectra.errors import ReaderError, SpectraError, SpectraWarning, StoreError
-from spectra.ledger import MADE_OF, Ledger
+from spectra.cluster import Workers, check_workers
+from spectra.errors import ReaderError, SpectraError, SpectraWarning
+from spectra.ledger import Ledger
+from spectra.making import Made, Task, clear, make, make_side_by_side
 from spectra.nexus import open_file
 from spectra.notebook import small_table
 from spectra.provenance import code_digest, digest_plain, versions
-from spectra.recipe import Recipe, named_files, run_recipe
+from spectra.recipe import Recipe, named_files
 from spectra.results import Record
-from spectra.samples import Measurement, Sample, SampleSheet
+from spectra.samples import Measurement, SampleSheet
 
 Progress = bool | Callable[[int, int], None] | None
 # What shows results, and does not make them.
@@ -116,7 +117,8 @@ def run_batch(
     ----------
     sheet : SampleSheet
     workers : int, str or distributed.Client
-        As `spectra.run` takes them.
+        As `spectra.run` takes them. Several processes work on several measurements side by
+        side; one that is more than a worker's share of all data has its frames shared out, too.
     progress : bool or callable, optional
         None shows bars if stderr is a terminal; a callable is given (done, total) measurements.
     resume : bool
@@ -133,101 +135,131 @@ def run_batch(
     ------
     StoreError
         If the folder of the results cannot be written or is in use.
+    SettingError
+        If the workers are not what `spectra.run` takes, or cannot start.
     """
-    everything = list(sheet.measurements())
-    outcomes: list[Outcome] = []
+    check_workers(workers)
     ledger = Ledger(sheet.output)
     work = _Work(sheet, ledger, workers, progress, resume)
+    total = len(work.everything)
     try:
-        for sample, measurement in everything:
-            work.announce(sample, measurement, len(outcomes), len(everything))
-            outcomes.append(work.outcome(sample, measurement))
+        work.count()
+        for outcome in work.outcomes():
             if tell is not None:
-                tell(outcomes[-1])
-        work.count(len(outcomes), len(everything))
+                tell(outcome)
+            work.count()
         left = tuple(_left(sheet, ledger))
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"stopped; {len(outcomes)} of {len(everything)} measurements are done: "
+            f"stopped; {len(work.known)} of {total} measurements are done: "
             "run the same batch again to go on"
         ) from None
     finally:
         ledger.close()
-    return Batch(sheet, tuple(outcomes), left)
+    return Batch(sheet, tuple(work.known[i] for i in range(total)), left)
 
 
-@dataclass(frozen=True)
 class _Work:
-    """One call of `run_batch`."""
+    """One call of `run_batch`: what it has to do, and what is known of it so far."""
 
-    sheet: SampleSheet
-    ledger: Ledger
-    workers: Workers
-    progress: Progress
-    resume: bool
+    def __init__(
+        self,
+        sheet: SampleSheet,
+        ledger: Ledger,
+        workers: Workers,
+        progress: Progress,
+        resume: bool,
+    ) -> None:
+        self.everything = list(sheet.measurements())
+        self.known: dict[int, Outcome] = {}
+        self._sheet, self._ledger, self._workers = sheet, ledger, workers
+        self._progress, self._resume = progress, resume
 
-    def announce(self, sample: Sample, measurement: Measurement, done: int, total: int) -> None:
+    def count(self) -> None:
+        """Tell the caller how many measurements are done."""
+        if callable(self._progress):
+            self._progress(len(self.known), len(self.everything))
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """What is up to date, then what is made, each as soon as it is known."""
+        due: dict[int, str] = {}
+        for number in range(len(self.everything)):
+            try:
+                due[number] = self._made_of(number)
+                if self._is_kept(number, due[number]):
+                    del due[number]
+                    yield self._know(number, "kept")
+            except SpectraError as error:
+                yield self._know(number, "failed", str(error))
+        with closing(self._make(due)) as found:
+            for task, made in found:
+                if not made.reason:
+                    self._ledger.add(task.output, task.made_of)
+                    self._ledger.save()
+                    clear(task.output)
+                outcome = self._know(
+                    task.number, "failed" if made.reason else "computed", made.reason
+                )
+                _pass_on(made, f"{outcome.sample}, {outcome.name}")
+                yield outcome
+
+    def _know(self, number: int, state: State, reason: str = "") -> Outcome:
+        sample, m = self.everything[number]
+        found = Outcome(sample.name, m.technique, m.name, m.output, state, reason)
+        self.known[number] = found
+        return found
+
+    def _made_of(self, number: int) -> str:
+        return _made_of(self._sheet, self.everything[number][1].recipe, self._ledger)
+
+    def _is_kept(self, number: int, wanted: str) -> bool:
+        output = self.everything[number][1].output
+        if not self._resume or self._ledger.made_of(output) != wanted:
+            return False
+        clear(output)
+        return True
+
+    def _make(self, due: dict[int, str]) -> Generator[tuple[Task, Made], None, None]:
+        """Make results one after the other, or side by side if several are due."""
+        workers = self._workers
+        if isinstance(workers, int) and workers > 1 and len(due) > 1:
+            yield from make_side_by_side(self._tasks(due, self._shares(due, workers)), workers)
+            return
+        for task in self._tasks(due, dict.fromkeys(due, workers)):
+            yield task, make(task)
+
+    def _shares(self, due: dict[int, str], workers: int) -> dict[int, Workers]:
+        """Workers for the frames of each: more than one if it is more than a worker's share."""
+        sizes = {i: _size(self.everything[i][1]) for i in due}
+        total = sum(sizes.values())
+        return {i: workers if size * workers > total else 1 for i, size in sizes.items()}
+
+    def _tasks(self, due: dict[int, str], workers: Mapping[int, Workers]) -> Iterator[Task]:
+        """What is to be made, with the contents that its files have when its turn comes."""
+        beside = sum(w == 1 for w in workers.values()) > 0 and self._workers != 1
+        bars = False if beside or callable(self._progress) else self._progress
+        begun = len(self.everything) - len(due)
+        for place, (number, made_of) in enumerate(due.items(), begun + 1):
+            self._announce(place, number)
+            # A file that has vanished meanwhile is told of when it is read.
+            with suppress(SpectraError):
+                made_of = self._made_of(number)
+            _, m = self.everything[number]
+            crew = workers[number]
+            yield Task(number, m.recipe, m.output, made_of, crew, self._resume, bars)
+
+    def _announce(self, place: int, number: int) -> None:
         """Say what comes next."""
-        self.count(done, total)
-        shown = sys.stderr.isatty() if self.progress is None else self.progress is True
-        if shown:
-            sys.stderr.write(f"[{done + 1}/{total}] {sample.name}, {measurement.name}\n")
+        if sys.stderr.isatty() if self._progress is None else self._progress is True:
+            sample, measurement = self.everything[number]
+            told = f"[{place}/{len(self.everything)}] {sample.name}, {measurement.name}\n"
+            sys.stderr.write(told)
             sys.stderr.flush()
 
-    def count(self, done: int, total: int) -> None:
-        """Tell the caller how many measurements are done."""
-        if callable(self.progress):
-            self.progress(done, total)
 
-    def outcome(self, sample: Sample, measurement: Measurement) -> Outcome:
-        """Evaluate a measurement, or find that its results are up to date."""
-        where = (sample.name, measurement.technique, measurement.name, measurement.output)
-        try:
-            wanted = _made_of(self.sheet, measurement.recipe, self.ledger)
-            if self.resume and self.ledger.made_of(measurement.output) == wanted:
-                _clear(measurement.output)
-                return Outcome(*where, "kept")
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                self._compute(measurement, wanted)
-            _pass_on(caught, f"{sample.name}, {measurement.name}")
-        except SpectraError as error:
-            notes = getattr(error, "__notes__", ())
-            return Outcome(*where, "failed", "; ".join((str(error), *notes)))
-        except Exception as error:  # noqa: BLE001 - one measurement must not stop the others
-            told = f"{type(error).__name__}: {error}"
-            remedy = "a fault of the program: `spectra --debug run` of its recipe shows where"
-            return Outcome(*where, "failed", f"{told}; {remedy}")
-        return Outcome(*where, "computed")
-
-    def _compute(self, measurement: Measurement, wanted: str) -> None:
-        target = measurement.output
-        target.parent.mkdir(parents=True, exist_ok=True)
-        mark = _mark(target)
-        goes_on = self.resume and mark.is_file() and mark.read_text() == wanted
-        if not goes_on:
-            _clear(target)
-            mark.write_text(wanted)
-        try:
-            self._run(measurement, wanted, resume=goes_on)
-        except StoreError:
-            if not goes_on:
-                raise
-            # What was left behind does not fit after all.
-            self._run(measurement, wanted, resume=False)
-        self.ledger.add(target, wanted)
-        self.ledger.save()
-        _clear(target)
-
-    def _run(self, measurement: Measurement, wanted: str, *, resume: bool) -> None:
-        run_recipe(
-            measurement.recipe,
-            output=measurement.output,
-            workers=self.workers,
-            progress=False if callable(self.progress) else self.progress,
-            resume=resume,
-            origin={MADE_OF: wanted},
-        )
+def _size(measurement: Measurement) -> int:
+    """Bytes of the files of a measurement, as far as they are there."""
+    return sum(f.stat().st_size for f in measurement.files if f.is_file())
 
 
 def _made_of(sheet: SampleSheet, recipe: Recipe, ledger: Ledger) -> str:
@@ -258,26 +290,8 @@ def _left(sheet: SampleSheet, ledger: Ledger) -> Iterator[Path]:
             yield path.relative_to(sheet.output)
 
 
-def _mark(target: Path) -> Path:
-    """The file that says what is being made, as long as it is."""
-    return target.with_name(f"{target.name}.started")
-
-
-def _clear(target: Path) -> None:
-    """Remove what an interrupted run left beside its results."""
-    if not target.parent.is_dir() or not _mark(target).exists():
-        return
-    mark = _mark(target)
-    for path in target.parent.iterdir():
-        if path.name.startswith(f"{target.name}.") and path != mark:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    mark.unlink()
-
-
-def _pass_on(caught: list[warnings.WarningMessage], where: str) -> None:
+def _pass_on(made: Made, where: str) -> None:
     """Warn of what was warned of, saying which measurement it is about."""
-    for one in caught:
-        message = one.message
-        if isinstance(message, SpectraWarning):
-            message = type(message)(f"{where}: {message}")
-        warnings.warn(message, one.category, stacklevel=2)
+    for category, text in made.warned:
+        told = f"{where}: {text}" if issubclass(category, SpectraWarning) else text
+        warnings.warn(told, category, stacklevel=2)

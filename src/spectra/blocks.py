@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Generator, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import islice
-from multiprocessing import get_context
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from spectra.crew import Crew
 from spectra.errors import DamagedFileError, ReaderError, ResultsError, SettingError
 from spectra.method import Method
 from spectra.results import Results
@@ -156,12 +153,21 @@ def work_in_processes(job: Job, without: dict[int, int], workers: int) -> Finish
     SettingError
         If workers cannot start, or the method cannot be sent to them.
     """
-    blocks = job.blocks(without)
-    while True:
-        suspects = yield from _work_together(job, blocks, workers)
-        if not suspects:
-            return
-        yield from _work_alone(job, suspects)
+    shared = job.plan if _shares_plan(job.method) else None
+    crew: Crew[Block, Results] = Crew(
+        work=_fit_in_worker,
+        send=partial(_sent, job.method),
+        start=_start_worker,
+        given=(job.method, shared),
+        what=job.method.name,
+        ahead=_IN_FLIGHT_PER_WORKER,
+    )
+    with closing(crew.work_through(job.blocks(without), workers)) as found:
+        for block, results in found:
+            if results is None:
+                why = "the worker process died twice on this block (killed or out of memory)"
+                results = give_up(job.method, block.frames, block.plan, why)
+            yield block.start, results
 
 
 def fit_block(method: Method, frames: Source, plan: Any) -> Results:
@@ -220,85 +226,14 @@ def _checked(results: Results, frames: Source) -> Results:
     return replace(results, status=status, messages=messages)
 
 
-def _work_together(
-    job: Job, blocks: Iterator[Block], workers: int
-) -> Generator[tuple[int, Results], None, list[Block]]:
-    """Work through `blocks` in a pool until it breaks; return the blocks it then held."""
-    suspects: list[Block] = []
-    first = list(islice(blocks, _IN_FLIGHT_PER_WORKER * workers))
-    if not first:
-        return suspects
-    with _pool(job, min(workers, len(first))) as pool:
-        flying: dict[Future[Results], Block] = {_submit(pool, job, b): b for b in first}
-        while flying:
-            for future in wait(flying, return_when=FIRST_COMPLETED).done:
-                block = flying.pop(future)
-                try:
-                    results = future.result()
-                except BrokenProcessPool:
-                    suspects.append(block)
-                    continue
-                yield block.start, results
-                for fresh in islice(blocks, 0 if suspects else 1):
-                    try:
-                        flying[_submit(pool, job, fresh)] = fresh
-                    except BrokenProcessPool:
-                        suspects.append(fresh)
-    return suspects
-
-
-def _work_alone(job: Job, suspects: list[Block]) -> Finished:
-    """Do blocks one at a time; give up the one that kills its worker."""
-    left = list(suspects)
-    while left:
-        with _pool(job, 1) as pool:
-            while left:
-                block = left.pop(0)
-                try:
-                    results = _submit(pool, job, block).result()
-                except BrokenProcessPool:
-                    why = "the worker process died twice on this block (killed or out of memory)"
-                    yield block.start, give_up(job.method, block.frames, block.plan, why)
-                    break
-                yield block.start, results
-
-
-@contextmanager
-def _pool(job: Job, workers: int) -> Iterator[ProcessPoolExecutor]:
-    """Worker processes that have proved to be alive and to know the method."""
-    pool = ProcessPoolExecutor(
-        workers,
-        mp_context=get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(job.method, job.plan if _shares_plan(job.method) else None),
-    )
-    try:
-        try:
-            pool.submit(_is_ready).result()
-        except BrokenProcessPool:
-            raise SettingError(
-                f"worker processes cannot start with {job.method.name}; in a script, call "
-                'spectra.run below `if __name__ == "__main__":`; define methods of your own in a '
-                "module, not in a notebook; or use workers=1"
-            ) from None
-        except (AttributeError, TypeError, ImportError) as error:
-            raise SettingError(
-                f"{job.method.name} cannot be sent to worker processes ({error}); define it at "
-                "the top of a module, or use workers=1"
-            ) from None
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 def _shares_plan(method: Method) -> bool:
     """Whether all blocks have the same plan, which is then sent once per worker."""
     return type(method).narrow is Method.narrow
 
 
-def _submit(pool: ProcessPoolExecutor, job: Job, block: Block) -> Future[Results]:
-    plan = None if _shares_plan(job.method) else block.plan
-    return pool.submit(_fit_in_worker, block.frames, plan)
+def _sent(method: Method, block: Block) -> tuple[Source, Any]:
+    """What is sent of a block: its frames, and its plan unless all have the same."""
+    return block.frames, None if _shares_plan(method) else block.plan
 
 
 class _Worker:
@@ -311,14 +246,8 @@ class _Worker:
 def _start_worker(method: Method, plan: Any) -> None:
     import hdf5plugin  # noqa: F401 - each process registers the compression filters itself
 
-    # Ctrl-C reaches all processes; the main one ends the others after their present block.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     one_thread()
     _Worker.method, _Worker.plan = method, plan
-
-
-def _is_ready() -> bool:
-    return True
 
 
 def _fit_in_worker(frames: Source, plan: Any) -> Results:

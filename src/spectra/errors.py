@@ -98,9 +98,26 @@ class DataWarning(SpectraWarning):
     """The data are usable, but something about them must be known."""
 
 
+def why_unread(error: OSError) -> str:
+    """Why a file could not be opened for reading, and what to do."""
+    remedies = {
+        errno.ENOENT: "no such file; check the path",
+        errno.ENOTDIR: "no such file: part of its path is a file, not a folder; check the path",
+        errno.EISDIR: "is a folder, not a file; name a file in it",
+        errno.EACCES: "no permission to read it; ask its owner, or copy it to where you may",
+        errno.EIO: "the disk reports an error; check it, or use another copy",
+        errno.ESTALE: "the network disk is gone; mount it again",
+    }
+    return remedies.get(error.errno or 0, f"cannot be read ({error.strerror or error})")
+
+
 def reason(error: OSError) -> str:
     """What went wrong while writing, and what to do."""
     remedies = {
+        errno.ENOENT: "its folder does not exist and cannot be made there; choose another place",
+        errno.ENOTDIR: "part of the path is a file, not a folder; choose another place",
+        errno.EEXIST: "part of the path is a file, not a folder; choose another place",
+        errno.EISDIR: "a folder stands there; choose another name",
         errno.ENOSPC: "the disk is full; make room and try again",
         errno.EDQUOT: "the disk quota is used up; make room and try again",
         errno.EFBIG: "the file is larger than the system allows; see `ulimit -f`",

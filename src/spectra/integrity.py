@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import IO
 
 from spectra.diskfile import DiskFile
-from spectra.errors import DamagedFileError, ReaderError, SpectraError, StoreError, reason
+from spectra.errors import (
+    DamagedFileError,
+    ReaderError,
+    SpectraError,
+    StoreError,
+    reason,
+    why_unread,
+)
 from spectra.lock import refuse_if_open_elsewhere
 
 USERBLOCK = 512
@@ -65,7 +72,7 @@ def verify(path: str | Path) -> str:
             head = file.read(_DIGEST_END)
             digest = _digest(file)
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror})") from None
+        raise ReaderError(path, why_unread(error)) from None
     if head != _SIGNATURE + digest.encode():
         refuse_if_open_elsewhere(path)
         stated = head[len(_SIGNATURE) :].decode("ascii", "replace")
@@ -115,7 +122,7 @@ def check_target(path: str | Path, expected_bytes: int = 0) -> Path:
         free = shutil.disk_usage(real.parent).free
         if free < 1.1 * expected_bytes:
             raise StoreError(
-                f"{path}: {expected_bytes / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free; "
+                f"{path}: {_amount(expected_bytes)} are needed, {_amount(free)} are free; "
                 "make room or choose another disk"
             )
     return real
@@ -200,3 +207,8 @@ def _digest(file: IO[bytes]) -> str:
     while chunk := file.read(1 << 20):
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def _amount(count: float) -> str:
+    """A number of bytes as people say it."""
+    return f"{count / 1e6:.1f} MB" if count >= 5e4 else f"{count / 1e3:.1f} kB"

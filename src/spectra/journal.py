@@ -14,10 +14,14 @@ import numpy as np
 
 from spectra.arrivals import Key
 from spectra.errors import StoreError, reason
-from spectra.results import Results
+from spectra.results import Results, Table
 
-_MOST_LABELS = 12
+MOST_LABELS = 12
+"""Most entries of a column, such as peaks, that are kept of a frame."""
+
 _VERSION = 1
+# What says how strong the entries of a dimension are, the first that a table has.
+_STRENGTHS = ("area", "height", "intensity")
 
 Value = tuple[float | None, float | None]
 
@@ -121,13 +125,18 @@ class Journal:
         os.fsync(self._file.fileno())
 
 
-def values_of(step: str, results: Results) -> list[dict[str, Value]]:
+def values_of(step: str, results: Results, sample: Results | None = None) -> list[dict[str, Value]]:
     """The numbers of each frame that a journal keeps: columns of at most one further dimension.
+
+    Of a dimension with many entries, such as peaks, those are kept that `chosen_entries` names.
 
     Parameters
     ----------
     step : str
     results : Results
+    sample : Results, optional
+        Frames of the same table that say which entries are the strongest; by default `results`.
+        With the same sample, all frames keep the same entries.
 
     Returns
     -------
@@ -140,19 +149,36 @@ def values_of(step: str, results: Results) -> list[dict[str, Value]]:
         if len(column.dims) > 1 or values.dtype.kind not in "fi":
             continue
         errors = results.columns.get(f"{column.name}_stderr")
-        labels = [""]
+        labels, kept = [""], [0]
         if column.dims:
             coords = next(iter(results.table.coords[column.dims[0]].values()))
             labels = [f"[{label}]" for label in coords]
-        if len(labels) > _MOST_LABELS:
-            continue
+            kept = chosen_entries(results if sample is None else sample, column.dims[0])
         shape = (len(results), len(labels))
         both = values.reshape(shape), None if errors is None else errors.reshape(shape)
         for i, row in enumerate(found):
-            for j, label in enumerate(labels):
+            for j in kept:
                 error = None if both[1] is None else _finite(both[1][i, j])
-                row[f"{step}/{column.name}{label}"] = (_finite(both[0][i, j]), error)
+                row[f"{step}/{column.name}{labels[j]}"] = (_finite(both[0][i, j]), error)
     return found
+
+
+def strength_of(table: Table, dim: str) -> str:
+    """The column that says which entries of a dimension are strong, e.g. ``area``; "" if none."""
+    known = {c.name for c in table.columns if c.dims == (dim,)}
+    return next((name for name in _STRENGTHS if name in known), "")
+
+
+def chosen_entries(results: Results, dim: str) -> list[int]:
+    """Entries of a dimension that are shown, in their order: all, or the strongest or first 12."""
+    size = results.table.size(dim)
+    if size <= MOST_LABELS:
+        return list(range(size))
+    name = strength_of(results.table, dim)
+    if not name:
+        return list(range(MOST_LABELS))
+    strength = np.nansum(np.abs(results[name].reshape(len(results), size)), axis=0)
+    return sorted(np.argsort(-strength, kind="stable")[:MOST_LABELS].tolist())
 
 
 def _finite(value: np.generic) -> float | None:

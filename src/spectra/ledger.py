@@ -10,7 +10,7 @@ from typing import Any
 
 import h5py
 
-from spectra.errors import DamagedFileError, ReaderError, StoreError, reason
+from spectra.errors import DamagedFileError, ReaderError, StoreError, reason, why_unread
 from spectra.hdf5 import linked_files
 from spectra.integrity import sync_folder
 from spectra.lock import FolderLock
@@ -111,7 +111,7 @@ class Ledger:
         except OSError as error:
             if isinstance(error, ReaderError):
                 raise
-            raise ReaderError(path, f"cannot be read ({error.strerror})") from None
+            raise ReaderError(path, why_unread(error)) from None
         self._changed = True
         self._files.pop(key, None)
         if _is_settled(seen):

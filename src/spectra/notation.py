@@ -6,6 +6,9 @@ import math
 
 # Beyond this an uncertainty says that nothing is known, and its digits say nothing more.
 _MOST_DIGITS = 12
+_USUAL_DIGITS = 5
+# Larger whole numbers are measured and not counted.
+_MOST_COUNTED = 1e9
 
 
 def with_uncertainty(value: float, stderr: float) -> str:
@@ -20,6 +23,8 @@ def with_uncertainty(value: float, stderr: float) -> str:
     '8.68031(12)'
     >>> with_uncertainty(325.5821, 0.0072)
     '325.582(7)'
+    >>> with_uncertainty(-0.00001, 0.0006)
+    '0.0000(6)'
     >>> with_uncertainty(float("nan"), 1.0)
     '–'
     """
@@ -39,4 +44,34 @@ def with_uncertainty(value: float, stderr: float) -> str:
     if places <= 0:
         scale = 10 ** (-places)
         return f"{round(value / scale) * scale:d}({digits * scale:d})"
-    return f"{value:.{places}f}({digits:d})"
+    text = f"{value:.{places}f}"
+    # Less than half of the last digit is zero, and has no sign.
+    return f"{text.lstrip('-') if float(text) == 0.0 else text}({digits:d})"
+
+
+def with_digits(value: float, resolution: float) -> str:
+    """A value whose uncertainty is not known, in the digits that its neighbours can confirm.
+
+    Parameters
+    ----------
+    value : float
+    resolution : float
+        How much it differs from its neighbours in a sequence; 0 or NaN if that is not known:
+        it then has five digits.
+
+    Examples
+    --------
+    >>> with_digits(1.0234567, 0.08), with_digits(5469.8123, 0.3), with_digits(1.0234567, 0.0)
+    ('1.023', '5469.81', '1.0235')
+    >>> with_digits(12.0, 0.0), with_digits(3.21e-7, 1e-8), with_digits(float("nan"), 1.0)
+    ('12', '3.21e-07', '–')
+    """
+    if not math.isfinite(value):
+        return "–"
+    if value == round(value) and abs(value) < _MOST_COUNTED:
+        return f"{value:.0f}"
+    ahead = math.floor(math.log10(abs(value))) + 1
+    digits = _USUAL_DIGITS
+    if math.isfinite(resolution) and resolution > 0.0:
+        digits = min(max(ahead + 1 - math.floor(math.log10(resolution)), 3), 9)
+    return f"{value:.{max(digits, min(ahead, 9))}g}"

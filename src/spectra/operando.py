@@ -187,8 +187,8 @@ def _unsure(cycler: Cycler) -> list[str]:
     count = np.count_nonzero(np.diff(unsure))
     if count:
         said.append(
-            f"what passed in {count} gaps of the cycler's currents is not known "
-            f"and not counted; it adds {unsure[-1]:.2g} mAh to the charge's uncertainty"
+            f"what passed in {count} gap{'s' if count > 1 else ''} of the cycler's currents is not "
+            f"known and not counted; it adds {unsure[-1]:.2g} mAh to the charge's uncertainty"
         )
     return said
 

@@ -21,7 +21,7 @@ from spectra.errors import SettingError, SpectraError, SpectraWarning
 from spectra.method import Method
 from spectra.provenance import describe_run
 from spectra.recipe import Recipe
-from spectra.results import Results, Table
+from spectra.results import Results
 from spectra.stack import Stack
 
 _MOST_KEPT = 64
@@ -98,9 +98,9 @@ class Plans:
     _lost: int = 0
     _making: Future[_Made] | None = None
 
-    def tables(self) -> dict[str, Table]:
-        """What the steps that have a plan give."""
-        return {name: planned.of_sample.table for name, planned in self._planned.items()}
+    def samples(self) -> dict[str, Results]:
+        """What the steps that have a plan made of the frames of which it was made."""
+        return {name: planned.of_sample for name, planned in self._planned.items()}
 
     def add(self, stack: Stack) -> None:
         """Take frames into the sample, without working on them; corrected ones."""

@@ -17,7 +17,7 @@ from spectra.blocks import Part
 from spectra.cluster import Workers
 from spectra.correction import Correction
 from spectra.engine import find_correction, find_method, run, run_part
-from spectra.errors import ReaderError, SettingError, StoreError
+from spectra.errors import ReaderError, SettingError, StoreError, why_unread
 from spectra.method import Method
 from spectra.nexus import write_file
 from spectra.notebook import small_table
@@ -184,7 +184,7 @@ def load_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror})") from None
+        raise ReaderError(path, why_unread(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReaderError(path, f"not TOML ({error})", remedy="mend that line") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from spectra.depths import DEPTH, check_depth
 from spectra.entries import electrochemistry, located, needed, patterns, plain_value, variable
-from spectra.errors import ReaderError, SettingError, SpectraError
+from spectra.errors import DataWarning, ReaderError, SettingError, SpectraError
 from spectra.filenames import slug
 from spectra.notebook import small_table
 from spectra.readers.files import find_files
@@ -148,6 +149,7 @@ def load_samples(path: str | Path, *, output: str | Path | None = None) -> Sampl
     problems: list[str] = []
     work = _Loader(plain, target, problems)
     samples = tuple(work.samples())
+    work.words()
     axis = work.axis()
     if problems:
         told = problems[:_MOST_TOLD]
@@ -165,6 +167,8 @@ class _Loader:
         self._plain, self._output, self._problems = plain, output, problems
         self._recipes: dict[Path, _Template | SpectraError] = {}
         self._variables: dict[str, list[str]] = {}
+        self._texts: dict[str, list[tuple[str, str, str]]] = {}
+        self._twins: dict[tuple[object, ...], str] = {}
 
     def samples(self) -> Iterator[Sample]:
         """Each sample, as far as it can be made."""
@@ -202,6 +206,7 @@ class _Loader:
                 self._problems.append(str(error))
                 continue
             made[slug(one.name).casefold()] = one
+            self._warn_of_twin(name, one)
         shared = _shared(made.values()) if entries and entries[0].columns else {}
         return Sample(name, {**shared, **values}, tuple(made.values()))
 
@@ -236,8 +241,11 @@ class _Loader:
             elif key in _STACK and key != "files":
                 stack[key] = located(key, value, entry)
             elif key not in _OWN:
-                name, given = split_unit(key)[0], variable(entry, key, value)
-                if not isinstance(given, str):
+                (name, unit), given = split_unit(key), variable(entry, key, value)
+                if isinstance(given, str):
+                    stated = "" if key == name else unit
+                    self._texts.setdefault(name, []).append((entry.place(key), given, stated))
+                else:
                     variables[key] = given
                     self._variables.setdefault(name, []).append(entry.where)
                 if not isinstance(given, list):
@@ -259,10 +267,13 @@ class _Loader:
         elif technique in recipes:
             path = self._plain.path.parent / str(recipes[technique])
         else:
-            raise SettingError(
-                f"{entry.place('technique')}: {technique!r} has no recipe; "
-                f"{meant(technique, recipes)}"
-            )
+            hint = meant(technique, recipes)
+            if not recipes:
+                hint = "name one in a column 'recipe', or in [recipes] of a TOML file whose "
+                hint += f"'sheet' is {self._plain.path.name}"
+            if not recipes and not entry.columns:
+                hint = f'name one: [recipes] with {technique} = "file.toml"'
+            raise SettingError(f"{entry.place('technique')}: {technique!r} has no recipe; {hint}")
         if path not in self._recipes:
             try:
                 self._recipes[path] = _template(path)
@@ -272,6 +283,37 @@ class _Loader:
         if isinstance(found, SpectraError):
             raise SettingError(f"{entry.where}, recipe of {technique!r}: {found}")
         return path, found
+
+    def _warn_of_twin(self, sample: str, one: Measurement) -> None:
+        """Warn if another sample has a measurement of the same files, read in the same way."""
+        own = one.recipe.settings.stack.model_dump(exclude={"variables"})
+        key = (one.technique, one.files, repr(sorted(own.items())))
+        other = self._twins.setdefault(key, sample)
+        if other != sample:
+            files = one.files[0].name + (" …" if len(one.files) > 1 else "")
+            warnings.warn(
+                f"{one.where}: samples {other!r} and {sample!r} have the same files ({files}); "
+                "correct the one that is wrong, unless that is meant",
+                DataWarning,
+                stacklevel=2,
+            )
+
+    def words(self) -> None:
+        """Refuse words where numbers are expected: other measurements, or a unit, say so."""
+        for name, found in self._texts.items():
+            if name == DEPTH:  # a word or a number, and checked as such
+                continue
+            for place, text, unit in found:
+                if name in self._variables:
+                    why = f"other measurements have numbers there ({self._variables[name][0]})"
+                elif unit:
+                    why = f"its name states the unit {unit}"
+                else:
+                    continue
+                self._problems.append(
+                    f"{place}: it is {text!r}, but {why}; expected a number, with its unit in the "
+                    "name of the key, or no cell where it is not known"
+                )
 
     def axis(self) -> str:
         """The variable that is asked for, or the first that two measurements have, or one."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spectra.errors import ReaderError, SettingError
+from spectra.errors import ReaderError, SettingError, why_unread
 from spectra.readers.archive import Archive
 from spectra.recipe import load_toml
 from spectra.spelling import meant, misspelt
@@ -155,18 +155,17 @@ def _table_entries(path: Path) -> tuple[tuple[Entry, ...], dict[str, Any]]:
     else:
         rows = read_table(path)
     head = [str(c).strip() if c is not None else "" for c in rows[0]] if rows else []
-    for column in ("sample", "technique", "files"):
-        if column not in head:
-            near = misspelt(column, head)
-            raise ReaderError(
-                path,
-                f"no column {column!r}",
-                where="row 1",
-                expected="columns sample, technique, files and any others",
-                remedy=near.replace("did you mean", "is it")
-                if near
-                else "name it in the first row",
-            )
+    if missing := [c for c in ("sample", "technique", "files") if c not in head]:
+        near = [n for c in missing if (n := misspelt(c, head).removeprefix("did you mean "))]
+        raise ReaderError(
+            path,
+            f"no column {' nor '.join(map(repr, missing))}",
+            where="row 1",
+            expected="columns sample, technique, files and any others",
+            remedy=f"is it {' and '.join(n.rstrip('?') for n in near)}?"
+            if near
+            else "name it in the first row",
+        )
     if double := sorted({c for c in head if c and head.count(c) > 1}):
         raise ReaderError(path, f"two columns {double[0]!r}", where="row 1", remedy="rename one")
     return tuple(_entries(path, head, rows)), recipes
@@ -232,7 +231,7 @@ def read_table(path: Path) -> list[list[Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ReaderError(path, f"cannot be read ({error.strerror})") from None
+        raise ReaderError(path, why_unread(error)) from None
     except UnicodeDecodeError:
         raise ReaderError(
             path, "not UTF-8", remedy="save it as 'CSV UTF-8', or as a workbook (.xlsx)"

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from spectra.arrivals import Arrival, Arrivals
-from spectra.errors import SettingError
+from spectra.errors import SettingError, StoreError, reason
 from spectra.journal import Journal, Row, Value, values_of
 from spectra.plans import Plans, quiet
 from spectra.provenance import digest_plain, versions
@@ -80,7 +80,10 @@ class Watch:
         if patience <= 0:
             raise SettingError(f"patience = {patience}; expected seconds above 0")
         target = Path(output) if output is not None else recipe.output
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{target.parent}: {reason(error)}") from None
         self.recipe, self.output = recipe, target
         self._clock, self._now = clock, now
         self.arrivals = Arrivals(recipe, patience, clock)
@@ -159,8 +162,9 @@ class Watch:
 
     def _work_on(self, arrivals: list[Arrival], stack: Stack) -> list[Row]:
         results = self.plans.work_on(stack)
+        samples = self.plans.samples()
         columns: dict[str, list[dict[str, Value]]] = {
-            step: values_of(step, found) for step, found in results.items()
+            step: values_of(step, found, samples.get(step)) for step, found in results.items()
         }
         rows = []
         for i, arrival in enumerate(arrivals):

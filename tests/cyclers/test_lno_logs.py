@@ -53,7 +53,7 @@ def test_the_scans_lie_on_the_joined_logs(folder, joined):
     scans = np.load(folder / "lno_nik_pos1.npz")
     energy, norm = scans["energy"], scans["norm"].astype(float)
     stack = Stack.from_arrays(energy, norm, variables={"time": Variable(scans["unix_time"], "s")})
-    with pytest.warns(DataWarning, match="what passed in 1 gaps of the cycler's currents"):
+    with pytest.warns(DataWarning, match="what passed in 1 gap of the cycler's currents"):
         frames = align(stack, joined)
     voltage, charge = frames.variables["voltage"].values, frames.variables["charge"].values
     assert np.isfinite(voltage).all()

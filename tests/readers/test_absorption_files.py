@@ -108,7 +108,7 @@ def test_more_than_one_channel_stays(tmp_path):
         ("# energy i0 i1 i2\n# ------\n# a remark of five words", None),
     ],
 )
-@pytest.mark.filterwarnings("ignore:1 frames are usable with a reservation")
+@pytest.mark.filterwarnings("ignore:1 frame is usable with a reservation")
 def test_columns_in_all_their_dress(tmp_path, label, body):
     path = write(tmp_path, "a.dat", columns(label, body))
     assert find_reader(path, None).name == "columns"

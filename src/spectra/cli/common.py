@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spectra.recipe import Recipe
     from spectra.results import Record
 
 
@@ -26,6 +29,27 @@ def plain_warnings() -> Iterator[None]:
         warnings.simplefilter("always")
         warnings.showwarning = show  # type: ignore[assignment]
         yield
+
+
+def write_reports(record: Record, recipe: Recipe, results: Path) -> list[Path]:
+    """Write what a recipe's ``[report]`` asks for; if that fails, say that `results` are safe.
+
+    Raises
+    ------
+    StoreError
+        If a report, a table or a figure cannot be written.
+    """
+    from spectra.errors import StoreError
+    from spectra.report import write_outputs
+
+    try:
+        return write_outputs(record, recipe)
+    except StoreError as error:
+        error.add_note(
+            f"the results are safe in {results}: `spectra report {results} -o report.html` "
+            "shows them"
+        )
+        raise
 
 
 def report_outcome(record: Record) -> int:

@@ -26,11 +26,10 @@ def command(recipe: Recipe_, output: Output = None, workers: Workers = "1") -> i
 
 def run_file(path: Path, output: Path | None, workers: str, *, resume: bool) -> int:
     """Run a recipe file or replay results; return the exit code."""
-    from spectra.cli.common import plain_warnings, report_outcome
+    from spectra.cli.common import plain_warnings, report_outcome, write_reports
     from spectra.cluster import parse_workers
     from spectra.nexus import is_own, open_file
     from spectra.recipe import load_recipe, replay, run_recipe
-    from spectra.report import write_outputs
     from spectra.results import Record
 
     crew = parse_workers(workers)
@@ -43,7 +42,7 @@ def run_file(path: Path, output: Path | None, workers: str, *, resume: bool) -> 
         else:
             recipe = load_recipe(path)
         record = run_recipe(recipe, output=output, workers=crew, resume=resume)
-        written = write_outputs(record, recipe)
+        written = write_reports(record, recipe, output or recipe.output)
     code = report_outcome(record)
     typer.echo(f"results: {output or recipe.output}")
     for place in written:

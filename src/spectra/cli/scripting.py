@@ -56,9 +56,8 @@ def process(recipe: Recipe, workers: int | str = 1) -> int:
     int
         0 if all is well, 2 if some frames failed.
     """
-    from spectra.cli.common import plain_warnings, report_outcome
+    from spectra.cli.common import plain_warnings, report_outcome, write_reports
     from spectra.recipe import run_recipe
-    from spectra.report import write_outputs
 
     if is_done(recipe):
         typer.echo(f"{recipe.output} is up to date")
@@ -66,7 +65,7 @@ def process(recipe: Recipe, workers: int | str = 1) -> int:
     recipe.output.parent.mkdir(parents=True, exist_ok=True)
     with plain_warnings():
         record = run_recipe(recipe, workers=workers, progress=True, resume=True)
-        written = write_outputs(record, recipe)
+        written = write_reports(record, recipe, recipe.output)
     for path in written:
         typer.echo(path)
     return report_outcome(record)
@@ -99,10 +98,9 @@ def follow(
     int
         The exit code of the final run.
     """
-    from spectra.cli.common import plain_warnings, report_outcome
+    from spectra.cli.common import plain_warnings, report_outcome, write_reports
     from spectra.cluster import parse_workers
     from spectra.recipe import run_recipe
-    from spectra.report import write_outputs
     from spectra.watch import watch
 
     crew = parse_workers(workers)
@@ -125,7 +123,7 @@ def follow(
         except StoreError:
             # What an earlier final run left behind had fewer frames.
             record = run_recipe(recipe, output=output, workers=crew, resume=False)
-        written = write_outputs(record, recipe)
+        written = write_reports(record, recipe, target)
     code = report_outcome(record)
     typer.echo(f"results: {target}")
     for path in written:

@@ -311,7 +311,8 @@ def _assemble(items: list[Item], inputs: tuple[InputFile, ...], regrid: bool | N
         messages.append(message)
     if unfit:
         warnings.warn(
-            f"{len(unfit)} of {n} frames do not fit the others and are marked bad_input; "
+            f"{len(unfit)} of {n} frames {'does' if len(unfit) == 1 else 'do'} not fit the others "
+            f"and {'is' if len(unfit) == 1 else 'are'} marked bad_input; "
             f"the first: {unfit[0]}",
             DataWarning,
             stacklevel=4,
@@ -341,7 +342,8 @@ def _warn_once(messages: list[str], status: NDArray[np.int8]) -> None:
     odd = [m for m, s in zip(messages, status.tolist(), strict=True) if m and s == Status.OK]
     if odd:
         warnings.warn(
-            f"{len(odd)} frames are usable with a reservation; the first: {odd[0]}",
+            f"{'1 frame is' if len(odd) == 1 else f'{len(odd)} frames are'} usable with a "
+            f"reservation{': ' if len(odd) == 1 else '; the first: '}{odd[0]}",
             DataWarning,
             stacklevel=5,
         )

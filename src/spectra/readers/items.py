@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spectra.errors import DataWarning, ReaderError, SettingError
+from spectra.errors import DataWarning, ReaderError, SettingError, why_unread
 from spectra.readers.files import fingerprint, head_of
 from spectra.readers.frame import Frame, Reader, list_readers
 from spectra.readers.regions import take_regions
@@ -70,7 +70,7 @@ def read_items(
             errors.append(error)
             items.append(Item(path.name, None, str(error)))
         except OSError as error:
-            errors.append(ReaderError(path, f"cannot be read ({error.strerror})"))
+            errors.append(ReaderError(path, why_unread(error)))
             items.append(Item(path.name, None, str(errors[-1])))
         if progress:
             progress(i + 1, len(paths))
@@ -78,7 +78,8 @@ def read_items(
         raise _common_error(errors)
     if errors:
         warnings.warn(
-            f"{len(errors)} of {len(paths)} files cannot be read and are marked bad_input; "
+            f"{len(errors)} of {len(paths)} files cannot be read and "
+            f"{'is' if len(errors) == 1 else 'are'} marked bad_input; "
             f"the first: {errors[0]}",
             DataWarning,
             stacklevel=3,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spectra.errors import SettingError, StoreError
+from spectra.errors import SettingError, StoreError, reason
 from spectra.report.drawing import journal_figure
 from spectra.report.edgestory import edge_story
 from spectra.report.labels import axis_label, slug
@@ -113,10 +113,7 @@ def write_all(record: Record, folder: Path, formats: tuple[str, ...]) -> list[Pa
                     _save(figure, path, form)
                     paths.append(path)
     except OSError as error:
-        raise StoreError(
-            f"{folder}: figures cannot be written ({error.strerror}); "
-            "give another folder or make room"
-        ) from error
+        raise StoreError(f"{folder}: figures cannot be written: {reason(error)}") from error
     return paths
 
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from spectra.journal import Row
-from spectra.notation import with_uncertainty
+from spectra.journal import MOST_LABELS, Row, strength_of
+from spectra.notation import with_digits, with_uncertainty
+from spectra.report.labels import unit_symbol
 from spectra.report.shell import render_light, write_text
-from spectra.results import Column, Table
+from spectra.results import Column, Results, Table
 from spectra.status import Status
 from spectra.watch import Lag, Watch
 
 _MOST_CHARTS = 12
 _MOST_POINTS = 1500
 _MOST_LISTED = 30
+# Frames of which a number's digits are judged, and so few that nothing can be said to stand still.
+_RECENT = 50
+_FEW = 3
 
 
 def write_live_page(
@@ -105,34 +112,64 @@ def _told(row: Row) -> tuple[str, str, str, str]:
 
 def _charts(watch: Watch, rows: list[Row]) -> list[dict[str, Any]]:
     """Columns that are shown, each with its series along the frames and its last values."""
-    charts = []
-    names: dict[str, None] = {}
-    for row in rows:
-        names |= dict.fromkeys(row.values)
-    grouped: dict[tuple[str, str], list[str]] = {}
-    for name in names:
-        step, _, rest = name.partition("/")
-        grouped.setdefault((step, rest.partition("[")[0]), []).append(name)
-    tables = watch.plans.tables()
-    ranked = sorted(grouped, key=lambda place: _rank(tables.get(place[0]), place[1]))
+    grouped: dict[tuple[str, str], dict[str, None]] = {}
+    # The newest frame names first what is found now: earlier plans may have had other peaks.
+    for row in reversed(rows):
+        for name in row.values:
+            step, _, rest = name.partition("/")
+            grouped.setdefault((step, rest.partition("[")[0]), {})[name] = None
+    samples = watch.plans.samples()
+    tables = {step: results.table for step, results in samples.items()}
+    steps = [step.name for step in watch.recipe.settings.step]
+    # What an earlier watch kept stands in the order of its columns until there are plans again.
+    ranked = sorted(grouped, key=lambda place: _rank(steps, tables, *place))
+    seen: set[tuple[Any, ...]] = set()
+    late = []
+    for place in ranked:
+        same = tuple(v for n in grouped[place] for v in _known(rows[-_RECENT:], n))
+        late.append(_stands_still(grouped[place], rows) or (place[0], same) in seen)
+        seen.add((place[0], same))
+    # What was held, or is by symmetry what stands before it, tells nothing new.
+    order = sorted(range(len(ranked)), key=late.__getitem__)
+    shown = [ranked[i] for i in order[:_MOST_CHARTS]]
+    return [_chart(samples.get(s), s, c, list(grouped[s, c])[:MOST_LABELS], rows) for s, c in shown]
+
+
+def _chart(
+    sample: Results | None, step: str, column: str, names: list[str], rows: list[Row]
+) -> dict[str, Any]:
+    """The series of a column and what is said of it."""
+    declared = _declared(None if sample is None else sample.table, column)
     every = max(1, -(-len(rows) // _MOST_POINTS))
-    for step, column in ranked[:_MOST_CHARTS]:
-        declared = _declared(tables.get(step), column)
-        unit = declared.unit if declared else ""
-        series, last = [], []
-        for name in grouped[step, column]:
-            label = name.partition("[")[2].rstrip("]")
-            points = [
-                (i, *row.values[name])
-                for i, row in enumerate(rows)
-                if name in row.values and (i % every == 0 or i >= len(rows) - every)
-            ]
-            series.append({"label": label, "points": points})
-            last.append((label, _last(rows, name)))
-        heading = f"{step}: {column}" + (f" ({unit})" if unit else "")
-        meaning = declared.meaning if declared else ""
-        charts.append({"heading": heading, "meaning": meaning, "series": series, "last": last})
-    return charts
+    series, last = [], []
+    for name in names:
+        label = name.partition("[")[2].rstrip("]")
+        points = [
+            (i, *row.values[name])
+            for i, row in enumerate(rows)
+            if name in row.values and (i % every == 0 or i >= len(rows) - every)
+        ]
+        series.append({"label": label, "points": points})
+        last.append((label, _last(rows, name)))
+    unit = unit_symbol(declared.unit) if declared else ""
+    heading = f"{step}: {(declared and declared.headline) or column}" + (
+        f" ({unit})" if unit else ""
+    )
+    told = [declared.meaning if declared else "", _left_out(sample, declared)]
+    meaning = "; ".join(filter(None, told))
+    return {"heading": heading, "meaning": meaning, "series": series, "last": last}
+
+
+def _left_out(sample: Results | None, column: Column | None) -> str:
+    """Which entries of a column are shown, if not all."""
+    if sample is None or column is None or not column.dims:
+        return ""
+    dim = column.dims[0]
+    size = sample.table.size(dim)
+    if size <= MOST_LABELS:
+        return ""
+    which = "strongest" if strength_of(sample.table, dim) else "first"
+    return f"the {which} {MOST_LABELS} of {size}; the final run has all"
 
 
 def _declared(table: Table | None, name: str) -> Column | None:
@@ -141,19 +178,49 @@ def _declared(table: Table | None, name: str) -> Column | None:
     return next((c for c in table.columns if c.name == name), None)
 
 
-def _rank(table: Table | None, name: str) -> tuple[int, str]:
-    """What is looked at first: the headlines, the default plot, what has uncertainties."""
+def _rank(steps: list[str], tables: dict[str, Table], step: str, name: str) -> tuple[int, int, int]:
+    """What is looked at first: headlines and default plots, then what has an uncertainty.
+
+    Among these the order is that of the recipe's steps and of their columns.
+    """
+    table = tables.get(step)
     column = _declared(table, name)
+    at = steps.index(step) if step in steps else len(steps)
     if table is None or column is None:
-        return 4, name
-    wanted = (bool(column.headline), name == table.default, column.stderr)
-    return (wanted.index(True) if True in wanted else 3), name
+        return 3, at, 0
+    wanted = bool(column.headline) or name == table.default
+    kind = 0 if wanted else 1 if column.stderr else 2
+    return kind, at, table.columns.index(column)
+
+
+def _stands_still(names: Iterable[str], rows: list[Row]) -> bool:
+    """Whether a column was held: no uncertainty, and one value in all of several frames."""
+    recent = rows[-_RECENT:]
+    if any(row.values.get(name, (None, None))[1] for name in names for row in recent):
+        return False
+    return len(recent) >= _FEW and all(len(set(_known(recent, n))) < 2 for n in names)
+
+
+def _known(rows: list[Row], name: str) -> list[float]:
+    """All numbers of a series, in the order of the frames."""
+    found = (row.values[name][0] for row in rows if name in row.values)
+    return [value for value in found if value is not None]
+
+
+def _step(rows: list[Row], name: str) -> float:
+    """How much the last numbers of a series differ from frame to frame, as a rule; 0 if unknown."""
+    known = _known(rows[-_RECENT:], name)
+    steps = [abs(b - a) for a, b in pairwise(known)]
+    return statistics.median(steps) if steps else 0.0
 
 
 def _last(rows: list[Row], name: str) -> str:
-    """The last number there is, with its uncertainty."""
+    """The last number there is, with its uncertainty, or in the digits that its like confirm."""
     for row in reversed(rows):
         value, error = row.values.get(name, (None, None))
-        if value is not None:
-            return with_uncertainty(value, float("nan") if error is None else error)
+        if value is None:
+            continue
+        if error is not None and error > 0.0:
+            return with_uncertainty(value, error).replace("-", "−")
+        return with_digits(value, _step(rows, name)).replace("-", "−")
     return "–"

@@ -186,7 +186,7 @@ def _peaks(plots: Plots, record: Record) -> dict[str, Any] | None:
     if not panels:
         return None
     use = thin(len(panels[0].series[0].values), _MOST_PEAK_POINTS)
-    first = max(range(len(panels)), key=lambda i: float(np.nansum(panels[i].series[-1].values)))
+    first = max(range(len(panels)), key=lambda i: _known_well(panels[i].series[0]))
     drawn = [
         _series(plots, f"peak-{k}", f"Peak {panels[first].title}", s, use)
         for k, s in enumerate(panels[first].series)
@@ -194,6 +194,13 @@ def _peaks(plots: Plots, record: Record) -> dict[str, Any] | None:
     data = [{"title": p.title, "series": [_values(s, use) for s in p.series]} for p in panels]
     steps = round(len(panels[0].series[0].values) / max(use.size, 1))
     return {"plots": drawn, "panels": data, "chosen": first, "step": max(steps, 1)}
+
+
+def _known_well(series: Series) -> float:
+    """How well a quantity is known over all frames: the sum of 1/u²."""
+    assert series.stderr is not None
+    known = np.isfinite(series.values) & (series.stderr > 0.0)
+    return float((series.stderr[known] ** -2.0).sum())
 
 
 def fit_plots(record: Record) -> list[dict[str, Any]]:

@@ -6,10 +6,11 @@ import base64
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from spectra.errors import StoreError
+from spectra.errors import StoreError, reason
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -105,11 +106,9 @@ def write_text(path: Path, text: str) -> Path:
         partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StoreError(
-            f"{path}: the report cannot be written ({error.strerror}); "
-            "give another path or make room"
-        ) from error
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise StoreError(f"{path}: the report cannot be written: {reason(error)}") from error
     return path
 
 

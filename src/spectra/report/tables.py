@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spectra.errors import StoreError
+from spectra.errors import StoreError, reason
 from spectra.report.labels import slug
 from spectra.results import Column, Record, Results
 
@@ -42,10 +42,7 @@ def write_csv(record: Record, folder: Path) -> list[Path]:
             path.write_text(csv_text(results), encoding="utf-8")
             paths.append(path)
     except OSError as error:
-        raise StoreError(
-            f"{folder}: tables cannot be written ({error.strerror}); "
-            "give another folder or make room"
-        ) from error
+        raise StoreError(f"{folder}: tables cannot be written: {reason(error)}") from error
     return paths
 
 

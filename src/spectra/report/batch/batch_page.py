@@ -27,6 +27,7 @@ def batch_text(batch: Batch, path: Path, summary: Summary | None, pages: Mapping
     data = {
         "quantities": [plain_text(q.heading) for q in comparison.quantities],
         "headings": [q.heading for q in comparison.quantities],
+        "techniques": [q.technique for q in comparison.quantities],
         "kinds": {kind: plain_text(told) for kind, told in KINDS.items()},
         "samples": comparison.plain(),
         "axis": plain_text(axis.label),
@@ -44,6 +45,7 @@ def batch_text(batch: Batch, path: Path, summary: Summary | None, pages: Mapping
         left=[path.as_posix() for path in batch.left],
         verdicts=[v for v in found.verdicts if v.differs is not None],
         quantities=comparison.quantities,
+        techniques={q.technique: technique_name(q.technique) for q in comparison.quantities},
         right=right,
         up=up,
         kinds=KINDS,

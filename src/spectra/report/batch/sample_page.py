@@ -74,10 +74,13 @@ def sample_text(
         along=axis.name.replace("_", " "),
         parts=drawn,
         sequences=_sequences(placed),
+        stands=_is_one_place(placed),
         verdicts=[v for v in found.verdicts if v.sample == sample],
         notes=[*found.notes, *_notes(placed, axis)],
         cautions=[f"{p.title}, {said}" for p in placed for said in told.cautions(p.record)],
         rows=[_change(c) for c in every],
+        single=all(len(c.values) == 1 for c in every),
+        values=[(name, what, last) for name, what, _, _, last, _ in map(_change, every)],
         lone=list(_lone(every))[:_MOST_ROWS],
         outcomes=list(_outcomes(outcomes, placed)),
         failures=[o for o in outcomes if o.state == "failed"],
@@ -94,6 +97,12 @@ def _sequences(placed: list[Placed]) -> list[tuple[str, str]]:
         for p, n in sorted(counts, key=lambda c: -c[1])
         if n
     ]
+
+
+def _is_one_place(placed: list[Placed]) -> bool:
+    """Whether all frames stand at one place: there is nothing to step through."""
+    places = np.concatenate([np.empty(0), *(p.at for p in placed if p.at is not None)])
+    return len(set(places[np.isfinite(places)].tolist())) < 2
 
 
 def _notes(placed: list[Placed], axis: CommonAxis) -> Iterator[str]:

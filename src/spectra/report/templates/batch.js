@@ -82,6 +82,7 @@
     const lacking = content.samples.length - data.length;
     const points = data.reduce((n, trace) => n + trace.x.length, 0);
     let told = points + (points === 1 ? " point of " : " points of ") + data.length + (data.length === 1 ? " sample" : " samples") + " with standard uncertainties.";
+    if (data.length > mostNamed) told += " A point names its sample when it is pointed at or tapped.";
     if (lacking) told += " " + lacking + (lacking === 1 ? " sample lacks" : " samples lack") + " one of them.";
     if (kind === "along") told += " A frame of the quantity that has fewer is paired with the nearest of the other, if that is within half a step.";
     at("scatter-note").textContent = told;
@@ -124,17 +125,31 @@
     sort();
   }
 
+  // One technique's columns, and the samples that have any of them; or everything.
+  function confine() {
+    const chosen = at("technique").value, table = at("samples");
+    const out = content.techniques.map(name => chosen !== "" && name !== chosen);
+    for (const row of table.rows) out.forEach((hidden, i) => { row.cells[words + i].hidden = hidden; });
+    for (const row of table.tBodies[0].rows) {
+      const own = content.samples[Number(row.dataset.sample)].quantities;
+      row.hidden = chosen !== "" && !own.some((quantity, i) => quantity && !out[i]);
+    }
+  }
+
   (async function () {
     if (at("scatter")) {
       for (const id of ["right", "up", "points"]) at(id).addEventListener("change", draw);
+      // What was measured at one point only has numbers, but hardly a frame in common.
+      if (!traces(Number(at("right").value), Number(at("up").value), at("points").value).length) at("points").value = "last";
+      await draw();
+    }
+    if (at("samples")) {
       at("kind").addEventListener("change", fill);
+      if (at("technique")) at("technique").addEventListener("change", confine);
       Array.from(at("samples").tHead.rows[0].cells).forEach((cell, i) => cell.firstElementChild.addEventListener("click", () => {
         sorted = { column: i, down: sorted.column === i && cell.getAttribute("aria-sort") === "ascending" };
         sort();
       }));
-      // What was measured at one point only has numbers, but hardly a frame in common.
-      if (!traces(Number(at("right").value), Number(at("up").value), at("points").value).length) at("points").value = "last";
-      await draw();
     }
     ready();
   })();

@@ -57,10 +57,10 @@
       make(svg, "text", { x: x(v), y: height - 10, "text-anchor": "middle" }, String(v));
     }
     shown.forEach((points, number) => {
-      const colour = "k" + (number % 6);
+      const colour = "k" + (number % 6), open = number < 6 ? "" : " open";
       for (const [i, value, error] of points) {
         if (error) make(svg, "line", { class: colour, x1: x(i), x2: x(i), y1: y(value - error), y2: y(value + error), "stroke-width": 1 });
-        make(svg, "circle", { class: colour, cx: x(i), cy: y(value), r: points.length > 300 ? 1.4 : 2.4 });
+        make(svg, "circle", { class: colour + open, cx: x(i), cy: y(value), r: points.length > 300 ? 1.4 : 2.4 });
       }
     });
     make(svg, "rect", { class: "frame", x: left, y: top, width: width - left - right, height: height - top - bottom });
