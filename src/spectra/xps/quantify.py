@@ -24,6 +24,7 @@ from spectra.xps.comparable import (
     pass_energies,
     photon_energies,
     regions_by_ends,
+    single_lines,
     transmission_by,
 )
 from spectra.xps.mean_free_path import HIGHEST, LOWEST, Material, imfp
@@ -190,6 +191,7 @@ class Quantify(Method):
             "errors": str(regions.attrs["regions"][0].get("errors", "")),
         }
         notes = [counting_times(regions, counted), certain_ends(regions, counted)]
+        notes.append(single_lines(regions, counted))
         if power is not None:
             notes.append(pass_energies(regions, counted))
         return QuantifyPlan(

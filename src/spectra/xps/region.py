@@ -24,9 +24,16 @@ from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
-from spectra.xps.statistics import misfit_statistics, not_noise
+from spectra.xps.statistics import less_than_noise, misfit_statistics, not_noise
 from spectra.xps.table import region_table
-from spectra.xps.verdict import held_by_bounds, misfit_told, outside_told, warnings_of
+from spectra.xps.verdict import (
+    calm_told,
+    held_by_bounds,
+    misfit_told,
+    outside_told,
+    valence_told,
+    warnings_of,
+)
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -240,15 +247,18 @@ class Region(Method):
             columns[name][rows] = np.where(told, value, np.nan)
         columns["other_minima"][rows] = np.where(told, others, -1)
         status[rows] = fits.status
-        said = warnings_of(
-            self.species_model, correlation, columns["fraction_stderr"][rows], others
-        )
+        model, chi2 = self.species_model, statistics["reduced_chi2"]
         wrong = told & not_noise(fits, part, statistics)
-        misfit = misfit_told(wrong, statistics["reduced_chi2"], statistics["abbe"], part.errors)
-        held = held_by_bounds(built, names, values)
-        outside = outside_told(self.species_model, built, plan.x)
-        for row, *texts in zip(rows.tolist(), said, held, misfit, strict=True):
-            messages[row] = "; ".join(filter(None, (messages[row], outside, *texts)))
+        texts = zip(
+            warnings_of(model, correlation, columns["fraction_stderr"][rows], others),
+            held_by_bounds(built, names, values),
+            misfit_told(wrong, chi2, statistics["abbe"], part.errors),
+            calm_told(told & less_than_noise(fits, part), chi2),
+            strict=True,
+        )
+        of_all = outside_told(model, built, plan.x), valence_told(model)
+        for row, said in zip(rows.tolist(), texts, strict=True):
+            messages[row] = "; ".join(filter(None, (messages[row], *of_all, *said)))
 
     def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
         """The model with what all frames share held, and a block's frames as they are fitted."""
