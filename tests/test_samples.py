@@ -197,3 +197,10 @@ def test_values_of_a_table_keep_their_units(sheet):
     path.write_text(head.replace("duration [min]", "mass [g]") + "a,raman,raman.toml,"
                     "data/a0_0.txt,1.5,2,\nb,raman,raman.toml,data/a0_0.txt,,,0.002\n")  # fmt: skip
     assert load_samples(path).sample("b").values == {"mass [g]": 0.002}
+
+
+def test_a_label_is_no_number_by_its_underscore(sheet):
+    path = sheet.parent / "table.csv"
+    head = "sample,technique,recipe,files,batch\n"
+    path.write_text(head + "a,raman,raman.toml,data/a0_0.txt,2024_01\n")
+    assert load_samples(path).sample("a").values == {"batch": "2024_01"}

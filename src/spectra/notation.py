@@ -20,6 +20,8 @@ def with_uncertainty(value: float, stderr: float) -> str:
     '8.68031(12)'
     >>> with_uncertainty(325.5821, 0.0072)
     '325.582(7)'
+    >>> with_uncertainty(-0.0004, 0.03)
+    '0.00(3)'
     >>> with_uncertainty(float("nan"), 1.0)
     '–'
     """
@@ -39,4 +41,5 @@ def with_uncertainty(value: float, stderr: float) -> str:
     if places <= 0:
         scale = 10 ** (-places)
         return f"{round(value / scale) * scale:d}({digits * scale:d})"
-    return f"{value:.{places}f}({digits:d})"
+    # Adding zero turns the −0 that rounding leaves into 0.
+    return f"{round(float(value), places) + 0.0:.{places}f}({digits:d})"
