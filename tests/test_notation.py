@@ -20,6 +20,7 @@ from spectra.notation import with_uncertainty
         (90.0, 0.0, "90"),
         (1.0 / 3.0, 0.0, "0.3333333"),
         (1.0, float("nan"), "1"),
+        (-0.0004, 0.03, "0.00(3)"),
     ],
 )
 def test_the_rule_of_nineteen(value, stderr, text):

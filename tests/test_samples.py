@@ -182,3 +182,25 @@ def test_depth_is_one_of_two_or_a_variable(sheet):
     changed(sheet, 'depth = "surface"', 'depth = "skin"')
     with pytest.raises(SettingError, match=r"key 'depth': it is 'skin'; expected 'bulk' or"):
         load_samples(sheet)
+
+
+def test_values_of_a_table_keep_their_units(sheet):
+    path = sheet.parent / "table.csv"
+    head = "sample,technique,recipe,files,mass [mg],duration [h],duration [min]\n"
+    path.write_text(head + "a,raman,raman.toml,data/a0_0.txt,1.5,2,\n"
+                    "b,raman,raman.toml,data/a0_0.txt,1.7,,90\n")  # fmt: skip
+    samples = load_samples(path)
+    assert samples.units == {"mass": "mg", "duration": "h"}
+    assert samples.sample("a").values == {"mass": 1.5, "duration": 2.0}
+    assert samples.sample("b").values == {"mass": 1.7, "duration": 1.5}
+    # What cannot be converted is told under the unit that it came in.
+    path.write_text(head.replace("duration [min]", "mass [g]") + "a,raman,raman.toml,"
+                    "data/a0_0.txt,1.5,2,\nb,raman,raman.toml,data/a0_0.txt,,,0.002\n")  # fmt: skip
+    assert load_samples(path).sample("b").values == {"mass [g]": 0.002}
+
+
+def test_a_label_is_no_number_by_its_underscore(sheet):
+    path = sheet.parent / "table.csv"
+    head = "sample,technique,recipe,files,batch\n"
+    path.write_text(head + "a,raman,raman.toml,data/a0_0.txt,2024_01\n")
+    assert load_samples(path).sample("a").values == {"batch": "2024_01"}

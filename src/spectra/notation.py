@@ -25,6 +25,8 @@ def with_uncertainty(value: float, stderr: float) -> str:
     '325.582(7)'
     >>> with_uncertainty(-0.00001, 0.0006)
     '0.0000(6)'
+    >>> with_uncertainty(-0.0004, 0.03)
+    '0.00(3)'
     >>> with_uncertainty(float("nan"), 1.0)
     '–'
     """
@@ -44,9 +46,8 @@ def with_uncertainty(value: float, stderr: float) -> str:
     if places <= 0:
         scale = 10 ** (-places)
         return f"{round(value / scale) * scale:d}({digits * scale:d})"
-    text = f"{value:.{places}f}"
-    # Less than half of the last digit is zero, and has no sign.
-    return f"{text.lstrip('-') if float(text) == 0.0 else text}({digits:d})"
+    # Adding zero turns the −0 that rounding leaves into 0.
+    return f"{round(float(value), places) + 0.0:.{places}f}({digits:d})"
 
 
 def with_digits(value: float, resolution: float) -> str:

@@ -19,6 +19,7 @@ from spectra.readers.variables import split_unit
 from spectra.recipe import Recipe, StackSettings, check_recipe, for_measurement, load_toml
 from spectra.sheets import Entry, PlainSheet, read_sheet
 from spectra.spelling import meant, misspelt
+from spectra.units import convert, is_convertible
 
 Value = float | str
 
@@ -92,6 +93,8 @@ class SampleSheet:
     output : Path
         Folder of the results.
     samples : tuple of Sample
+    units : mapping of str to str
+        Of the values, where columns or keys state one: ``mass [mg]`` is the value ``mass``.
     """
 
     title: str
@@ -100,6 +103,7 @@ class SampleSheet:
     folder: Path
     output: Path
     samples: tuple[Sample, ...] = field(default=())
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def measurements(self) -> Iterator[tuple[Sample, Measurement]]:
         """Every measurement with its sample, in the order of the sheet."""
@@ -157,7 +161,7 @@ def load_samples(path: str | Path, *, output: str | Path | None = None) -> Sampl
             told.append(f"and {len(problems) - len(told)} more")
         raise SettingError("\n".join(told))
     title = str(plain.head.get("title", "")) or plain.path.stem
-    return SampleSheet(title, axis, plain.path, folder, target, samples)
+    return SampleSheet(title, axis, plain.path, folder, target, samples, dict(work.units))
 
 
 class _Loader:
@@ -169,6 +173,7 @@ class _Loader:
         self._variables: dict[str, list[str]] = {}
         self._texts: dict[str, list[tuple[str, str, str]]] = {}
         self._twins: dict[tuple[object, ...], str] = {}
+        self.units: dict[str, str] = {}
 
     def samples(self) -> Iterator[Sample]:
         """Each sample, as far as it can be made."""
@@ -241,7 +246,8 @@ class _Loader:
             elif key in _STACK and key != "files":
                 stack[key] = located(key, value, entry)
             elif key not in _OWN:
-                (name, unit), given = split_unit(key), variable(entry, key, value)
+                given = variable(entry, key, value)
+                name, unit = split_unit(key)
                 if isinstance(given, str):
                     stated = "" if key == name else unit
                     self._texts.setdefault(name, []).append((entry.place(key), given, stated))
@@ -249,7 +255,7 @@ class _Loader:
                     variables[key] = given
                     self._variables.setdefault(name, []).append(entry.where)
                 if not isinstance(given, list):
-                    values[name] = given
+                    values |= self._value(key, given)
         check_depth(values, entry.place(DEPTH))
         found = patterns(entry)
         try:
@@ -259,6 +265,18 @@ class _Loader:
         changes: dict[str, Any] = {"stack": {**stack, "files": found, "variables": variables}}
         chemistry = {**template.electrochemistry, **electrochemistry(entry)}
         return files, changes | ({"electrochemistry": chemistry} if chemistry else {}), values
+
+    def _value(self, key: str, given: Value) -> dict[str, Value]:
+        """A value by its name, in the unit that the name has before; else by the whole key."""
+        name, unit = split_unit(key)
+        if isinstance(given, str):
+            return {name: given}
+        known = self.units.setdefault(name, unit)
+        if unit == known:
+            return {name: given}
+        if is_convertible(unit, known):
+            return {name: float(convert(given, unit, known))}
+        return {key: given}
 
     def _recipe_of(self, entry: Entry, technique: str) -> tuple[Path, _Template]:
         recipes = self._plain.head.get("recipes", {})

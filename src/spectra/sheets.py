@@ -197,15 +197,19 @@ def _entries(path: Path, head: list[str], rows: list[list[Any]]) -> Iterator[Ent
 def cell_value(cell: Any) -> Any:
     """A cell as number, list of numbers, or text.
 
+    Labels such as ``2024_01`` are texts, though Python would read 202401.
+
     Examples
     --------
-    >>> cell_value("0.5"), cell_value("0; 0.5; 1"), cell_value("a.xy")
-    (0.5, [0.0, 0.5, 1.0], 'a.xy')
+    >>> cell_value("0.5"), cell_value("0; 0.5; 1"), cell_value("a.xy"), cell_value("2024_01")
+    (0.5, [0.0, 0.5, 1.0], 'a.xy', '2024_01')
     """
     if isinstance(cell, bool) or not isinstance(cell, str):
         return float(cell) if isinstance(cell, int | float) else str(cell)
     text = cell.strip()
     parts = _LISTED.split(text)
+    if "_" in text:
+        return text
     try:
         numbers = [float(p) for p in parts]
     except ValueError:

@@ -28,3 +28,16 @@ def test_without_coupling_it_is_lorentzian():
     x = np.linspace(-5, 5, 101)
     line = get_profile("breit_wigner_fano").value(x, 0.3, 1.2, 0.0)
     np.testing.assert_allclose(line, get_profile("lorentzian").value(x, 0.3, 1.2), rtol=1e-14)
+
+
+@pytest.mark.parametrize("coupling", [-0.3, 0.0, 0.15])
+def test_its_maximum_is_where_and_as_high_as_it_is_told(coupling):
+    x = np.linspace(1500.0, 1660.0, 160_001)
+    profile = get_profile("breit_wigner_fano")
+    g = profile.value(x, 1580.0, 40.0, coupling)
+    away, _ = profile.summit(np.array(40.0), np.array(coupling))
+    assert 1580.0 + away == pytest.approx(x[g.argmax()], abs=2e-3)
+    height, slopes = profile.peak_height_and_gradient(40.0, coupling)
+    assert height == pytest.approx(g.max(), rel=1e-9)
+    above, _ = profile.peak_height_and_gradient(40.0, coupling + 1e-6)
+    assert slopes[1] == pytest.approx((above - height) / 1e-6, rel=1e-4, abs=1e-7)

@@ -201,3 +201,27 @@ def test_degenerate_fits_of_measured_carbon_are_flagged_and_not_quoted(three_pos
     assert all("not significant" in message for message in results.messages)
     for name in ("ratio_height", "ratio_area", "size_cancado", "area", "parameter"):
         assert np.isnan(results[name]).all()
+
+
+def test_height_and_place_of_a_fano_line_are_those_of_its_maximum():
+    # I0*(1 + t/q)^2/(1 + t^2): I0 high above its own constant, highest at c + w/2q.
+    t = 2.0 * (SHIFT - 1590.0) / 100.0
+    fano = 1000.0 * (1.0 - t / 4.0) ** 2 / (1.0 + t**2)
+    curve = 300.0 + 800.0 / (1.0 + ((SHIFT - 1350.0) / 125.0) ** 2) + fano
+    method = Carbon(bands=(2,), profile_g="breit_wigner_fano")
+    results = method(counted(curve, 40))
+    assert (results.status == Status.OK).all()
+    for value, error, true in (
+        (results["ratio_height"], results["ratio_height_stderr"], 0.8),
+        (results["height"][:, 1], results["height_stderr"][:, 1], 1000.0),
+        (results["center"][:, 1], results["center_stderr"][:, 1], 1577.5),
+    ):
+        pull = (value - true) / error
+        assert abs(pull.mean()) < 0.5
+        assert 0.7 < pull.std() < 1.35
+
+
+def test_spectra_without_any_band_are_lost_without_a_warning():
+    results = Carbon(bands=(2, 3))(counted(np.full(SHIFT.shape, 200.0), 60))
+    assert (results.status == Status.LOST).all()
+    assert np.isnan(results["ratio_area_models"]).all()

@@ -128,6 +128,27 @@ def test_print_has_no_command_that_somebody_wrote():
     assert text.endswith("$\\sigma$$^{2}$ L$_{a}$ I$_{D}$/I$_{G}$")
 
 
+def test_names_of_samples_have_no_index_in_print():
+    assert latex_text("KVO_1 and cell_A") == r"KVO\_1 and cell\_A"
+    signs = "\N{MICRO SIGN}\N{ANGSTROM SIGN}\N{OHM SIGN}\u2248\u2264\u2265\u03a9\u221e"
+    assert latex_text(signs).isascii()
+
+
+def test_a_title_of_two_lines_stays_a_comment(summary, tmp_path):
+    sheet = replace(summary.sheet, title="One\n\\input{two}")
+    paths = write_summary(replace(summary, sheet=sheet), tmp_path)
+    (text,) = (p.read_text(encoding="utf-8") for p in paths if p.suffix == ".tex")
+    assert text.startswith(r"% One \input{two}, spectra")
+
+
+def test_values_of_samples_have_their_units(summary, tmp_path):
+    sheet = replace(summary.sheet, units={"mass": "mg"})
+    paths = write_summary(replace(summary, sheet=sheet), tmp_path)
+    (path,) = (p for p in paths if p.name == "samples.csv")
+    head, one, _ = rows_of(path)
+    assert dict(zip(head, one, strict=True))["mass (mg)"] == "1.2"
+
+
 def test_tables_that_cannot_be_written(summary, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from scipy.constants import Boltzmann, elementary_charge
@@ -133,3 +135,34 @@ def test_what_cannot_be_calibrated_is_told():
     )
     with pytest.raises(StackError, match="not determined"):
         Calibrate()(flat)
+
+
+def test_a_reference_that_is_not_there_shifts_nothing():
+    rng = np.random.default_rng(5)
+    for seed in range(12):
+        y = rng.poisson(np.full((3, ENERGY.size), 100.0))
+        flat = Stack.from_arrays(ENERGY, y, noise="counts", axis_name="binding_energy")
+        with pytest.raises(StackError, match=r"no line from|not determined"):
+            Calibrate()(flat)
+        x = np.linspace(-2, 3, 251)
+        y = np.random.default_rng(seed).poisson(np.full((1, x.size), 100.0))
+        dark = Stack.from_arrays(x, y, noise="counts", axis_name="binding_energy")
+        with pytest.raises(StackError, match="no Fermi edge"):
+            Calibrate(reference="fermi_edge", target=0.0, search=(-1.8, 2.5))(dark)
+
+
+def test_a_reference_that_drifts_is_told_and_in_the_uncertainty():
+    shifts = np.linspace(-1.5, 1.5, 20)
+    y = np.vstack([np.asarray(carbon(s, seed=i).signal) for i, s in enumerate(shifts)])
+    stack = Stack.from_arrays(ENERGY, y, noise="counts", axis_name="binding_energy")
+    moved = Calibrate()(stack)
+    record = moved.metadata["corrections"][-1]
+    assert record["drift"] == pytest.approx(shifts.std(), rel=0.1)
+    assert moved.metadata["energy_shift_stderr"] >= record["drift"]
+    off = [float(re.search(r"lies ([+-][0-9.]+) eV", m)[1]) for m in moved.messages if m]
+    # The mean of all frames is a broad line: its own fit says where it stands.
+    assert off[0] == pytest.approx(-1.5, abs=0.15)
+    assert off[-1] == pytest.approx(1.5, abs=0.15)
+    still = Calibrate()(carbon(0.4, n=20))
+    assert still.metadata["corrections"][-1]["drift"] == 0.0
+    assert still.messages == ("",) * 20

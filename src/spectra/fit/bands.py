@@ -98,6 +98,8 @@ class BandModel:
     def quantities(self, values: FloatArray) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
         """Centre, width, height and area of the bands, and their gradients.
 
+        The centre of a band is where it is highest, and its height that of its maximum.
+
         Parameters
         ----------
         values : array (rows, parameters)
@@ -117,9 +119,13 @@ class BandModel:
             center, area, *shape = values[:, first:last].T
             width, by_width = profile.width(*shape)
             top, by_top = profile.peak_height_and_gradient(*shape)
-            for name, value in zip(names, (center, width, area * top, area), strict=True):
+            away, by_away = (0.0, ()) if profile.summit is None else profile.summit(*shape)
+            found = (center + away, width, area * top, area)
+            for name, value in zip(names, found, strict=True):
                 told[name][:, k] = value
             slopes["center"][:, k, first] = 1.0
+            for j, slope in enumerate(by_away):
+                slopes["center"][:, k, first + 2 + j] = slope
             slopes["area"][:, k, first + 1] = 1.0
             slopes["height"][:, k, first + 1] = top
             for j in range(len(shape)):

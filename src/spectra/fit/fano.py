@@ -43,3 +43,14 @@ def breit_wigner_fano(
     by_t = lorentzian * skew - 2.0 * t * bottom * g
     by_coupling = lorentzian * t * (2.0 * left * left * (1.0 + coupling * coupling))
     return g, (-2.0 * inverse * by_t, -inverse * (g + t * by_t), by_coupling)
+
+
+def fano_summit(
+    fwhm: FloatArray, coupling: FloatArray
+) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    """Where the line is highest, counted from its centre: p·w/2, and its derivatives by w and p.
+
+    The whole line and what is left without the constant have their maximum at the same place;
+    the latter is I₀ = A·(2/πw)/(1 − p²) high there, the I₀ of `breit_wigner_fano`.
+    """
+    return 0.5 * coupling * fwhm, (0.5 * coupling, 0.5 * fwhm)

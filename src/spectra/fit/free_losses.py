@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.fit.lines import Lines
 from spectra.fit.model import Points
-from spectra.fit.scattered import Scattering
+from spectra.fit.scattered import Scattering, fill_lines, lines_alone
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -56,9 +56,7 @@ class FreelyScattered:
 
     def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
         """Add peaks and backgrounds to `total`."""
-        curve = np.zeros_like(total)
-        for lines in self.peaks:
-            lines.add_value(theta, at, curve)
+        curve = lines_alone(self.peaks, theta, at, total)
         total += curve
         for scattering, column in zip(self.scatterings, self.strengths, strict=True):
             total += theta[:, column, None] * scattering.apply(at.x[0], curve)
@@ -71,13 +69,8 @@ class FreelyScattered:
     ) -> FloatArray | None:
         """Add them to `total` and write the derivatives."""
         n = self.columns.size - self.strengths.size - 4
-        curve = np.zeros_like(total)
-        inner = slopes[:, :n]
-        inner[...] = 0.0
-        for lines in self.peaks:
-            own = np.empty((len(slopes), lines.columns.size, slopes.shape[2]), slopes.dtype)
-            lines.add_value_and_slopes(theta, at, curve, own)
-            inner[:, np.searchsorted(self.columns[:n], lines.columns)] += own
+        curve, inner = np.zeros_like(total), slopes[:, :n]
+        fill_lines(self.peaks, self.columns[:n], theta, at, curve, inner)
         total += curve
         thrown = np.zeros_like(inner)
         for i, (scattering, column) in enumerate(

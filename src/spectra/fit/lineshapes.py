@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma, gammaln, wofz
 
 from spectra.errors import SettingError
-from spectra.fit.fano import breit_wigner_fano
+from spectra.fit.fano import breit_wigner_fano, fano_summit
 from spectra.fit.pseudo_voigt import (
     GAUSS,
     LN2,
@@ -89,6 +89,9 @@ class Profile:
         A cheaper way to the same value and derivatives, for fits.
     alone : callable, optional
         A cheaper way to the value alone.
+    summit : callable, optional
+        (*shape) to where the maximum lies from the centre, and its gradient, of a line whose
+        maximum is elsewhere.
 
     Examples
     --------
@@ -105,6 +108,7 @@ class Profile:
     width: Callable[..., tuple[FloatArray, Gradient]]
     basis: ProfileBasis | None = None
     alone: Callable[..., FloatArray] | None = None
+    summit: Callable[..., tuple[FloatArray, Gradient]] | None = None
 
     def value(self, x: ArrayLike, center: ArrayLike, *shape: ArrayLike) -> FloatArray:
         """Profile at x: (..., points)."""
@@ -118,10 +122,12 @@ class Profile:
         return self.evaluate(*(np.asarray(v, dtype=float) for v in (x, center, *shape)))
 
     def peak_height_and_gradient(self, *shape: ArrayLike) -> tuple[FloatArray, Gradient]:
-        """Value at the centre for unit area, and its derivatives by the shape parameters."""
+        """Value at the maximum for unit area, and its derivatives by the shape parameters."""
         columns = [np.asarray(s, dtype=float)[..., None] for s in shape]
         zero = np.zeros(np.broadcast_shapes(*(c.shape for c in columns)))
-        height, gradient = self.evaluate(zero, zero, *columns)
+        # By the envelope theorem the maximum's place adds nothing to the derivatives.
+        at = zero if self.summit is None else self.summit(*columns)[0]
+        height, gradient = self.evaluate(at, zero, *columns)
         return height[..., 0], tuple(np.broadcast_to(g, height.shape)[..., 0] for g in gradient[1:])
 
 
@@ -360,6 +366,7 @@ PROFILES: Mapping[str, Profile] = {
         Profile(
             *("breit_wigner_fano", ("fwhm", "coupling"), _FWHM | {"coupling": (-0.9, 0.9)}),
             *({"coupling": 0.0}, breit_wigner_fano, _own_width),
+            summit=fano_summit,
         ),
     )
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,17 +79,16 @@ def judge_finite(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
     >>> judge_finite(np.array([[1.0, 2, np.inf, 4, 5, 6]]))[1]
     ('1 infinite value; expected finite ones, or NaN where nothing was measured',)
     """
-    status, said = judge_frames(y)
-    messages = list(said)
     infinite = np.isinf(y).sum(axis=1)
-    for row in np.flatnonzero((infinite > 0) & (status == Status.OK)).tolist():
-        status[row] = Status.BAD_INPUT
+
+    def tell(row: int) -> str:
         what = "value" if infinite[row] == 1 else "values"
-        messages[row] = (
+        return (
             f"{infinite[row]} infinite {what}; expected finite ones, or NaN where nothing was "
             "measured"
         )
-    return status, tuple(messages)
+
+    return _refused(judge_frames(y), infinite > 0, tell)
 
 
 def judge_counts(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
@@ -108,16 +109,27 @@ def judge_counts(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
     >>> judge_counts(np.array([[1.0, 2, -3, 4, 5, 6]]))[1][0][:47]
     '1 of the counts is negative, the lowest -3; cou'
     """
-    status, said = judge_finite(y)
-    messages = list(said)
     negative = (y < 0).sum(axis=1)
-    for row in np.flatnonzero((negative > 0) & (status == Status.OK)).tolist():
-        status[row] = Status.BAD_INPUT
+
+    def tell(row: int) -> str:
         number = f"{negative[row]} of the counts {'is' if negative[row] == 1 else 'are'} negative"
-        messages[row] = (
+        return (
             f"{number}, the lowest {np.nanmin(y[row]):g}; counts are expected as they were "
             'measured, with nothing subtracted; else say noise="given" with errors, or "unknown"'
         )
+
+    return _refused(judge_finite(y), negative > 0, tell)
+
+
+def _refused(
+    judged: tuple[NDArray[np.int8], tuple[str, ...]],
+    wrong: NDArray[np.bool_],
+    tell: Callable[[int], str],
+) -> tuple[NDArray[np.int8], tuple[str, ...]]:
+    """What was judged, with BAD_INPUT and the reason for frames that were good but are wrong."""
+    status, messages = judged[0], list(judged[1])
+    for row in np.flatnonzero(wrong & (status == Status.OK)).tolist():
+        status[row], messages[row] = Status.BAD_INPUT, tell(row)
     return status, tuple(messages)
 
 

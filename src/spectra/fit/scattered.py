@@ -87,6 +87,32 @@ def _kernel(losses: TougaardLosses, axis: bytes) -> FloatArray:
     return weight[:, None] * losses.cross_section(x[None, :] - x[:, None])
 
 
+def lines_alone(
+    peaks: Sequence[Lines], theta: FloatArray, at: Points, like: FloatArray
+) -> FloatArray:
+    """Curves of families of lines without what they throw, of the shape and kind of `like`."""
+    curve = np.zeros_like(like)
+    for lines in peaks:
+        lines.add_value(theta, at, curve)
+    return curve
+
+
+def fill_lines(
+    peaks: Sequence[Lines],
+    columns: IntArray,
+    theta: FloatArray,
+    at: Points,
+    curve: FloatArray,
+    slopes: FloatArray,
+) -> None:
+    """Add families of lines to `curve`, and write their derivatives by some rising columns."""
+    slopes[...] = 0.0
+    for lines in peaks:
+        own = np.empty((len(slopes), lines.columns.size, slopes.shape[2]), slopes.dtype)
+        lines.add_value_and_slopes(theta, at, curve, own)
+        slopes[:, np.searchsorted(columns, lines.columns)] += own
+
+
 @dataclass(frozen=True)
 class Scattered:
     """Peaks with the backgrounds that they throw: a term f = S + Σ bₘ·Kₘ(S) of a model.
@@ -116,9 +142,7 @@ class Scattered:
 
     def add_value(self, theta: FloatArray, at: Points, total: FloatArray) -> None:
         """Add peaks and backgrounds to `total`."""
-        curve = np.zeros_like(total)
-        for lines in self.peaks:
-            lines.add_value(theta, at, curve)
+        curve = lines_alone(self.peaks, theta, at, total)
         total += curve
         for scattering, column in zip(self.scatterings, self.strengths, strict=True):
             total += theta[:, column, None] * scattering.apply(at.x[0], curve)
@@ -128,13 +152,8 @@ class Scattered:
     ) -> FloatArray | None:
         """Add them to `total` and write the derivatives."""
         n = self.columns.size - self.strengths.size
-        curve = np.zeros_like(total)
-        inner = slopes[:, :n]
-        inner[...] = 0.0
-        for lines in self.peaks:
-            own = np.empty((len(slopes), lines.columns.size, slopes.shape[2]), slopes.dtype)
-            lines.add_value_and_slopes(theta, at, curve, own)
-            inner[:, np.searchsorted(self.columns[:n], lines.columns)] += own
+        curve, inner = np.zeros_like(total), slopes[:, :n]
+        fill_lines(self.peaks, self.columns[:n], theta, at, curve, inner)
         total += curve
         thrown = [scattering.apply(at.x[0], inner) for scattering in self.scatterings]
         for i, scattering in enumerate(self.scatterings):

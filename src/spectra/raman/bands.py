@@ -345,9 +345,9 @@ def bands_table(plan: BandsPlan, degree: int, parameters: tuple[str, ...]) -> Ta
     """Declare the table of bands, with `parameters` of the fit."""
     unit, per = "1/cm", ("band",)
     columns = (
-        Column("center", unit, "position of a band", per, stderr=True, headline="position"),
+        Column("center", unit, "where a band is highest", per, stderr=True, headline="position"),
         Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
-        Column("height", "counts", "its profile at the centre", per, stderr=True),
+        Column("height", "counts", "its profile there", per, stderr=True),
         Column("area", "counts/cm", "its integrated intensity", per, stderr=True),
         Column("significance", "", "area over its standard uncertainty", per),
         Column("band_status", "", "code of BandStatus", per, dtype="int8"),

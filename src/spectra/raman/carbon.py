@@ -159,44 +159,30 @@ class Carbon(Method):
         messages: list[str],
     ) -> None:
         tried = [self._try(series, plan, bands) for bands in self.bands]
+        good = np.stack([t.determined for t in tried], axis=1)
         bic = np.stack([t.fits.bic for t in tried], axis=1)
         bic = np.where(np.stack([t.fits.converged for t in tried], axis=1), bic, np.inf)
-        good = np.stack([t.determined for t in tried], axis=1)
         best = np.where(good, bic, np.inf).argmin(axis=1)
         frames = series.rows
         columns["model_bic"][frames] = np.where(np.isfinite(bic), bic, np.nan)
         columns["model_determined"][frames] = good
-        chosen = bic[np.arange(len(bic)), best]
+        told = good.any(axis=1)
         for name in ("ratio_height", "ratio_area"):
             every = np.stack([t.values[name] for t in tried], axis=1)
-            own = every[np.arange(len(bic)), best]
-            better = (bic < chosen[:, None]) & np.isfinite(every)
-            change = np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1)
-            columns[f"{name}_models"][frames] = np.where(good.any(axis=1), change, np.nan)
+            change = np.where(told, _farthest_better(every, bic, best), np.nan)
+            columns[f"{name}_models"][frames] = change
         names = self.model(max(self.bands), series.x).names
         for m, one in enumerate(tried):
-            rows = np.flatnonzero(good.any(axis=1) & (best == m))
+            rows = np.flatnonzero(told & (best == m))
             one.write(columns, frames, rows)
-            chosen_fits = one.fits.take(rows)
-            chosen_fits.write_parameters(
-                columns, frames[rows], self.model(one.bands, series.x), names
-            )
+            chosen = one.fits.take(rows)
+            chosen.write_parameters(columns, frames[rows], self.model(one.bands, series.x), names)
             status[frames[rows]] = one.fits.status[rows]
         _widen(columns, frames)
-        lost = np.flatnonzero(~good.any(axis=1))
-        status[frames[lost]] = Status.LOST
-        evident = bic.argmin(axis=1)
+        status[frames[~told]] = Status.LOST
         for row, frame in enumerate(frames.tolist()):
-            texts = [messages[frame]]
-            if not good[row].any():
-                texts += [f"{t.bands} bands: {t.reasons[row]}" for t in tried]
-            elif evident[row] != best[row]:
-                other = tried[evident[row]]
-                texts.append(
-                    f"{other.bands} bands would fit better, but are not determined: "
-                    f"{other.reasons[row]}"
-                )
-            messages[frame] = "; ".join(filter(None, texts))
+            said = _reason(tried, row, best[row], bic[row].argmin())
+            messages[frame] = "; ".join(filter(None, (messages[frame], said)))
 
     def _try(self, series: Series, plan: CarbonPlan, bands: int) -> _Tried:
         """Fit a model from several starts and judge whether it is determined."""
@@ -268,6 +254,33 @@ class _Tried:
             columns[name][at] = getattr(self.fits, name)[rows]
 
 
+def _farthest_better(every: FloatArray, bic: FloatArray, best: IntArray) -> FloatArray:
+    """How far at most what better models say lies off what the chosen one says (rows,).
+
+    Parameters
+    ----------
+    every, bic : array (rows, models)
+    best : int array (rows,)
+        The chosen one.
+    """
+    row = np.arange(len(best))
+    own, chosen = every[row, best], bic[row, best]
+    better = (bic < chosen[:, None]) & np.isfinite(every)
+    # Bands without any area have ratios that are no numbers.
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1))
+
+
+def _reason(tried: list[_Tried], row: int, best: int, evident: int) -> str:
+    """Why nothing is told of a row, or not the model that fits best."""
+    if not tried[best].determined[row]:
+        return "; ".join(f"{t.bands} bands: {t.reasons[row]}" for t in tried)
+    if evident == best:
+        return ""
+    other = tried[evident]
+    return f"{other.bands} bands would fit better, but are not determined: {other.reasons[row]}"
+
+
 def _add_sizes(values: dict[str, FloatArray], errors: dict[str, FloatArray], laser: float) -> None:
     """Crystallite sizes where the laser line allows them."""
     by_height, by_area = values["ratio_height"], values["ratio_area"]
@@ -330,9 +343,9 @@ def carbon_table(models: tuple[int, ...], parameters: tuple[str, ...]) -> Table:
             headline="L_a (Cançado)",
         ),
         Column("n_bands", "", "bands of the model that was chosen").as_int(),
-        Column("center", unit, "position of a band", per, stderr=True, headline="position"),
+        Column("center", unit, "where a band is highest", per, stderr=True, headline="position"),
         Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
-        Column("height", "counts", "its profile at the centre", per, stderr=True),
+        Column("height", "counts", "its profile there", per, stderr=True),
         Column("area", "counts/cm", "its integrated intensity", per, stderr=True),
         PARAMETERS,
         Column("model_bic", "", "Bayesian information criterion of each model", each),

@@ -58,7 +58,8 @@ _STARTS: Mapping[int, Sequence[Mapping[str, tuple[float, float]]]] = {
     ),
 }
 # R. P. Vidano, D. B. Fischbach, L. J. Willis and T. M. Loehr, Solid State Commun. 39 (1981) 341:
-# the D band moves by about 50 1/cm per eV of the laser; 1350 holds for 514.5 nm.
+# the D band moves by about 50 1/cm per eV of the laser; 1350 holds for 514.5 nm. Only a start:
+# C. Thomsen and S. Reich, Phys. Rev. Lett. 85 (2000) 5214, calculate 60 (abstract).
 DISPERSION, _REFERENCE_LASER = 50.0, 514.5
 # L. G. Cancado et al., Appl. Phys. Lett. 88 (2006) 163106; λ and L_a in nm.
 _CANCADO = 2.4e-10

@@ -168,7 +168,8 @@ def html_page(summary: Summary, grids: tuple[Grid, ...]) -> str:
 
 def latex_page(summary: Summary, grids: tuple[Grid, ...]) -> str:
     """Tables for a manuscript, of each sample and of what failed; no package is needed."""
-    lines = [f"% {summary.sheet.title}, spectra {spectra.__version__}", ""]
+    title = " ".join(summary.sheet.title.split())
+    lines = [f"% {title}, spectra {spectra.__version__}", ""]
     for sample in summary.sheet.samples:
         grid = quantities_grid(summary, sample.name)
         if grid.rows:

@@ -40,12 +40,13 @@ class Grid:
 def samples_grid(summary: Summary) -> Grid:
     """One row for each sample: its values, its quantities and what is said of it."""
     own = list(dict.fromkeys(k for s in summary.sheet.samples for k in s.values))
+    units = summary.sheet.units
     groups: dict[tuple[str, str, str], dict[str, Headline]] = {}
     for h in summary.headlines:
         if h.known.size:
             groups.setdefault((h.measurement, h.quantity, h.unit), {})[h.sample] = h
     told = list(dict.fromkeys((v.measurement, v.step) for v in summary.verdicts))
-    heads = [Head("sample"), *(Head(k.replace("_", " ")) for k in own)]
+    heads = [Head("sample"), *(Head(k.replace("_", " "), units.get(k, "")) for k in own)]
     for (measurement, name, unit), found in groups.items():
         heads.append(Head(f"{measurement}: {name}", unit, measured=True))
         if _moves(found):

@@ -28,6 +28,21 @@ _SIGNS = {
     "→": r"$\to$",
     "Δ": r"$\Delta$",
     "Γ": r"$\Gamma$",
+    "Θ": r"$\Theta$",
+    "Λ": r"$\Lambda$",
+    "Σ": r"$\Sigma$",
+    "Φ": r"$\Phi$",
+    "Ω": r"$\Omega$",
+    "\N{OHM SIGN}": r"$\Omega$",
+    "\N{MICRO SIGN}": r"$\mu$",
+    "\N{ANGSTROM SIGN}": r"\AA{}",
+    "≈": r"$\approx$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "∞": r"$\infty$",
+    "√": r"$\surd$",
+    "′": r"$'$",
 }
 _GREEK = dict(
     zip(
@@ -61,7 +76,8 @@ _GREEK = dict(
 _SIGNS |= {sign: rf"$\{name}$" for sign, name in _GREEK.items()}
 _RAISED = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-", strict=True))
 _LOWERED = dict(zip("₀₁₂₃₄₅₆₇₈₉", "0123456789", strict=True))
-_LETTERS_BELOW = re.compile(r"(?<=[A-Za-z])_([A-Za-z0-9])\b")
+# Of a single letter: other names, such as that of a sample, are no symbols with an index.
+_LETTERS_BELOW = re.compile(r"(?<=\b[A-Za-z])_([A-Za-z0-9])\b")
 
 
 def latex_text(text: str) -> str:
@@ -71,6 +87,8 @@ def latex_text(text: str) -> str:
     --------
     >>> latex_text("I_D/I_G"), latex_text("5 % of a_long_name"), latex_text("Å³")
     ('I$_{D}$/I$_{G}$', '5 \\% of a\\_long\\_name', '\\AA{}$^{3}$')
+    >>> latex_text("KVO_1")
+    'KVO\\_1'
     """
     out = []
     end = 0

@@ -82,6 +82,25 @@ def check_whole_doublets(regions: Results, counted: IntArray, name: str) -> None
             )
 
 
+def single_lines(regions: Results, counted: IntArray) -> str:
+    """A warning of levels whose two lines count, and of which no species had more than one."""
+    species = regions.table.coords["species"]
+    said: dict[str, str] = {}
+    for i in counted.tolist():
+        level = str(species["level"][i])
+        element, orbital, twice_j = split_level(level)
+        alone = level in regions.attrs["regions"][int(species["region"][i])].get("singles", ())
+        if alone and twice_j is None and orbital[1] != "s":
+            higher = 2 * "spdf".index(orbital[1]) + 1
+            said[level] = f"level = '{element} {orbital}{higher}/2'"
+    if not said:
+        return ""
+    return (
+        f"single lines of {', '.join(said)} count as both lines of the level: if only one was "
+        f"fitted, set {', '.join(said.values())}"
+    )
+
+
 def own_factors(given: Any, name: str) -> tuple[tuple[str, float], ...]:
     """Pairs of levels and factors.
 

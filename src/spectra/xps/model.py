@@ -55,7 +55,8 @@ class Species:
         Offsets (eV) and weights of the lines of a multiplet, in place of a doublet, and where
         given what their widths are multiplied by.
     valence : float, optional
-        Takes part in the mean valence of its level.
+        Takes part in the mean valence, which is told where all species that have one are of one
+        element.
     source : str
         Where position and widths come from.
     """
@@ -114,6 +115,12 @@ class Species:
         found = re.search(r"\d([spdf])", self.level)
         return _ORBITALS[found.group(1)] if found else 0.0
 
+    @property
+    def element(self) -> str:
+        """Element of the level; the whole level where it names none."""
+        found = re.match(r"[A-Z][a-z]?(?= ?\d[spdf])", self.level)
+        return found.group() if found else self.level
+
     def __hash__(self) -> int:
         return hash((self.name, self.level, self.position))
 
@@ -149,6 +156,11 @@ class Model:
                 f"model {self.name!r}: {'two species share ' + ', '.join(twice) if twice else ''}"
                 f"{'' if keys else 'no species'}; each needs a name of its own"
             )
+
+    @property
+    def elements_of_valences(self) -> tuple[str, ...]:
+        """Elements of the species that have a valence."""
+        return tuple(dict.fromkeys(s.element for s in self.species if s.valence is not None))
 
     def __hash__(self) -> int:
         return hash((self.name, self.species))

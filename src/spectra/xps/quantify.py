@@ -24,6 +24,7 @@ from spectra.xps.comparable import (
     pass_energies,
     photon_energies,
     regions_by_ends,
+    single_lines,
     transmission_by,
 )
 from spectra.xps.mean_free_path import HIGHEST, LOWEST, Material, imfp
@@ -157,17 +158,7 @@ class Quantify(Method):
         each = [split_level(level)[0] for level in kept]
         elements = tuple(dict.fromkeys(each))
         energy = photon_energies(regions, counted, self.photon_energy)
-        if self._needs_energy() and not np.isfinite(energy).all():
-            level = kept[int(np.flatnonzero(~np.isfinite(energy))[0])]
-            raise SettingError(
-                f"{self.name}: the file of {level} tells no photon energy; give photon_energy, "
-                "such as 1486.6 for Al Kα"
-            )
-        if isinstance(path := self._power(), Material):
-            good = np.isin(regions["region_status"][:, counted], _GOOD).all(axis=1)
-            position = regions["position"][good][:, counted]
-            if position.size:
-                imfp(path, energy - np.nanmedian(position, axis=0))
+        self._check_energies(regions, counted, kept, energy)
         factors = [self._factor(*pair) for pair in zip(kept, energy.tolist(), strict=True)]
         labels = species["label"][counted]
         coords = {
@@ -190,12 +181,29 @@ class Quantify(Method):
             "errors": str(regions.attrs["regions"][0].get("errors", "")),
         }
         notes = [counting_times(regions, counted), certain_ends(regions, counted)]
+        notes.append(single_lines(regions, counted))
         if power is not None:
             notes.append(pass_energies(regions, counted))
         return QuantifyPlan(
             *(counted, elements, members, np.array(factors), energy, power, coords, facts),
             note="; ".join(filter(None, notes)),
         )
+
+    def _check_energies(
+        self, regions: Results, counted: NDArray[np.intp], levels: list[str], energy: FloatArray
+    ) -> None:
+        """Refuse unknown photon energies (eV), and kinetic ones that the path does not hold for."""
+        if self._needs_energy() and not np.isfinite(energy).all():
+            level = levels[int(np.flatnonzero(~np.isfinite(energy))[0])]
+            raise SettingError(
+                f"{self.name}: the file of {level} tells no photon energy; give photon_energy, "
+                "such as 1486.6 for Al Kα"
+            )
+        if isinstance(path := self._power(), Material):
+            good = np.isin(regions["region_status"][:, counted], _GOOD).all(axis=1)
+            position = regions["position"][good][:, counted]
+            if position.size:
+                imfp(path, energy - np.nanmedian(position, axis=0))
 
     def table(self, plan: QuantifyPlan) -> Table:
         """Declare one entry per element, and per species."""

@@ -174,10 +174,13 @@ def standard_uncertainties(cov: FloatArray) -> FloatArray:
 
 
 def mean_valence(model: Model, area: FloatArray, cov: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean valence (frames,) of the species that have one, and its variance; NaN without any."""
+    """Mean valence (frames,) of the species that have one, and its variance.
+
+    NaN without any, and where they are of several elements, which have no mean.
+    """
     valence = np.array([np.nan if s.valence is None else s.valence for s in model.species])
     counted = np.isfinite(valence)
-    if not counted.any():
+    if len(model.elements_of_valences) != 1:
         blank = np.full(len(area), np.nan)
         return blank, blank
     whole = (area * counted).sum(axis=1)

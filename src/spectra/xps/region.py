@@ -24,11 +24,20 @@ from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
-from spectra.xps.statistics import misfit_statistics, not_noise
+from spectra.xps.statistics import less_than_noise, misfit_statistics, not_noise
 from spectra.xps.table import region_table
-from spectra.xps.verdict import held_by_bounds, misfit_told, on_bounds, outside_told, warnings_of
+from spectra.xps.verdict import (
+    calm_told,
+    held_by_bounds,
+    misfit_told,
+    on_bounds,
+    outside_told,
+    valence_told,
+    warnings_of,
+)
 
 if TYPE_CHECKING:
+    from spectra.fit.batch import StackFit
     from spectra.stack import Stack
 
 Losses = tuple[float, float, float, float]
@@ -211,13 +220,7 @@ class Region(Method):
         tries = seeded_starts(fixed, part.starts, self.starts, self.seed)
         fits, others = best_of(fixed, plan.x, part, tries)
         names = tuple(built.params)
-        # A bound on a position or an area is no measurement: what it holds stays uncertain.
-        values, cov = fits.propagated(names, tuple(plan.shared), plan.covariance, names)
-        own = cov
-        if plan.shared:
-            # What is shared has been widened by the misfit of all frames already.
-            own = fits.propagated(names, tuple(plan.shared), 0.0 * plan.covariance, names)[1]
-        cov = cov + own * (part.scale(fits) - 1.0)[:, None, None]
+        values, cov = self._propagated(fits, part, plan, names)
         found = species_quantities(self.species_model, plan.x, names, values, cov)
         told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
         area, area_cov = found.values["area"], found.area_covariance
@@ -242,15 +245,31 @@ class Region(Method):
         status[rows] = fits.status
         if on_bounds(built, plan.shared):
             status[rows[fits.status == Status.OK]] = Status.AT_BOUND
-        said = warnings_of(
-            self.species_model, correlation, columns["fraction_stderr"][rows], others
+        model, chi2 = self.species_model, statistics["reduced_chi2"]
+        texts = zip(
+            warnings_of(model, correlation, columns["fraction_stderr"][rows], others),
+            held_by_bounds(built, names, values),
+            misfit_told(
+                *(told & not_noise(fits, part, statistics), chi2, statistics["abbe"], part.errors)
+            ),
+            calm_told(told & less_than_noise(fits, part), chi2),
+            strict=True,
         )
-        wrong = told & not_noise(fits, part, statistics)
-        misfit = misfit_told(wrong, statistics["reduced_chi2"], statistics["abbe"], part.errors)
-        held = held_by_bounds(built, names, values)
-        outside = outside_told(self.species_model, built, plan.x)
-        for row, *texts in zip(rows.tolist(), said, held, misfit, strict=True):
-            messages[row] = "; ".join(filter(None, (messages[row], outside, *texts)))
+        of_all = outside_told(model, built, plan.x), valence_told(model)
+        for row, said in zip(rows.tolist(), texts, strict=True):
+            messages[row] = "; ".join(filter(None, (messages[row], *of_all, *said)))
+
+    def _propagated(
+        self, fits: StackFit, part: Frames, plan: Plan, names: tuple[str, ...]
+    ) -> tuple[FloatArray, FloatArray]:
+        """All parameters (frames, n) and their covariances (frames, n, n), misfit included."""
+        # A bound on a position or an area is no measurement: what it holds stays uncertain.
+        values, cov = fits.propagated(names, tuple(plan.shared), plan.covariance, names)
+        own = cov
+        if plan.shared:
+            # What is shared has been widened by the misfit of all frames already.
+            own = fits.propagated(names, tuple(plan.shared), 0.0 * plan.covariance, names)[1]
+        return values, cov + own * (part.scale(fits) - 1.0)[:, None, None]
 
     def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
         """The model with what all frames share held, and a block's frames as they are fitted."""

@@ -70,7 +70,8 @@ def join(*regions: Results) -> Results:
     attrs = {
         "regions": [
             {k: r.attrs.get(k) for k in ("model", "source", "errors", "measured")}
-            | {"doublets": _doublets(r), "endpoints": "endpoint_covariance" in r.columns}
+            | {"doublets": _doublets(r), "singles": _singles(r)}
+            | {"endpoints": "endpoint_covariance" in r.columns}
             for r in regions
         ],
         "count_time": "count_time" in regions[0].variables,
@@ -147,8 +148,21 @@ def _labels(region: Results) -> list[str]:
 
 def _doublets(region: Results) -> list[str]:
     """Names of the species that were fitted with both lines of their level."""
+    return [str(s["name"]) for s in _fitted_species(region) if s.get("splitting")]
+
+
+def _singles(region: Results) -> list[str]:
+    """Levels all of whose species were fitted with one line."""
+    several = {
+        s["level"] for s in _fitted_species(region) if s.get("splitting") or s.get("multiplet")
+    }
+    levels = dict.fromkeys(str(s["level"]) for s in _fitted_species(region))
+    return [level for level in levels if level not in several]
+
+
+def _fitted_species(region: Results) -> list[dict[str, Any]]:
     plain = region.attrs.get("region", {}).get("model", {})
-    return [str(s["name"]) for s in plain.get("species", ()) if s.get("splitting")]
+    return list(plain.get("species", ()))
 
 
 def _name(region: Results) -> str:

@@ -14,8 +14,9 @@ from spectra.xps.build import Built
 
 FloatArray = NDArray[np.float64]
 
-# Common shifts of all positions that are tried, in parts of the least spread.
-_SHIFTS = (-1.0, -0.5, 0.0, 0.5, 1.0)
+# Steps of the common shifts of all positions that are tried (eV), and how far they go: farther
+# where one position moves all; of several that are free one would come to stand in another's place.
+_STEP, _FARTHEST, _OF_SEVERAL = 0.5, 5.0, 1.0
 # Least start of an area, in parts of the mean one.
 _LEAST = 0.05
 
@@ -72,15 +73,15 @@ def plan_starts(built: Built, x: FloatArray, typical: FloatArray) -> Starts:
     powers = [n for n in variables if n.startswith("background_c")]
     names = (*areas, *strengths, *powers)
     place = [built.names.index(n) for n in names]
-    spread = min([_spread(built, n) for n in variables if n.endswith("_center")], default=0.0)
+    free = [n for n in variables if n.endswith("_center")]
+    farthest = _FARTHEST if len(free) == 1 else _OF_SEVERAL
+    spread = min([_spread(built, n, farthest) for n in free], default=0.0)
+    steps = max(2, int(np.ceil(spread / _STEP)))
+    shifts = spread * np.linspace(-1.0, 1.0, 2 * steps + 1)
     weight = 1.0 / np.maximum(typical, max(1e-3 * float(typical.max()), 1e-12))
-    centers: dict[str, FloatArray] = {
-        n: np.array([example[n] + s * spread for s in _SHIFTS])
-        for n in variables
-        if n.endswith("_center")
-    }
+    centers: dict[str, FloatArray] = {n: example[n] + shifts for n in free}
     solve, curves = [], []
-    for i in range(len(_SHIFTS)):
+    for i in range(len(shifts)):
         theta = _theta(built, {n: float(v[i]) for n, v in centers.items()})
         # A strength multiplies areas: with those of a first round it is linear as well.
         for _ in range(2):
@@ -107,8 +108,8 @@ def _theta(built: Built, centers: Mapping[str, float]) -> FloatArray:
     return np.array([float(params[n].value) for n in built.names])
 
 
-def _spread(built: Built, name: str) -> float:
-    """How far a position may go to either side."""
+def _spread(built: Built, name: str, farthest: float) -> float:
+    """How far a position may go to either side, and no farther than some distance."""
     p = built.params[name]
     ends = (p.value - p.min, p.max - p.value)
-    return min(1.0, *(0.999 * float(e) for e in ends))
+    return min(farthest, *(0.999 * float(e) for e in ends))

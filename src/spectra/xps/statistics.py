@@ -6,12 +6,17 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammainc
 
 from spectra.fit.batch import StackFit
 from spectra.fit.residuals import abbe_criterion, abbe_limit, information_criterion
 from spectra.xps.frames import Frames
 
 FloatArray = NDArray[np.float64]
+
+# Reduced χ² and its probability, by chance, below which residuals are less than noise; and counts
+# from which on a point's square of them is 1 in the mean.
+_CALM, _BY_CHANCE, _COUNTED = 0.5, 1e-6, 1.0
 
 
 def standard_residuals(
@@ -63,3 +68,19 @@ def not_noise(
     """Whether the residuals of each frame hold more than noise, by χ² or Abbe's criterion."""
     count = np.isfinite(frames.y).sum(axis=1)
     return (statistics["abbe"] < abbe_limit(count)) | (frames.scale(fits) > 1.0)
+
+
+def less_than_noise(fits: StackFit, frames: Frames) -> NDArray[np.bool_]:
+    """Whether the residuals of each frame are far below what its uncertainties say.
+
+    So they are of averages or rates that were taken for counts: uncertainties are too large then.
+    """
+    scaled, use, _ = standard_residuals(fits, frames)
+    if frames.errors == "residual":
+        return np.zeros(len(scaled), bool)
+    if frames.errors == "counts":
+        use = use & (fits.best_fit() >= _COUNTED)
+    square = (np.where(use, scaled, 0.0) ** 2).sum(axis=1)
+    dof = np.maximum(use.sum(axis=1) - len(fits.var_names), 1)
+    chance = gammainc(0.5 * dof, 0.5 * np.where(np.isfinite(square), square, np.inf))
+    return np.asarray((square < _CALM * dof) & (chance < _BY_CHANCE))

@@ -86,6 +86,33 @@ def misfit_told(
     ]
 
 
+def calm_told(calm: NDArray[np.bool_], reduced_chi2: FloatArray) -> list[str]:
+    """One text per frame whose residuals are less than noise.
+
+    Parameters
+    ----------
+    calm : bool array (frames,)
+    reduced_chi2 : array (frames,)
+    """
+    text = (
+        "the residual is less than noise (reduced chi2 {:.2g}): averages or rates are no counts, "
+        "and the uncertainties are too large; read them with noise='unknown'"
+    )
+    values = zip(calm.tolist(), reduced_chi2.tolist(), strict=True)
+    return [text.format(value) if still else "" for still, value in values]
+
+
+def valence_told(model: Model) -> str:
+    """Say why there is no mean valence, of species that have one."""
+    elements = model.elements_of_valences
+    if len(elements) < 2:
+        return ""
+    return (
+        f"no mean valence of {' and '.join(elements)} together: leave valence out of the species "
+        "of all but one"
+    )
+
+
 def outside_told(model: Model, built: Built, x: FloatArray) -> str:
     """Name the species with areas of their own whose lines all lie outside the window.
 

@@ -82,7 +82,7 @@ def _rows(
         yield {
             "name": sample.name,
             "page": None if page is None else link(page, path),
-            "values": ", ".join(f"{name} {value}" for name, value in written(sample.values)),
+            "values": ", ".join(map(" ".join, written(sample.values, found.sheet.units))),
             "measured": f"{len(own) - failed} of {len(own)}",
             "failed": failed,
             "cells": comparison.cells(sample.name, _KIND),

@@ -70,7 +70,7 @@ def sample_text(
         simulated=any(is_simulated(p.record) for p in placed),
         batch_title=batch.sheet.title or "All samples",
         batch_page=None if batch_page is None else link(Path(batch_page), path),
-        facts=[*written(own.values), *_facts(placed, axis)],
+        facts=[*written(own.values, found.sheet.units), *_facts(placed, axis)],
         along=axis.name.replace("_", " "),
         parts=drawn,
         sequences=_sequences(placed),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from spectra.report.labels import unit_symbol
+
 # Told apart by the colour-blind, and dark enough on white for letters (4.5 : 1 and more).
 _TONES = ("#0061A0", "#A63C00", "#00694A", "#8A3A78", "#6A5A00", "#4B4B4B")
 _DEEPER, _PALER = 0.45, 0.4
@@ -42,9 +44,12 @@ def _mixed(tone: str, towards: int, share: float) -> str:
     return "#" + "".join(f"{round(p + share * (towards - p)):02x}" for p in parts)
 
 
-def written(values: Mapping[str, float | str]) -> list[tuple[str, str]]:
-    """Values of a sample as they are written."""
-    return [
-        (name.replace("_", " "), f"{v:.6g}" if isinstance(v, float | int) else str(v))
-        for name, v in values.items()
-    ]
+def written(values: Mapping[str, float | str], units: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Values of a sample as they are written, with their units."""
+    told = []
+    for name, value in values.items():
+        text = (
+            value if isinstance(value, str) else f"{value:.6g} {unit_symbol(units.get(name, ''))}"
+        )
+        told.append((name.replace("_", " "), text.rstrip()))
+    return told
