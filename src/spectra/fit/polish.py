@@ -145,7 +145,7 @@ class _Single:
         """
         here = self._linearise(theta)
         for _ in range(_STEPS):
-            step, _, tangent = _qr_step(here.jacobian, here.residual, self._vary(theta, here))
+            step, _, tangent = _qr_step(here.jacobian, here.residual, self._vary(theta, here)[0])
             if tangent <= _FINISHED * here.chi2:
                 break
             for shorter in range(10):
@@ -155,7 +155,7 @@ class _Single:
                     break
             else:
                 break
-            left = _qr_step(there.jacobian, there.residual, self._vary(trial, there))[2]
+            left = _qr_step(there.jacobian, there.residual, self._vary(trial, there)[0])[2]
             if not (left < tangent or there.chi2 < here.chi2 * (1.0 - _FLAT)):
                 break
             theta, here = trial, there
@@ -203,15 +203,24 @@ class _Single:
             residual, jacobian = self.objective.residual_and_jacobian(theta[None])
             return _Here(residual[0], jacobian[0].T, float(residual[0] @ residual[0]))
 
-    def _vary(self, theta: FloatArray, here: _Here) -> BoolArray:
+    def _vary(self, theta: FloatArray, here: _Here) -> tuple[BoolArray, BoolArray]:
+        """Parameters (P,) that the data move, and those that bounds hold.
+
+        What shows only through something that a bound holds, such as the width of a band without
+        area, is neither: the others may well be at their minimum.
+        """
         gradient = here.jacobian.T @ here.residual
         low = (theta <= self.lower) & (gradient < 0)
         high = (theta >= self.upper) & (gradient > 0)
-        return np.asarray(self.free & ~(low | high))
+        held = self.free & (low | high)
+        vary = self.free & ~held
+        if held.any():
+            vary &= (here.jacobian != 0).any(axis=0)
+        return vary, held
 
     def _judge(self, theta: FloatArray, here: _Here) -> Polished:
         residual, jacobian, chi2 = here.residual, here.jacobian, here.chi2
-        vary = self._vary(theta, here)
+        vary, at_bound = self._vary(theta, here)
         _, inverse, tangent = _qr_step(jacobian, residual, vary)
         cov = np.full((len(theta), len(theta)), np.nan)
         index = np.flatnonzero(vary)
@@ -226,7 +235,7 @@ class _Single:
             size = jacobian @ np.where(np.isfinite(theta), theta, 0.0)
             exact = chi2 <= 1e-20 * float(size @ size + residual @ residual)
             converged = exact or tangent / p <= _OFFSET**2 * rest
-        return Polished(theta, chi2, cov, self.free & ~vary, converged)
+        return Polished(theta, chi2, cov, at_bound, converged)
 
 
 def _qr_step(
