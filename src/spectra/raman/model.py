@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.bands import BandModel
+from spectra.fit.gaps import filled
 from spectra.raman.series import Series
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def starts_of(series: Series, model: BandModel, start: FloatArray) -> dict[str, 
     model : BandModel
     start : array (parameters,)
     """
-    linear = model.linear_start(series.x, series.filled(), start)
+    linear = model.linear_start(series.x, filled(series.x, series.y), start)
     n = len(model.bands)
     areas = np.maximum(linear[:, :n], 0.0)
     areas = np.maximum(areas, _SEED * np.maximum(areas.max(axis=1, keepdims=True), 1e-12))
