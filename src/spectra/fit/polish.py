@@ -32,6 +32,8 @@ _FLAT = 1e-10
 _FINISHED = 1e-21
 _CONDITION = 1e7
 _RESCUE_EVALUATIONS = 2000
+# From the start again, where a component has vanished on the way: as a look whether it need.
+_LOOK_EVALUATIONS = 100
 
 
 class ResidualObjective(Objective, Protocol):
@@ -54,6 +56,8 @@ class Polished:
         NaN for what is fixed, at a bound, or not determined.
     at_bound : bool array (P,)
     converged : bool
+    vanished : bool
+        Whether some parameters show nowhere, for a bound that holds another.
     """
 
     theta: FloatArray
@@ -61,6 +65,7 @@ class Polished:
     cov: FloatArray
     at_bound: BoolArray
     converged: bool
+    vanished: bool
 
 
 def needs_polish(solution: Solution, tolerance: float) -> BoolArray:
@@ -109,6 +114,9 @@ def polish(
         if not best.converged:
             tries = [one.finish(one.rescue(t)) for t in (solution.theta[row], start[row])]
             best = min(tries, key=lambda p: (not p.converged, p.chi2))
+        elif best.vanished:
+            again = one.finish(one.rescue(start[row], _LOOK_EVALUATIONS))
+            best = min((best, again), key=lambda p: (not p.converged, p.chi2))
         if not (best.converged or best.chi2 <= solution.chi2[row]):
             continue
         solution.theta[row], solution.chi2[row] = best.theta, best.chi2
@@ -145,7 +153,7 @@ class _Single:
         """
         here = self._linearise(theta)
         for _ in range(_STEPS):
-            step, _, tangent = _qr_step(here.jacobian, here.residual, self._vary(theta, here))
+            step, _, tangent = _qr_step(here.jacobian, here.residual, self._vary(theta, here)[0])
             if tangent <= _FINISHED * here.chi2:
                 break
             for shorter in range(10):
@@ -155,13 +163,13 @@ class _Single:
                     break
             else:
                 break
-            left = _qr_step(there.jacobian, there.residual, self._vary(trial, there))[2]
+            left = _qr_step(there.jacobian, there.residual, self._vary(trial, there)[0])[2]
             if not (left < tangent or there.chi2 < here.chi2 * (1.0 - _FLAT)):
                 break
             theta, here = trial, there
         return self._judge(theta, here)
 
-    def rescue(self, theta: FloatArray) -> FloatArray:
+    def rescue(self, theta: FloatArray, evaluations: int = _RESCUE_EVALUATIONS) -> FloatArray:
         """Minimise again by a trust region (`scipy.optimize.least_squares`, ``trf``)."""
         free = self.free
         fixed = theta.copy()
@@ -192,7 +200,7 @@ class _Single:
                 ftol=1e-15,
                 xtol=1e-15,
                 gtol=1e-15,
-                max_nfev=_RESCUE_EVALUATIONS,
+                max_nfev=evaluations,
             )
         # A trust region never quite reaches the bound that it leans on.
         ends = (self.lower[free], found.x, self.upper[free])
@@ -203,15 +211,24 @@ class _Single:
             residual, jacobian = self.objective.residual_and_jacobian(theta[None])
             return _Here(residual[0], jacobian[0].T, float(residual[0] @ residual[0]))
 
-    def _vary(self, theta: FloatArray, here: _Here) -> BoolArray:
+    def _vary(self, theta: FloatArray, here: _Here) -> tuple[BoolArray, BoolArray]:
+        """Parameters (P,) that the data move, and those that bounds hold.
+
+        What shows only through something that a bound holds, such as the width of a band without
+        area, is neither: the others may well be at their minimum.
+        """
         gradient = here.jacobian.T @ here.residual
         low = (theta <= self.lower) & (gradient < 0)
         high = (theta >= self.upper) & (gradient > 0)
-        return np.asarray(self.free & ~(low | high))
+        held = self.free & (low | high)
+        vary = self.free & ~held
+        if held.any():
+            vary &= (here.jacobian != 0).any(axis=0)
+        return vary, held
 
     def _judge(self, theta: FloatArray, here: _Here) -> Polished:
         residual, jacobian, chi2 = here.residual, here.jacobian, here.chi2
-        vary = self._vary(theta, here)
+        vary, at_bound = self._vary(theta, here)
         _, inverse, tangent = _qr_step(jacobian, residual, vary)
         cov = np.full((len(theta), len(theta)), np.nan)
         index = np.flatnonzero(vary)
@@ -226,7 +243,8 @@ class _Single:
             size = jacobian @ np.where(np.isfinite(theta), theta, 0.0)
             exact = chi2 <= 1e-20 * float(size @ size + residual @ residual)
             converged = exact or tangent / p <= _OFFSET**2 * rest
-        return Polished(theta, chi2, cov, self.free & ~vary, converged)
+        vanished = bool((self.free & ~vary & ~at_bound).any())
+        return Polished(theta, chi2, cov, at_bound, converged, vanished)
 
 
 def _qr_step(

@@ -18,6 +18,7 @@ from spectra.raman.curves import PARAMETERS, plain_model
 from spectra.raman.find_bands import Search, mean_spectrum, same_as_any
 from spectra.raman.frames import check_window
 from spectra.raman.model import bounded_params, center_and_width_ranges, initial, starts_of
+from spectra.raman.presence import Presence, doubtful
 from spectra.raman.series import Fitted, Series, fitted_points
 from spectra.results import Column, Results, Table
 from spectra.settings import setting
@@ -31,15 +32,23 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 _TYPICAL_WIDTH = 0.02
+# A second start of each fit, in widths of the first: a band that starts too wide may vanish.
+_NARROWER = 0.5
 # Frames that one look along the series is the mean of, at most.
 _TOGETHER = 16
 
 
 class BandStatus(IntEnum):
-    """What became of one band in one frame; values are NaN unless OK or AT_BOUND."""
+    """What became of one band in one frame.
+
+    A band that the spectrum does not ask for is LOST. One without which it is fitted worse, although
+    its area is not `keep` times its uncertainty, is VAGUE: it is there, but not determined. Values
+    are NaN unless OK, VAGUE or AT_BOUND.
+    """
 
     OK = 0
     LOST = 1
+    VAGUE = 2
     AT_BOUND = 3
     NOT_CONVERGED = 4
 
@@ -180,12 +189,10 @@ class Bands(Method):
         columns = table.empty(len(block))
         status, messages = series.status.copy(), list(series.messages)
         if series.rows.size:
-            present = np.ones((len(series.rows), len(plan.centers)), bool)
-            self._follow(series, plan, present, columns, status)
-            for row, there in zip(series.rows.tolist(), present, strict=True):
-                gone = [f"{c:.0f}" for c in plan.centers[~there]]
-                said = f"no band at {', '.join(gone)} 1/cm" if gone else ""
-                messages[row] = "; ".join(filter(None, (messages[row], said)))
+            self._follow(series, plan, columns, status)
+            for row in series.rows.tolist():
+                said = _words(plan.centers, columns["band_status"][row])
+                messages[row] = "; ".join(filter(None, (messages[row], *said)))
         attrs = {
             "profile": list(self._profiles(plan)),
             "errors": series.errors,
@@ -243,69 +250,82 @@ class Bands(Method):
         self,
         series: Series,
         plan: BandsPlan,
-        present: BoolArray,
         columns: dict[str, NDArray[Any]],
         status: NDArray[np.int8],
     ) -> None:
-        """Fit frames, drop bands that are not there one after the other, and fill the columns."""
-        todo = np.arange(len(present))
-        for _ in range(present.shape[1] + 1):
+        """Fit frames, leave out bands that are not there, and fill the columns."""
+        found = Presence.of_all(len(series.rows), len(plan.centers))
+        todo = np.arange(len(series.rows))
+        # A round of fits asks for one band of each frame, and another may bring it back.
+        for _ in range(2 * len(plan.centers) + 1):
             again = []
-            for pattern in np.unique(present[todo], axis=0):
-                rows = todo[(present[todo] == pattern).all(axis=1)]
+            for pattern in np.unique(found.present[todo], axis=0):
+                rows = todo[(found.present[todo] == pattern).all(axis=1)]
                 which = np.flatnonzero(pattern)
                 if which.size == 0:
                     status[series.rows[rows]] = Status.LOST
                     continue
-                drop = self._fit_some(series.take(rows), plan, which, columns, status)
-                failing = np.flatnonzero(drop >= 0)
-                present[rows[failing], which[drop[failing]]] = False
-                again.append(rows[failing])
+                some = series.take(rows)
+                model = self.model(plan, series.x, which)
+                fits = self._fit_some(some, plan, model, which)
+                significance, doubt = doubtful(model, fits, self.keep)
+                number = (len(model.names) - self.degree - 1) / len(which)
+                paid = number * np.log(np.isfinite(some.y).sum(axis=1))
+                open_ = found.decide(rows, which, fits, doubt, paid)
+                again.append(rows[open_])
+                done = np.setdiff1d(np.arange(len(rows)), open_)
+                self._write(
+                    *(columns, status, series.rows[rows[done]], which, plan),
+                    *(fits.take(done), model, significance[done]),
+                )
             todo = np.sort(np.concatenate(again)) if again else todo[:0]
             if todo.size == 0:
                 break
-        lost = columns["band_status"][series.rows]
-        columns["band_status"][series.rows] = np.where(present, lost, BandStatus.LOST)
+        told = columns["band_status"][series.rows]
+        columns["band_status"][series.rows] = np.where(found.present, told, BandStatus.LOST)
 
     def _fit_some(
+        self, series: Series, plan: BandsPlan, model: BandModel, which: IntArray
+    ) -> Fitted:
+        """Fit frames with some of the bands."""
+        centers, widths = plan.centers[which], plan.widths[which]
+        start = initial(model, centers, widths)
+        step = float(np.median(np.diff(series.x)))
+        ranges = center_and_width_ranges(model, centers, widths, self.reach, step)
+        narrow = initial(model, centers, _NARROWER * widths)
+        starts = [starts_of(series, model, one) for one in (start, narrow)]
+        return series.fit(model, bounded_params(model, start, ranges), starts)
+
+    def _write(
         self,
-        series: Series,
-        plan: BandsPlan,
-        which: IntArray,
         columns: dict[str, NDArray[Any]],
         status: NDArray[np.int8],
-    ) -> IntArray:
-        """Fit frames with some bands; which of these each must drop, or −1 and it is written."""
-        x = series.x
-        model = self.model(plan, x, which)
-        start = initial(model, plan.centers[which], plan.widths[which])
-        step = float(np.median(np.diff(x)))
-        ranges = center_and_width_ranges(
-            *(model, plan.centers[which], plan.widths[which], self.reach, step)
-        )
-        fits = series.fit(
-            model, bounded_params(model, start, ranges), starts_of(series, model, start)
-        )
-        values, errors = fits.told(model)
-        centers = [model.first(k) for k in range(len(which))]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            significance = values["area"] / errors["area"]
-        weak = ~(significance >= self.keep) | fits.held[:, centers]
-        # Where a fit fails nothing is known of significances: the lowest of the doubtful goes.
-        worth = np.where(fits.converged[:, None], np.nan_to_num(significance), values["height"])
-        worst = np.where(weak, np.nan_to_num(worth), np.inf)
-        drop = np.where(weak.any(axis=1), worst.argmin(axis=1), -1)
-        done = np.flatnonzero(drop < 0)
-        if done.size:
-            told = {n: v[done] for n, v in values.items()}
-            known = {n: v[done] for n, v in errors.items()}
-            frames = series.rows[done]
-            status[frames] = np.where(fits.converged[done], fits.status[done], Status.NOT_CONVERGED)
-            write(columns, frames, which, (told, known), fits.take(done), model)
-            whole = BandModel(self._bands(plan), self.degree, 0, 1).names
-            fits.take(done).write_parameters(columns, frames, model, whole)
-            columns["significance"][frames[:, None], which] = significance[done]
-        return drop
+        frames: IntArray,
+        which: IntArray,
+        plan: BandsPlan,
+        fits: Fitted,
+        model: BandModel,
+        significance: FloatArray,
+    ) -> None:
+        """Write what has been settled of some frames."""
+        status[frames] = np.where(fits.converged, fits.status, Status.NOT_CONVERGED)
+        write(columns, frames, which, fits.told(model), fits, model)
+        fits.write_parameters(columns, frames, model, self.table(plan).coords["parameter"]["label"].tolist())
+        columns["significance"][frames[:, None], which] = significance
+        state = columns["band_status"][frames[:, None], which]
+        vague = (state == BandStatus.OK) & ~(significance >= self.keep)
+        columns["band_status"][frames[:, None], which] = np.where(vague, BandStatus.VAGUE, state)
+
+
+def _words(centers: FloatArray, state: NDArray[np.int8]) -> list[str]:
+    """What is not as it should be with the bands of a frame."""
+    texts = {
+        BandStatus.LOST: "no band at {} 1/cm",
+        BandStatus.VAGUE: "area not determined at {} 1/cm",
+        BandStatus.AT_BOUND: "position or width at its bound at {} 1/cm",
+    }
+    some = {code: [f"{c:.0f}" for c in centers[state == code]] for code in texts}
+    return [texts[code].format(", ".join(at)) for code, at in some.items() if at]
 
 
 def write(

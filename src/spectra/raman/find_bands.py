@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.bands import BandModel
+from spectra.fit.gaps import filled
 from spectra.fit.find import find_peaks
 from spectra.fit.uncertainty import point_sigma
 from spectra.raman.model import bounded_params, center_and_width_ranges, initial, starts_of
@@ -93,7 +94,7 @@ def same_as_any(position: float, fwhm: float, centers: FloatArray, widths: Float
 def mean_spectrum(frames: list[Series]) -> Series:
     """Mean of single frames as a spectrum with weights."""
     x, n = frames[0].x, len(frames)
-    mean = np.concatenate([s.filled() for s in frames]).mean(axis=0)
+    mean = np.concatenate([filled(s.x, s.y) for s in frames]).mean(axis=0)
     if frames[0].errors == "counts":
         sigma = point_sigma(mean[None], None, "counts")[0] / np.sqrt(n)
     elif frames[0].weights is not None:

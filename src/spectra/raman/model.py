@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.bands import BandModel
+from spectra.fit.gaps import filled
 from spectra.raman.series import Series
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def starts_of(series: Series, model: BandModel, start: FloatArray) -> dict[str, 
     model : BandModel
     start : array (parameters,)
     """
-    linear = model.linear_start(series.x, series.filled(), start)
+    linear = model.linear_start(series.x, filled(series.x, series.y), start)
     n = len(model.bands)
     areas = np.maximum(linear[:, :n], 0.0)
     areas = np.maximum(areas, _SEED * np.maximum(areas.max(axis=1, keepdims=True), 1e-12))
@@ -85,7 +86,11 @@ def initial(model: BandModel, centers: FloatArray, widths: FloatArray) -> FloatA
 def center_and_width_ranges(
     model: BandModel, centers: FloatArray, widths: FloatArray, reach: float, step: float
 ) -> dict[str, tuple[float, float]]:
-    """Ranges of found bands: positions within `reach` widths, widths within a factor of eight."""
+    """Ranges of found bands: positions within `reach` widths, widths within a factor of eight.
+
+    No band is wider than the window: beyond that it is not told from the background.
+    """
+    span = model.high - model.low
     ranges: dict[str, tuple[float, float]] = {}
     for k, (label, _) in enumerate(model.bands):
         away = reach * widths[k]
@@ -93,5 +98,5 @@ def center_and_width_ranges(
         names = [n for n in model.profile(k).shape_names if n.startswith("fwhm")]
         for name in names:
             low = max(widths[k] / _WIDER, 0.5 * step) if len(names) == 1 else 1e-3 * widths[k]
-            ranges[f"{label}_{name}"] = float(low), float(_WIDER * widths[k])
+            ranges[f"{label}_{name}"] = float(low), float(max(min(_WIDER * widths[k], span), low))
     return ranges

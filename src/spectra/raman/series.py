@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from spectra.errors import StackError
 from spectra.fit.bands import BandModel
 from spectra.fit.batch import Errors, StackFit, fit_stack
-from spectra.fit.quality import judge_finite
-from spectra.fit.residuals import abbe_criterion, information_criterion
-from spectra.fit.uncertainty import deviance_scale, misfit_scale, point_sigma, propagate
+from spectra.fit.misfit import Misfit
+from spectra.fit.quality import judge_counts, judge_finite
+from spectra.fit.uncertainty import point_sigma, propagate
 from spectra.raman.frames import within
 from spectra.status import Status
 
@@ -28,11 +28,6 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 FEWEST_POINTS = 20
-# Standard deviations of a correlation of white residuals (1/√n) that are no chance.
-_CHANCE = 5.0
-_LEAST_CURVE = 0.25
-# Squares of residuals, in those of known uncertainties, that are rounding.
-_EXACT = 1e-18
 
 
 def fitted_points(source: Stack, window: tuple[float, ...], name: str) -> BoolArray:
@@ -89,7 +84,7 @@ class Series:
     def of(cls, block: Stack, inside: BoolArray) -> Series:
         """The frames of a block at the points that are fitted."""
         y = np.asarray(block.signal, dtype=float)[:, inside]
-        judged, said = judge_finite(y)
+        judged, said = judge_counts(y) if block.noise == "counts" else judge_finite(y)
         status = np.where(block.status == Status.OK, judged, block.status).astype(np.int8)
         messages = [a or b for a, b in zip(block.messages, said, strict=True)]
         finite = np.isfinite(y).sum(axis=1)
@@ -114,14 +109,6 @@ class Series:
         return Series(
             self.x, self.y[rows], weights, self.errors, frames, self.status, self.messages
         )
-
-    def filled(self) -> FloatArray:
-        """Spectra with what was not measured taken from the neighbours, for starts."""
-        out = self.y.copy()
-        for row in np.flatnonzero(~np.isfinite(out).all(axis=1)).tolist():
-            good = np.isfinite(out[row])
-            out[row] = np.interp(self.x, self.x[good], out[row, good])
-        return out
 
     def fit(
         self,
@@ -158,6 +145,8 @@ class Fitted:
     chi2_reduced, abbe, bic : array (rows,)
         χ² per degree of freedom; Abbe's criterion of the residuals, 1 for noise and towards 0
         for what the model leaves behind; Bayesian information criterion.
+    widening : array (rows,)
+        What misfit and correlated residuals multiply variances by.
     """
 
     values: FloatArray
@@ -167,6 +156,7 @@ class Fitted:
     chi2_reduced: FloatArray
     abbe: FloatArray
     bic: FloatArray
+    widening: FloatArray
 
     @classmethod
     def of(
@@ -184,29 +174,11 @@ class Fitted:
         at = np.flatnonzero(free)
         cov[:, at[:, None], at] = fits.covar[:, np.array(varied)[:, None], varied]
         cov = np.where(held[:, :, None] | held[:, None], 0.0, cov)
-        curve = fits.best_fit()
-        use = np.isfinite(series.y)
-        if series.errors == "counts":
-            weights = 1.0 / np.sqrt(np.maximum(curve, _LEAST_CURVE))
-        else:
-            weights = np.ones_like(curve) if series.weights is None else series.weights
-        scaled = np.where(use, (series.y - curve) * np.nan_to_num(weights), 0.0)
-        count = use.sum(axis=1)
-        square = (scaled**2).sum(axis=1)
-        abbe = abbe_criterion(scaled, use)
-        if series.errors == "counts":
-            cov = cov * deviance_scale(fits.chi2, curve, use, fits.dof)[:, None, None]
-        elif series.errors == "given":
-            cov = cov * misfit_scale(fits.chi2, fits.dof, absolute=True)[:, None, None]
-        # Where the model meets the data exactly, what hangs together is rounding.
-        exact = (square <= _EXACT * count) & (series.errors != "residual")
-        cov = cov * np.where(exact, 1.0, _widening(abbe, count))[:, None, None]
-        known = series.errors != "residual"
-        reduced = np.where(fits.dof > 0, square / np.maximum(fits.dof, 1), np.nan)
-        bic = information_criterion(
-            fits.chi2 if known else square, count, len(fits.var_names), scale_known=known
+        left = Misfit.of(fits, series.y, series.weights, series.errors)
+        cov = cov * left.widening[:, None, None]
+        return cls(
+            values, cov, held, fits.status, left.reduced, left.abbe, left.bic, left.widening
         )
-        return cls(values, cov, held, fits.status, reduced, abbe, bic)
 
     @property
     def converged(self) -> BoolArray:
@@ -259,15 +231,3 @@ class Fitted:
             # What a bound holds has a value, but no uncertainty.
             errors[name] = np.where(unknown | (variance <= 0), np.nan, np.sqrt(variance))
         return values, errors
-
-
-def _widening(abbe: FloatArray, count: IntArray) -> FloatArray:
-    """Factor on variances where neighbouring residuals hang together, else 1 (rows,).
-
-    n residuals of an autoregressive process of first order with correlation ρ say as much as
-    n(1 − ρ)/(1 + ρ) independent ones (G. V. Bayley and J. M. Hammersley, J. R. Stat. Soc. Suppl.
-    8 (1946) 184); Abbe's criterion is 1 − ρ.
-    """
-    rho = np.clip(1.0 - abbe, 0.0, 0.98)
-    certain = rho > _CHANCE / np.sqrt(np.maximum(count, 1))
-    return np.where(certain, (1.0 + rho) / (1.0 - rho), 1.0)

@@ -14,9 +14,10 @@ from scipy.stats import chi2
 from spectra.corrected import remark
 from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
-from spectra.fit.batch import fit_stack
+from spectra.fit.batch import Errors, fit_stack
 from spectra.fit.fermi import fermi_edge
-from spectra.fit.uncertainty import IMPROBABLE, misfit_scale
+from spectra.fit.misfit import Misfit
+from spectra.fit.uncertainty import IMPROBABLE
 from spectra.settings import setting
 from spectra.stack import Axis, Stack
 from spectra.status import Status
@@ -204,13 +205,11 @@ class Calibrate(Correction):
         x, y = whole.x, np.asarray(whole.signal, dtype=float)
         thermal = _KELVIN * self.temperature
         model, params = fermi_edge(x, y[0], thermal)
-        counts = whole.noise == "counts"
-        weights = None if whole.errors is None else 1.0 / np.asarray(whole.errors)
-        if counts:
-            fits = fit_stack(model, params, x, y, errors="counts")
-        else:
-            errors: Any = "residual" if weights is None else "given"
-            fits = fit_stack(model, params, x, y, weights=weights, errors=errors)
+        errors: Errors = "counts" if whole.noise == "counts" else "residual"
+        weights: FloatArray | None = None
+        if errors == "residual" and whole.errors is not None:
+            errors, weights = "given", 1.0 / np.asarray(whole.errors, dtype=float)
+        fits = fit_stack(model, params, x, y, weights=weights, errors=errors)
         stderr = float(fits.uncertainty("center")[0])
         found = float(np.asarray(fits["center"])[0])
         lost = fits.status[0] not in (Status.OK, Status.AT_BOUND) or not x[0] < found < x[-1]
@@ -219,8 +218,7 @@ class Calibrate(Correction):
             raise StackError(
                 f"{self.name}: no Fermi edge from {x[0]:g} to {x[-1]:g} eV; check target and search"
             )
-        if counts or weights is not None:
-            stderr *= float(np.sqrt(misfit_scale(fits.chi2, fits.dof, absolute=True)[0]))
+        stderr *= float(np.sqrt(Misfit.of(fits, y, weights, errors).widening[0]))
         return found, stderr
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectra.fit.batch import StackFit
 from spectra.fit.photolines import get_photoline
+from spectra.fit.residuals import STRONG_EVIDENCE
 from spectra.method import Method
 from spectra.results import Column, Results, Table
 from spectra.settings import setting
@@ -23,7 +24,7 @@ from spectra.xps.frames import Frames
 from spectra.xps.model import Model
 from spectra.xps.region import Plan, Region
 from spectra.xps.search import best_of, seeded_starts
-from spectra.xps.statistics import misfit_statistics, not_noise, standard_residuals
+from spectra.xps.statistics import misfit_statistics, not_noise
 
 if TYPE_CHECKING:
     from spectra.stack import Stack
@@ -34,9 +35,6 @@ BoolArray = NDArray[np.bool_]
 
 # Of the window, where a further line may not start: its ends.
 _MARGIN = 0.03
-# ΔBIC from which on evidence is strong: R. E. Kass and A. E. Raftery, J. Am. Stat. Assoc. 90
-# (1995) 773, doi:10.1080/01621459.1995.10476572, p. 777.
-_STRONG = 6.0
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ class Evidence(Method):
         sums = {s.name: float(v) for s, v in zip(self._model.species, weighed, strict=True)}
         texts = [_of_species(name, total) for name, total in sums.items() if np.isfinite(total)]
         asked = results["delta_bic_one_more"]
-        better = int((asked < -_STRONG).sum())
+        better = int((asked < -STRONG_EVIDENCE).sum())
         fitted = int(np.isfinite(results["bic"]).sum())
         if fitted:
             texts.append(f"one more line is strongly preferred in {better} of {fitted} frames")
@@ -186,10 +184,11 @@ class Evidence(Method):
     ) -> None:
         """Fit the other models and write what they say."""
         good = _good(fits)
-        found = misfit_statistics(fits, part)
+        left = part.misfit(fits)
+        found = misfit_statistics(left, part.errors)
         for name in ("bic", "reduced_chi2", "residual_sd", "abbe"):
             columns[name][rows] = np.where(good, found[name], np.nan)
-        scale = part.scale(fits)
+        scale = left.scale
         for k, other in enumerate(plan.without):
             if other is None:
                 continue
@@ -199,7 +198,7 @@ class Evidence(Method):
             fewer, _ = best_of(lesser, own.x, same, tries)
             delta = _delta_bic(fits, fewer, scale, part)
             columns["delta_bic_without"][rows, k] = np.where(good & _good(fewer), delta, np.nan)
-        asked = np.flatnonzero(good & not_noise(fits, part, found))
+        asked = np.flatnonzero(good & not_noise(left))
         if asked.size:
             begin = {n: v[asked] for n, v in _starts_of(fits, built.params).items()}
             some = replace(part.take(asked), starts=begin)
@@ -226,8 +225,9 @@ class Evidence(Method):
         begin |= {f"{EXTRA}_center": at, f"{EXTRA}_area": area}
         more, _ = best_of(built, x, part, [begin])
         good = _good(more)
-        scale = part.scale(more)
-        delta = _delta_bic(fits, more, scale, part)
+        left = part.misfit(more)
+        scale = left.widening
+        delta = _delta_bic(fits, more, left.scale, part)
         names = (f"{EXTRA}_center", f"{EXTRA}_area", *(f"{EXTRA}_{n}" for n in profile.shape_names))
         values, cov = more.propagated(names, (), None, names)
         width, slopes = profile.width(*values.T[2:])
@@ -268,10 +268,8 @@ def _highest(
     x: FloatArray, lines: FloatArray, fits: StackFit, part: Frames, margin: float
 ) -> tuple[FloatArray, FloatArray]:
     """Position and area (frames,) of the line (positions, points) that the residuals ask for."""
-    scaled, _, _ = standard_residuals(fits, part)
-    curve = np.maximum(fits.best_fit(), 0.25)
-    weight = 1.0 / np.sqrt(curve) if part.weights is None else np.nan_to_num(part.weights)
-    weight = np.where(np.isfinite(part.y), weight, 0.0)
+    left = part.misfit(fits)
+    scaled, weight = left.residuals, left.weights
     # Frame by frame: no bit of a sum may hang on how many frames there are.
     seen = np.matmul(lines[None], (scaled * weight)[:, :, None])[:, :, 0]
     norm = np.matmul((lines**2)[None], (weight**2)[:, :, None])[:, :, 0]
@@ -280,14 +278,14 @@ def _highest(
     best = height.argmax(axis=1)
     row = np.arange(len(best))
     area = seen[row, best] / np.maximum(norm[row, best], 1e-300)
-    return x[best], np.maximum(area, 1e-6 * curve.max(axis=1))
+    return x[best], np.maximum(area, 1e-6 * np.maximum(fits.best_fit().max(axis=1), 0.25))
 
 
 def _of_species(name: str, delta: float) -> str:
     text = f"without {name}: delta BIC = {delta:+.0f}"
     if delta < 0:
         return f"{text}: {name} is not needed"
-    return f"{text}: weak evidence for {name}" if delta < _STRONG else text
+    return f"{text}: weak evidence for {name}" if delta < STRONG_EVIDENCE else text
 
 
 def _words(model: Model, row: Mapping[str, Any]) -> str:
@@ -300,6 +298,6 @@ def _words(model: Model, row: Mapping[str, Any]) -> str:
     extra = float(row["delta_bic_one_more"])
     if np.isfinite(extra):
         text = f"one more line at {row['one_more_position']:.1f} eV: delta BIC = {extra:+.0f}"
-        better = extra < -_STRONG
+        better = extra < -STRONG_EVIDENCE
         said.append(f"{text}: it is preferred" if better else f"{text}: not preferred")
     return "; ".join(said)

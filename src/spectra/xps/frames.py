@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.uncertainty import deviance_scale, misfit_scale, point_sigma
+from spectra.fit.gaps import filled
+from spectra.fit.misfit import Misfit
+from spectra.fit.uncertainty import point_sigma
 from spectra.xps.build import Built
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ class Frames:
             unit = top / _MANY_COUNTS
             rough = point_sigma(y / unit, None, "counts") ** 2 * unit
             weights = 1.0 / np.sqrt(np.maximum(rough, 1e-3 * top))
-        begin = starts.of(filled(y)) if len(y) else {}
+        begin = starts.of(filled(np.arange(float(y.shape[1])), y)) if len(y) else {}
         return cls(y, weights, errors, begin, status, messages)
 
     def take(self, rows: NDArray[np.intp]) -> Frames:
@@ -87,26 +89,6 @@ class Frames:
             params[name].set(value=value, vary=False)
         return replace(built, params=params)
 
-    def scale(self, fits: StackFit) -> FloatArray:
-        """What misfit multiplies covariances by (good frames,)."""
-        if self.errors == "residual":
-            return np.ones(len(self.y))
-        if self.errors == "counts":
-            return deviance_scale(fits.chi2, fits.best_fit(), np.isfinite(self.y), fits.dof)
-        return misfit_scale(fits.chi2, fits.dof, absolute=True)
-
-
-def filled(y: FloatArray) -> FloatArray:
-    """Spectra with what was not measured taken from the neighbours, for starts."""
-    bad = ~np.isfinite(y)
-    if not bad.any():
-        return y
-    out = y.copy()
-    index = np.arange(y.shape[1])
-    for row in np.flatnonzero(bad.any(axis=1)).tolist():
-        good = ~bad[row]
-        if good.any():
-            out[row, bad[row]] = np.interp(index[bad[row]], index[good], y[row, good])
-        else:
-            out[row] = 1.0
-    return out
+    def misfit(self, fits: StackFit) -> Misfit:
+        """What fits of the good frames leave behind."""
+        return Misfit.of(fits, self.y, self.weights, self.errors)

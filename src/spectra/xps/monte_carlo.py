@@ -173,7 +173,7 @@ class MonteCarlo(Method):
         labels = tuple(built.params)
         begin = {n: values[:, i] for i, n in enumerate(labels) if not built.params[n].expr}
         fits = _fit(built, plan.x, part, begin)
-        scale = fits.redchi if part.errors == "residual" else part.scale(fits)
+        scale = part.misfit(fits).widening * (fits.redchi if part.errors == "residual" else 1.0)
         n, times = len(part.y), self.draws
         curves, y, shared = fits.best_fit(), np.empty((n, times, plan.x.size)), []
         for row in range(n):

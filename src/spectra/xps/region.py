@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError, StackError
+from spectra.fit.gaps import filled
 from spectra.fit.quality import judge_counts, judge_finite
 from spectra.method import Method
 from spectra.results import Results, Table
@@ -18,7 +19,7 @@ from spectra.settings import setting
 from spectra.status import Status
 from spectra.xps.build import BACKGROUNDS, LOSSES, SIGN, Background, Built, build
 from spectra.xps.curves import plain_background
-from spectra.xps.frames import Frames, filled
+from spectra.xps.frames import Frames
 from spectra.xps.measured import how_measured, need_spectra, transmission_of
 from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
@@ -81,7 +82,8 @@ class Region(Method):
     fitted peaks (active), and so are Tougaard's losses, so that their uncertainty is part of
     that of the areas. Counts are fitted by their Poisson likelihood; never give spectra that a
     background was subtracted from. Uncertainties hold the covariances of all parameters; where
-    χ² is improbable they are widened by it. Species that cannot be told apart have large
+    χ² is improbable they are widened by it, and where neighbouring residuals hang together by how
+    much they do. Species that cannot be told apart have large
     uncertainties and a message. Which binding energies mean which species differs from source
     to source: the set's name stands in the results' attributes beside the mean valence.
 
@@ -220,7 +222,8 @@ class Region(Method):
         tries = seeded_starts(fixed, part.starts, self.starts, self.seed)
         fits, others = best_of(fixed, plan.x, part, tries)
         names = tuple(built.params)
-        values, cov = self._propagated(fits, part, plan, names)
+        left = part.misfit(fits)
+        values, cov = self._propagated(fits, left.widening, plan, names)
         found = species_quantities(self.species_model, plan.x, names, values, cov)
         told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
         area, area_cov = found.values["area"], found.area_covariance
@@ -238,7 +241,7 @@ class Region(Method):
         with np.errstate(invalid="ignore", divide="ignore"):
             correlation = area_cov / sigma[:, :, None] / sigma[:, None, :]
         columns["area_correlation"][rows] = np.where(told[:, None, None], correlation, np.nan)
-        statistics = misfit_statistics(fits, part)
+        statistics = misfit_statistics(left, part.errors)
         for name, value in statistics.items():
             columns[name][rows] = np.where(told, value, np.nan)
         columns["other_minima"][rows] = np.where(told, others, -1)
@@ -249,10 +252,8 @@ class Region(Method):
         texts = zip(
             warnings_of(model, correlation, columns["fraction_stderr"][rows], others),
             held_by_bounds(built, names, values),
-            misfit_told(
-                *(told & not_noise(fits, part, statistics), chi2, statistics["abbe"], part.errors)
-            ),
-            calm_told(told & less_than_noise(fits, part), chi2),
+            misfit_told(told & not_noise(left), chi2, statistics["abbe"], part.errors),
+            calm_told(told & less_than_noise(left, fits, part.errors), chi2),
             strict=True,
         )
         of_all = outside_told(model, built, plan.x), valence_told(model)
@@ -260,16 +261,16 @@ class Region(Method):
             messages[row] = "; ".join(filter(None, (messages[row], *of_all, *said)))
 
     def _propagated(
-        self, fits: StackFit, part: Frames, plan: Plan, names: tuple[str, ...]
+        self, fits: StackFit, widening: FloatArray, plan: Plan, names: tuple[str, ...]
     ) -> tuple[FloatArray, FloatArray]:
-        """All parameters (frames, n) and their covariances (frames, n, n), misfit included."""
+        """All parameters (frames, n) and their widened covariances (frames, n, n)."""
         # A bound on a position or an area is no measurement: what it holds stays uncertain.
         values, cov = fits.propagated(names, tuple(plan.shared), plan.covariance, names)
         own = cov
         if plan.shared:
-            # What is shared has been widened by the misfit of all frames already.
+            # What is shared has been widened by what all frames leave behind already.
             own = fits.propagated(names, tuple(plan.shared), 0.0 * plan.covariance, names)[1]
-        return values, cov + own * (part.scale(fits) - 1.0)[:, None, None]
+        return values, cov + own * (widening - 1.0)[:, None, None]
 
     def prepared(self, block: Stack, plan: Plan) -> tuple[Built, Frames]:
         """The model with what all frames share held, and a block's frames as they are fitted."""
@@ -358,5 +359,5 @@ def _typical(source: Stack, points: slice) -> FloatArray:
     y = y[np.isfinite(y).any(axis=1)]
     if not len(y):
         return np.ones(points.stop - points.start)
-    y = filled(y)
+    y = filled(np.arange(float(y.shape[1])), y)
     return np.asarray(y.mean(axis=0))

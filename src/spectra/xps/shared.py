@@ -82,7 +82,7 @@ def _reduced(fits: StackFit, names: Sequence[str], part: Frames) -> tuple[FloatA
     variables, gradient, hessian = fits.slopes()
     index = [variables.index(n) for n in names]
     own = [variables.index(n) for n in fits.var_names]
-    scale = fits.redchi if part.errors == "residual" else part.scale(fits)
+    scale = part.misfit(fits).widening * (fits.redchi if part.errors == "residual" else 1.0)
     good = _good(fits) & np.isfinite(hessian).all(axis=(1, 2)) & (scale > 0)
     weight = np.where(good, 1.0 / np.where(good, scale, 1.0), 0.0)
     cross = hessian[:, own][:, :, index]
