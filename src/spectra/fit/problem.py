@@ -136,7 +136,7 @@ class Problem:
     ) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
         """Fit some spectra: values, stderr, covar, status, χ², dof, iterations.
 
-        Of several starts that one is followed to the end whose rough fit is the best.
+        Of several starts the one whose rough fit is the best is followed to the end.
         """
         ties = self.ties
         rows = starts[0][part]
@@ -149,29 +149,19 @@ class Problem:
             last: TiedObjective | None = None if isinstance(self.loss, Robust) else objective
             if self.loss is SQUARES:
                 last = objective = rough
-            near = [
-                approach(
-                    *(rough, last, ties.start, start[part], lower, upper, free),
-                    compared=len(starts) > 1,
-                )
-                for start in starts
-            ]
-            best = np.stack([cost for _, _, cost in near]).argmin(axis=0)
-            each = np.arange(len(rows))
-            begin = np.stack([start[part] for start in starts])[best, each]
-            rows = np.stack([start for start, _, _ in near])[best, each]
-            promised = np.stack([gain for _, gain, _ in near])[best, each]
+            given = [start[part] for start in starts]
+            near = approach(rough, last, ties.start, given, lower, upper, free)
             solution = minimize(
                 objective,
-                rows,
+                near.theta,
                 lower,
                 upper,
                 free,
                 max_iterations=max_iterations,
                 tolerance=tolerance,
-                promised=promised,
+                promised=near.promised,
             )
-            cov = self._covariance(objective, solution, begin, lower, upper, tolerance)
+            cov = self._covariance(objective, solution, near.begin, lower, upper, tolerance)
         dof = n_points - free.sum(axis=1)
         bad = dof < 0
         solution.status[bad] = Status.BAD_INPUT
