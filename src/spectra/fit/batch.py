@@ -220,6 +220,12 @@ def fit_stack(
     problem = Problem.of(model, params, x, y, weights, errors, _loss(loss, loss_scale, errors))
     several = [starts] if starts is None or isinstance(starts, Mapping) else list(starts)
     begin = [problem.starts(one) for one in several]
+    fixed = ~problem.ties.free
+    if any((one[:, fixed] != begin[0][:, fixed]).any() for one in begin[1:]):
+        raise SettingError(
+            "starts: what is fixed has other values in another of the starts; give all of them "
+            "the same"
+        )
     parts = [problem.fit(begin, part, tolerance, max_iterations) for part in problem.parts()]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     ties = problem.ties

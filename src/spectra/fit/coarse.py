@@ -56,7 +56,6 @@ class Near:
 def approach(
     objective: TiedObjective,
     last: TiedObjective | None,
-    plausible: FloatArray,
     starts: Sequence[FloatArray],
     lower: FloatArray,
     upper: FloatArray,
@@ -65,7 +64,8 @@ def approach(
     """Starts nearer to the minimum, from rough fits.
 
     Of several starts each is followed on binned spectra, and those that led to different places
-    of nearly the best cost are followed on.
+    of nearly the best cost are followed on. Bins and precision are chosen from the common start
+    of the parameters: no choice may hang on which spectra are worked on together.
 
     Parameters
     ----------
@@ -74,14 +74,11 @@ def approach(
     last : TiedObjective or None
         What is to be minimised in the end, if its steps may be taken in single precision. A
         robust cost may have its minimum elsewhere: it gets rough starts and no finer ones.
-    plausible : array (variables,)
-        Common start, from which bins and precision are chosen: no choice may hang on which
-        spectra are worked on together.
     starts : sequence of array (rows, variables)
     lower, upper, free : array (rows, variables)
     """
     paths = [_Path.of(start) for start in starts]
-    for stage in _stages(objective, last, plausible, free[:1], several=len(starts) > 1):
+    for stage in _stages(objective, last, several=len(starts) > 1):
         for path in paths:
             path.follow(stage, lower, upper, free)
         if len(paths) > 1:
@@ -101,22 +98,17 @@ class _Stage:
     whole: bool
 
 
-def _stages(
-    objective: TiedObjective,
-    last: TiedObjective | None,
-    plausible: FloatArray,
-    free: BoolArray,
-    *,
-    several: bool,
-) -> list[_Stage]:
+def _stages(objective: TiedObjective, last: TiedObjective | None, *, several: bool) -> list[_Stage]:
     """Rough fits, one after the other; of `several` starts so far that minima can be told."""
-    inner = objective.inner
-    own, _ = objective.expand(plausible[None])
-    size = bin_size(inner.at.x[0], inner.model.value(own, inner.at)[0], int(free.sum()))
+    inner, ties = objective.inner, objective.ties
+    common = replace(objective, whole=ties.start[None])
+    plausible = ties.start[None, ties.free]
+    own, _ = common.expand(plausible)
+    size = bin_size(inner.at.x[0], inner.model.value(own, inner.at)[0], plausible.size)
     same = last is objective
     if size == 1 and same and not several:
         return []
-    single = _bears_single_precision(objective, plausible, free[0])
+    single = _bears_single_precision(common, plausible)
     # Twice, the second time on finer bins: what binning bends goes with their square. Another
     # cost than squares needs two steps in single precision anyway, and no finer bins before.
     sizes = [size, max(2, size // 4)] if size > 2 and (same or not single) else [size]
@@ -200,12 +192,10 @@ def _leave_idle(paths: Sequence[_Path], n_points: int) -> None:
         path.cost[~path.followed] = np.inf
 
 
-def _bears_single_precision(
-    objective: TiedObjective, plausible: FloatArray, free: BoolArray
-) -> bool:
-    """Whether normal equations are solved well enough in seven digits."""
+def _bears_single_precision(objective: TiedObjective, theta: FloatArray) -> bool:
+    """Whether normal equations at some variables (1, V) are solved well enough in seven digits."""
     every = np.ones((1, objective.inner.y.shape[1]))
-    worst = inflation(objective.information(plausible[None], every), free[None])
+    worst = inflation(objective.information(theta, every), np.ones(theta.shape, bool))
     return bool(worst[0] < _SINGLE)
 
 

@@ -199,7 +199,7 @@ class Evidence(Method):
             fewer, _ = best_of(lesser, own.x, same, tries)
             delta = _delta_bic(fits, fewer, scale, part)
             columns["delta_bic_without"][rows, k] = np.where(good & _good(fewer), delta, np.nan)
-        asked = np.flatnonzero(good & not_noise(fits, part, found))
+        asked = np.flatnonzero(good & not_noise(part, found, part.scale(fits)))
         if asked.size:
             begin = {n: v[asked] for n, v in _starts_of(fits, built.params).items()}
             some = replace(part.take(asked), starts=begin)

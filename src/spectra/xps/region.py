@@ -165,14 +165,16 @@ class Region(Method):
 
     def table(self, plan: Plan) -> Table:
         """Declare one column of species each, and their parameters."""
-        parameters = tuple(self.built(plan.x).params)
-        return region_table(self.species_model, parameters)
+        return self._table(self.built(plan.x))
+
+    def _table(self, built: Built) -> Table:
+        return region_table(self.species_model, tuple(built.params))
 
     def fit(self, block: Stack, plan: Plan) -> Results:
         """Fit every frame of a block."""
         part = self._parts(block, plan)
         built = self.built(plan.x)
-        table = self.table(plan)
+        table = self._table(built)
         columns = table.empty(len(block))
         status, messages = part.status.copy(), list(part.messages)
         rows = np.flatnonzero(status == Status.OK)
@@ -217,7 +219,8 @@ class Region(Method):
         if plan.shared:
             # What is shared has been widened by the misfit of all frames already.
             own = fits.propagated(names, tuple(plan.shared), 0.0 * plan.covariance, names)[1]
-        cov = cov + own * (part.scale(fits) - 1.0)[:, None, None]
+        scale = part.scale(fits)
+        cov = cov + own * (scale - 1.0)[:, None, None]
         found = species_quantities(self.species_model, plan.x, names, values, cov)
         told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
         area, area_cov = found.values["area"], found.area_covariance
@@ -243,7 +246,7 @@ class Region(Method):
         said = warnings_of(
             self.species_model, correlation, columns["fraction_stderr"][rows], others
         )
-        wrong = told & not_noise(fits, part, statistics)
+        wrong = told & not_noise(part, statistics, scale)
         misfit = misfit_told(wrong, statistics["reduced_chi2"], statistics["abbe"], part.errors)
         held = held_by_bounds(built, names, values)
         outside = outside_told(self.species_model, built, plan.x)

@@ -58,8 +58,17 @@ def misfit_statistics(fits: StackFit, frames: Frames) -> dict[str, FloatArray]:
 
 
 def not_noise(
-    fits: StackFit, frames: Frames, statistics: Mapping[str, FloatArray]
+    frames: Frames, statistics: Mapping[str, FloatArray], scale: FloatArray
 ) -> NDArray[np.bool_]:
-    """Whether the residuals of each frame hold more than noise, by χ² or Abbe's criterion."""
+    """Whether the residuals of each frame hold more than noise, by χ² or Abbe's criterion.
+
+    Parameters
+    ----------
+    frames : Frames
+    statistics : mapping of str to array (frames,)
+        Those of `misfit_statistics`.
+    scale : array (frames,)
+        `Frames.scale` of the fits.
+    """
     count = np.isfinite(frames.y).sum(axis=1)
-    return (statistics["abbe"] < abbe_limit(count)) | (frames.scale(fits) > 1.0)
+    return (statistics["abbe"] < abbe_limit(count)) | (scale > 1.0)
