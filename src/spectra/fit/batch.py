@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -85,8 +86,14 @@ class StackFit:
         return np.where(self.dof > 0, self.chi2 / np.maximum(self.dof, 1), np.nan)
 
     def best_fit(self) -> FloatArray:
-        """Fitted curves (spectra, points); NaN where nothing could be fitted."""
-        return self._problem.curves(self)
+        """Fitted curves (spectra, points), not to be changed; NaN where nothing could be fitted."""
+        return self._curves
+
+    @cached_property
+    def _curves(self) -> FloatArray:
+        curves = self._problem.curves(self)
+        curves.flags.writeable = False
+        return curves
 
     def propagated(
         self,
@@ -213,6 +220,12 @@ def fit_stack(
     problem = Problem.of(model, params, x, y, weights, errors, _loss(loss, loss_scale, errors))
     several = [starts] if starts is None or isinstance(starts, Mapping) else list(starts)
     begin = [problem.starts(one) for one in several]
+    fixed = ~problem.ties.free
+    if any((one[:, fixed] != begin[0][:, fixed]).any() for one in begin[1:]):
+        raise SettingError(
+            "starts: what is fixed has other values in another of the starts; give all of them "
+            "the same"
+        )
     parts = [problem.fit(begin, part, tolerance, max_iterations) for part in problem.parts()]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     ties = problem.ties

@@ -306,28 +306,26 @@ class _AtLines:
         every = list(lines._lines)
         origin = at.x[:, :1]
 
-        def columns(values: Iterable[FloatArray | float]) -> FloatArray:
-            out = np.empty((len(theta), len(every)), precision)
-            for i, value in enumerate(values):
-                out[:, i] = value
-            return out
+        def cast(values: FloatArray) -> FloatArray:
+            return values.astype(precision, copy=False)
 
-        center = columns(
-            (theta[:, c.center] + _value(theta, line.offset)) - origin[:, 0] for c, line in every
-        )
-        broad = columns(_value(theta, line.broadening) for _, line in every)
+        positions = _values(theta, [c.center for c, _ in every])
+        offsets = _values(theta, [line.offset for _, line in every])
+        center = cast(positions + offsets - origin)
+        broad = cast(_values(theta, [line.broadening for _, line in every]))
         broadened = any(line.broadening != 1.0 for _, line in every)
         shape, factor, bare = [], [], []
         for j, name in enumerate(lines.profile.shape_names):
-            own = columns(theta[:, c.shape[j]] for c, _ in every)
+            own = cast(_values(theta, [c.shape[j] for c, _ in every]))
             scaled = broadened and name in WIDTHS
             shape.append((own * broad if scaled else own)[:, :, None])
             factor.append(broad if scaled else None)
             bare.append(own if scaled else None)
-        area = columns(theta[:, c.area] * line.share for c, line in every)
+        share = np.array([line.share for _, line in every])
+        area = cast(_values(theta, [c.area for c, _ in every]) * share)
         unit = np.ones_like(area)
         if lines._backed:
-            k = columns(0.0 if c.loss is None else theta[:, c.loss] for c, _ in every)
+            k = cast(_values(theta, [0.0 if c.loss is None else c.loss for c, _ in every]))
             unit, area = np.concatenate([unit, k], axis=1), np.concatenate([area, area * k], axis=1)
         x = (at.x - origin)[:, None].astype(precision, copy=False)
         return cls(x, center[:, :, None], shape, unit, area, factor, bare)
@@ -342,6 +340,11 @@ def _columns(of: Iterable[float | int | None]) -> set[int]:
     return {column for column in of if isinstance(column, int | np.integer)}
 
 
-def _value(theta: FloatArray, what: float | int) -> FloatArray | float:
-    """A parameter (rows,), or a number."""
-    return theta[:, what] if isinstance(what, int) else what
+def _values(theta: FloatArray, what: Sequence[float | int]) -> FloatArray:
+    """Parameters, or numbers, of all lines (rows, lines)."""
+    held = [not isinstance(w, int | np.integer) for w in what]
+    # Taken, rows stay in one piece, as those of one alone do; indexing lays them side by side.
+    columns = [0 if h else int(w) for w, h in zip(what, held, strict=True)]
+    found = np.take(theta, columns, axis=1)
+    found[:, held] = [w for w, h in zip(what, held, strict=True) if h]
+    return found

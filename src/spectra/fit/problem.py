@@ -136,51 +136,40 @@ class Problem:
     ) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
         """Fit some spectra: values, stderr, covar, status, χ², dof, iterations.
 
-        Of several starts that one is followed to the end whose rough fit is the best.
+        Of several starts the one whose rough fit is the best is followed to the end.
         """
-        ties = self.ties
-        rows = starts[0][part]
-        lower, upper = (np.broadcast_to(b, rows.shape) for b in (ties.lower, ties.upper))
-        free = np.tile(ties.free, (len(rows), 1))
+        varied = self.ties.free
+        given = [start[part][:, varied] for start in starts]
+        shape = given[0].shape
+        ends = self.ties.lower[varied], self.ties.upper[varied]
+        lower, upper = (np.broadcast_to(b, shape) for b in ends)
+        free = np.ones(shape, bool)
         with np.errstate(all="ignore"):
             rough, n_points = self.objective(part, SQUARES)
-            rough = rough.of_varied()
+            rough = rough.of_varied(starts[0][part])
             objective = replace(rough, inner=replace(rough.inner, loss=self.loss))
             last: TiedObjective | None = None if isinstance(self.loss, Robust) else objective
             if self.loss is SQUARES:
                 last = objective = rough
-            near = [
-                approach(
-                    *(rough, last, ties.start, start[part], lower, upper, free),
-                    compared=len(starts) > 1,
-                )
-                for start in starts
-            ]
-            best = np.stack([cost for _, _, cost in near]).argmin(axis=0)
-            each = np.arange(len(rows))
-            begin = np.stack([start[part] for start in starts])[best, each]
-            rows = np.stack([start for start, _, _ in near])[best, each]
-            promised = np.stack([gain for _, gain, _ in near])[best, each]
+            near = approach(rough, last, given, lower, upper, free)
             solution = minimize(
                 objective,
-                rows,
+                near.theta,
                 lower,
                 upper,
                 free,
                 max_iterations=max_iterations,
                 tolerance=tolerance,
-                promised=promised,
+                promised=near.promised,
             )
-            cov = self._covariance(objective, solution, begin, lower, upper, tolerance)
-        dof = n_points - free.sum(axis=1)
+            cov = self._covariance(objective, solution, near.begin, lower, upper, tolerance)
+        dof = n_points - shape[1]
         bad = dof < 0
         solution.status[bad] = Status.BAD_INPUT
         cov *= self._scale(solution, dof)[:, None, None]
-        values, stderr = self._report(solution, cov, bad)
-        varied = np.flatnonzero(ties.free)
-        covar = cov[:, varied[:, None], varied]
-        covar[bad] = np.nan
-        return values, stderr, covar, solution.status, solution.chi2, dof, solution.iterations
+        values, stderr = self._report(objective.complete(solution.theta), solution, cov, bad)
+        cov[bad] = np.nan
+        return values, stderr, cov, solution.status, solution.chi2, dof, solution.iterations
 
     def _covariance(
         self,
@@ -219,26 +208,29 @@ class Problem:
         return np.where(dof > 0, solution.chi2 / np.maximum(dof, 1), np.nan)
 
     def _report(
-        self, solution: Solution, cov: FloatArray, bad: BoolArray
+        self, variables: FloatArray, solution: Solution, cov: FloatArray, bad: BoolArray
     ) -> tuple[FloatArray, FloatArray]:
         """Values and uncertainties of all parameters, ties included (rows, Q)."""
-        found = self.ties.values(solution.theta)
+        found = self.ties.values(variables)
         variance = np.einsum("rii->ri", cov)
         values = np.empty((len(cov), len(self.ties.names)))
         stderr = np.zeros_like(values)
         vary = solution.free & ~solution.at_bound
+        place = {variable: i for i, variable in enumerate(np.flatnonzero(self.ties.free).tolist())}
         for q, name in enumerate(self.ties.names):
             dual = found[name]
             values[:, q] = dual.value
             if name in self.ties.variables:
-                stderr[:, q] = np.sqrt(variance[:, self.ties.variables.index(name)])
+                own = place.get(self.ties.variables.index(name))
+                stderr[:, q] = np.nan if own is None else np.sqrt(variance[:, own])
                 continue
-            if not dual.slopes:
+            moving = [variable for variable in dual.slopes if variable in place]
+            if not moving:
                 continue
             # What is fixed or held by a bound adds nothing; what is not determined, NaN.
-            index = np.array(list(dual.slopes), dtype=np.intp)
-            gradient = np.stack([np.broadcast_to(s, len(cov)) for s in dual.slopes.values()], 1)
-            gradient = np.where(vary[:, index], gradient, 0.0)
+            index = np.array([place[variable] for variable in moving], dtype=np.intp)
+            slopes = [np.broadcast_to(dual.slopes[variable], len(cov)) for variable in moving]
+            gradient = np.where(vary[:, index], np.stack(slopes, axis=1), 0.0)
             square = gradient[:, :, None] * gradient[:, None, :]
             parts = np.where(square != 0, square * cov[:, index[:, None], index], 0.0)
             stderr[:, q] = np.sqrt(parts.sum(axis=(1, 2)))
@@ -332,8 +324,10 @@ class Problem:
         lost = np.isnan(np.einsum("rii->ri", cov))
         spread = np.matmul(slopes, np.nan_to_num(cov))
         square = np.matmul(spread, slopes.transpose(0, 2, 1))
-        unknown = ((slopes != 0) & lost[:, None]).any(axis=2)
-        return out, np.where(unknown[:, :, None] | unknown[:, None], np.nan, square)
+        if lost.any():
+            unknown = ((slopes != 0) & lost[:, None]).any(axis=2)
+            square = np.where(unknown[:, :, None] | unknown[:, None], np.nan, square)
+        return out, square
 
     def parts(self) -> list[slice]:
         """Spectra that are worked on together."""

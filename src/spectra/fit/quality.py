@@ -42,7 +42,10 @@ def judge_frames(y: FloatArray) -> tuple[NDArray[np.int8], tuple[str, ...]]:
     n_finite = np.count_nonzero(finite, axis=1)
     highest = np.where(finite, y, -np.inf).max(axis=1, initial=-np.inf)
     lowest = np.where(finite, y, np.inf).min(axis=1, initial=np.inf)
-    plateau = _longest_run(y == highest[:, None])
+    top = y == highest[:, None]
+    plateau = np.count_nonzero(top, axis=1)
+    many = (plateau >= _SATURATED_RUN) & (highest >= _SATURATED_LEVEL)
+    plateau[many] = _longest_run(top[many])
     status = np.zeros(len(y), np.int8)
     messages: list[str] = []
     for i in range(len(y)):

@@ -135,32 +135,45 @@ class TiedObjective:
     sources : sequence of (Expression, mapping)
         For each parameter of the model an expression, and what the names in it are called
         among the parameters of `ties`.
+    whole : array (rows or 1, variables), optional
+        Of an objective of the free variables alone: what holds the values of the others.
     """
 
     inner: SpectraObjective
     ties: Ties
     sources: Sequence[tuple[Expression, Mapping[str, str]]]
+    whole: FloatArray | None = None
     alone: IntArray | None = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alone", _alone(self.sources, self.ties.variables))
+        alone = _alone(self.sources, self.ties.variables)
+        if alone is not None and self.whole is not None:
+            alone = alone[self.ties.free]
+        object.__setattr__(self, "alone", alone)
 
     def take(self, rows: IntArray) -> TiedObjective:
         """The same objective for some of the rows."""
-        return replace(self, inner=self.inner.take(rows))
+        whole = self.whole if self.whole is None or len(self.whole) == 1 else self.whole[rows]
+        return replace(self, inner=self.inner.take(rows), whole=whole)
 
-    def of_varied(self) -> TiedObjective:
-        """The same without derivatives by what no free variable moves."""
+    def of_varied(self, whole: FloatArray) -> TiedObjective:
+        """The same of the free variables alone, the others held as in `whole` (rows, variables)."""
         found = self.ties.values(self.ties.start[None])
         held = set()
         for place, (_, called) in enumerate(self.sources):
             moved = {v for name in called.values() for v in found[name].slopes}
             if not self.ties.free[list(moved)].any():
                 held.add(place)
-        if not held:
-            return self
-        model = self.inner.model.without(frozenset(held))
-        return replace(self, inner=replace(self.inner, model=model))
+        model = self.inner.model.without(frozenset(held)) if held else self.inner.model
+        return replace(self, inner=replace(self.inner, model=model), whole=whole)
+
+    def complete(self, theta: FloatArray) -> FloatArray:
+        """All variables (rows, V), from those that this is an objective of."""
+        if self.whole is None:
+            return theta
+        every = np.tile(self.whole, (len(theta), 1)) if len(self.whole) == 1 else self.whole.copy()
+        every[:, self.ties.free] = theta
+        return every
 
     def evaluate(self, theta: FloatArray) -> Evaluation:
         """Cost, gradient and Hessian by the variables (rows, F)."""
@@ -188,15 +201,17 @@ class TiedObjective:
     def expand(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The model's parameters (rows, P) and their derivatives by the variables (rows, P, F)."""
         names = [name for _, own in self.sources for name in own.values()]
-        found = self.ties.values(theta, names)
+        found = self.ties.values(self.complete(theta), names)
         n_rows, n_variables = theta.shape
+        varied = np.arange(n_variables) if self.whole is None else np.flatnonzero(self.ties.free)
+        place = {variable: i for i, variable in enumerate(varied.tolist())}
         own = np.empty((n_rows, len(self.sources)))
         slopes = np.zeros((n_rows, len(self.sources), n_variables))
         for p, (expression, called) in enumerate(self.sources):
             result = expression.evaluate({n: found[called[n]] for n in expression.names})
             own[:, p] = result.value
-            for variable, slope in result.slopes.items():
-                slopes[:, p, variable] = slope
+            for variable in result.slopes.keys() & place.keys():
+                slopes[:, p, place[variable]] = result.slopes[variable]
         return own, slopes
 
     def _chain(

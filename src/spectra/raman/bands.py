@@ -310,7 +310,9 @@ class Bands(Method):
         """Write what has been settled of some frames."""
         status[frames] = np.where(fits.converged, fits.status, Status.NOT_CONVERGED)
         write(columns, frames, which, fits.told(model), fits, model)
-        fits.write_parameters(columns, frames, model, self.table(plan).coords["parameter"]["label"].tolist())
+        fits.write_parameters(
+            columns, frames, model, self.table(plan).coords["parameter"]["label"].tolist()
+        )
         columns["significance"][frames[:, None], which] = significance
         state = columns["band_status"][frames[:, None], which]
         vague = (state == BandStatus.OK) & ~(significance >= self.keep)

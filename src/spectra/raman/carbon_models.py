@@ -54,7 +54,6 @@ _STARTS: Mapping[int, Sequence[Mapping[str, tuple[float, float]]]] = {
         {"G": (1587.0, 64.0), "D2": (1617.0, 8.0)},
         {"D3": (1530.0, 200.0), "G": (1580.0, 42.0), "D4": (1200.0, 180.0)},
         {"G": (1575.0, 40.0), "D2": (1605.0, 45.0)},
-        {"D": (1350.0, 97.0), "D4": (1270.0, 300.0)},
     ),
 }
 # R. P. Vidano, D. B. Fischbach, L. J. Willis and T. M. Loehr, Solid State Commun. 39 (1981) 341:

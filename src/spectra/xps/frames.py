@@ -84,6 +84,8 @@ class Frames:
 
     def fixed(self, built: Built, shared: Mapping[str, float]) -> Built:
         """The model with what all frames share held fixed."""
+        if not shared:
+            return built
         params = built.params.copy()
         for name, value in shared.items():
             params[name].set(value=value, vary=False)

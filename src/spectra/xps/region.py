@@ -176,14 +176,16 @@ class Region(Method):
 
     def table(self, plan: Plan) -> Table:
         """Declare one column of species each, and their parameters."""
-        parameters = tuple(self.built(plan.x).params)
-        return region_table(self.species_model, parameters)
+        return self._table(self.built(plan.x))
+
+    def _table(self, built: Built) -> Table:
+        return region_table(self.species_model, tuple(built.params))
 
     def fit(self, block: Stack, plan: Plan) -> Results:
         """Fit every frame of a block."""
         part = self._parts(block, plan)
         built = self.built(plan.x)
-        table = self.table(plan)
+        table = self._table(built)
         columns = table.empty(len(block))
         status, messages = part.status.copy(), list(part.messages)
         rows = np.flatnonzero(status == Status.OK)

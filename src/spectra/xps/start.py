@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from spectra.fit.model import Points
 from spectra.fit.translate import translate
 from spectra.xps.build import Built
+
+if TYPE_CHECKING:
+    import lmfit
 
 FloatArray = NDArray[np.float64]
 
@@ -31,9 +35,8 @@ class Starts:
         Variables that are linear in the model: areas, strengths, coefficients.
     solve : array (shifts, names, points)
         Least squares as a matrix, for each of the shifts.
-    curves : array (shifts, points, names)
-        What the variables are multiplied by.
-    weight : array (points,)
+    normal : array (shifts, names, names)
+        Its normal equations: what a solution explains of a frame's squares is its norm in them.
     centers : mapping of str to array (shifts,)
     areas : int array
         Which of `names` are areas.
@@ -41,18 +44,20 @@ class Starts:
 
     names: tuple[str, ...]
     solve: FloatArray
-    curves: FloatArray
-    weight: FloatArray
+    normal: FloatArray
     centers: Mapping[str, FloatArray]
     areas: NDArray[np.intp]
 
     def of(self, y: FloatArray) -> dict[str, FloatArray]:
         """Starts of some variables for each frame (frames, points) without NaN."""
         # Frame by frame: no bit of a sum may hang on how many frames there are.
-        found = np.matmul(self.solve[None], y[:, None, :, None])[..., 0]
-        curves = np.matmul(self.curves[None], found[..., None])[..., 0]
-        left = ((y[:, None] - curves) ** 2 * self.weight).sum(axis=2)
-        best = left.argmin(axis=1)
+        shifts, n, points = self.solve.shape
+        solve = self.solve.reshape(1, shifts * n, points)
+        found = np.matmul(solve, y[:, :, None]).reshape(len(y), shifts, n)
+        explained = np.einsum(
+            "rsn,rsn->rs", np.matmul(self.normal, found[..., None])[..., 0], found
+        )
+        best = explained.argmax(axis=1)
         values = found[np.arange(len(y)), best]
         area = values[:, self.areas]
         mean = np.maximum(area, 0.0).mean(axis=1, keepdims=True)
@@ -80,9 +85,10 @@ def plan_starts(built: Built, x: FloatArray, typical: FloatArray) -> Starts:
     shifts = spread * np.linspace(-1.0, 1.0, 2 * steps + 1)
     weight = 1.0 / np.maximum(typical, max(1e-3 * float(typical.max()), 1e-12))
     centers: dict[str, FloatArray] = {n: example[n] + shifts for n in free}
-    solve, curves = [], []
+    solve, normal = [], []
+    moved = built.params.copy()
     for i in range(len(shifts)):
-        theta = _theta(built, {n: float(v[i]) for n, v in centers.items()})
+        theta = _theta(built, moved, {n: float(v[i]) for n, v in centers.items()})
         # A strength multiplies areas: with those of a first round it is linear as well.
         for _ in range(2):
             design = model.value_and_jacobian(theta[None], at)[1][0, place].T
@@ -92,16 +98,15 @@ def plan_starts(built: Built, x: FloatArray, typical: FloatArray) -> Starts:
             for name, value in zip(areas, first, strict=False):
                 theta[built.names.index(name)] = max(float(value), 1e-9)
         solve.append(matrix)
-        curves.append(design)
+        normal.append(design.T @ (design * weight[:, None]))
     return Starts(
-        *(names, np.array(solve), np.array(curves), weight, centers),
+        *(names, np.array(solve), np.array(normal), centers),
         np.arange(len(areas), dtype=np.intp),
     )
 
 
-def _theta(built: Built, centers: Mapping[str, float]) -> FloatArray:
-    """Parameters of the terms, with unit areas, for given positions."""
-    params = built.params.copy()
+def _theta(built: Built, params: lmfit.Parameters, centers: Mapping[str, float]) -> FloatArray:
+    """Parameters of the terms, with unit areas, for given positions, which are set in `params`."""
     for name, value in centers.items():
         params[name].set(value=value)
     params.update_constraints()
