@@ -99,7 +99,7 @@ def test_continuous_scans_of_the_esrf(tmp_path):
     path = write(
         tmp_path,
         "a.dat",
-        "#F a.dat\n#E 1371554237\n#D Fri Jun 28 13:38:56 2013\n\n#S 1  zapline mono 10.3 9.9 5 100\n"
+        "#F a.dat\n#E 1371554237\n#D Fri Jun 28 13:38:56 2013\n\n#S 1  zapline mono 1 2 5 100\n"
         f"#D Fri Jun 28 13:44:15 2013\n#N 4\n#L Mon    Ion1  TwoTheta  ZapEnergy\n{rows}\n",
     )
     with pytest.warns(DataWarning, match="taken for keV"):
