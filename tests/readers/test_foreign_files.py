@@ -92,6 +92,34 @@ def test_feff_xmu_is_absorption_over_the_photon_energy(tmp_path):
     np.testing.assert_allclose(stack.signal[0], 0.1 + 0.02 * np.arange(40), rtol=1e-5)
 
 
+def test_continuous_scans_of_the_esrf(tmp_path):
+    rows = "\n".join(
+        f" {1000 + i} {500 - i} {10.3 - 0.001 * i:.4f} {11.05 + 0.001 * i:.6f}" for i in range(5)
+    )
+    path = write(
+        tmp_path,
+        "a.dat",
+        "#F a.dat\n#E 1371554237\n#D Fri Jun 28 13:38:56 2013\n\n#S 1  zapline mono 1 2 5 100\n"
+        f"#D Fri Jun 28 13:44:15 2013\n#N 4\n#L Mon    Ion1  TwoTheta  ZapEnergy\n{rows}\n",
+    )
+    with pytest.warns(DataWarning, match="taken for keV"):
+        stack = spectra.read(path, signal="ln(mon/ion1)")
+    np.testing.assert_allclose(stack.x, 11050.0 + np.arange(5))
+    np.testing.assert_allclose(
+        stack.signal[0], np.log((1000 + np.arange(5)) / (500 - np.arange(5))), rtol=1e-12
+    )
+
+
+def test_other_tables_of_feff(tmp_path):
+    rows = "\n".join(f"{0.05 * i:.3f} {0.1 * i} 1.0 2.0" for i in range(30))
+    chi = spectra.read(write(tmp_path, "chi.dat", f" title\n  k   chi   mag   phase @#\n{rows}\n"))
+    assert (chi.axis.name, chi.quantity) == ("k", "chi")
+    np.testing.assert_allclose(chi.signal[0], 0.1 * np.arange(30), atol=1e-12)
+    path = write(tmp_path, "feff0001.dat", f" k   real[2*phc]   mag[feff]  red factor@#\n{rows}\n")
+    with pytest.raises(ReaderError, match=r"line 1: a table of FEFF over 'k'"):
+        spectra.read(path)
+
+
 @pytest.mark.parametrize(
     ("label", "expected"),
     [
@@ -290,6 +318,17 @@ def test_jcamp_in_old_line_ends_and_without_the_last_bracket(tmp_path):
     np.testing.assert_array_equal(
         stack.signal, spectra.read(write(tmp_path, "b.jdx", SAMPLES[".jdx"]())).signal
     )
+
+
+def test_a_table_of_peaks_of_jcamp_says_so(tmp_path):
+    data = (
+        b"##TITLE=glass\n##JCAMP-DX=4.24\n##DATA TYPE=RAMAN SPECTRUM\n##DATA CLASS=PEAK TABLE\n"
+        b"##XUNITS=1/CM\n##YUNITS=ARBITRARY UNITS\n##NPOINTS=3\n##PEAK TABLE=(XY..XY)\n"
+        b"450,10 800,4\n1100,6\n##END=\n"
+    )
+    with pytest.warns(DataWarning, match="a table of peaks: nothing is known between them"):
+        stack = spectra.read(write(tmp_path, "a.jdx", data))
+    assert stack.x.tolist() == [450, 800, 1100]
 
 
 def test_decimal_commas_in_columns_of_absorption_and_of_electrons(tmp_path):

@@ -21,7 +21,8 @@ from spectra.units import energy_from_wavelength
 FloatArray = NDArray[np.float64]
 
 _ENERGY = re.compile(
-    r"(?:[a-z\d]+_)*(?:energ(?:y|ies|ia|ie)?|ene|hv|hnu)(?:_?k?ev)?(?:_[a-z\d]+)*|(?:e|en|x|pe)_?k?ev|k?ev"
+    # "ZapEnergy" is what continuous scans of the ESRF call it.
+    r"(?:[a-z\d]+_)*(?:zap)?(?:energ(?:y|ies|ia|ie)?|ene|hv|hnu)(?:_?k?ev)?(?:_[a-z\d]+)*|(?:e|en|x|pe)_?k?ev|k?ev"
 )
 _OTHER_ENERGY = re.compile(r"binding|kinetic|loss|transfer|pass_")
 _BARE_ENERGY = ("e", "en")

@@ -13,7 +13,7 @@ from spectra.readers.absorption import is_absorption, is_energy
 from spectra.readers.arithmetic import column_name, name_columns
 from spectra.readers.chi_columns import holds_chi
 from spectra.readers.files import head_of
-from spectra.readers.labels import split_labels, unmarked
+from spectra.readers.labels import FEFF, split_labels, unmarked
 from spectra.readers.tables import Table, table_reader
 from spectra.readers.text import decode, first_row, header_facts, parse_columns, width_of
 
@@ -24,8 +24,7 @@ _HEADER = 1 << 18
 _UNIT = re.compile(r"[(\[]\s*(k?ev|rad(?:ians?)?|deg(?:rees?)?)\s*[)\]]|[\s_/](k?ev)\s*$", re.I)
 # Extranormal (SOLEIL) writes when its sequence began and when in it the spectrum was taken.
 _FROM_START = re.compile(r"time from start \(s\w*\)\s*=\s*(\d+(?:\.\d*)?)", re.IGNORECASE)
-# FEFF ends the line of its labels with this; "e" and "k" of its xmu.dat are from the edge.
-_FEFF = "@#"
+# "e" and "k" of FEFF's xmu.dat are from the edge.
 _FEFF_XMU = ("energy", "relative_e", "photoelectron_k", "mu", "mu0", "fine_structure")
 _ELEMENT = re.compile(r"\b(?:element(?:\.symbol)?|atom)\s*[:=]\s*([A-Z][a-z]?)\b", re.IGNORECASE)
 _EDGE = re.compile(r"\bedge\s*[:=]\s*(K|L[123]|L2,3|M[1-5])(?![\w.])", re.IGNORECASE)
@@ -70,7 +69,7 @@ def find_labels(header: list[str], width: int) -> list[str]:
         Columns of the table.
     """
     lines = [line for line in header if unmarked(line)]
-    if lines and width == len(_FEFF_XMU) and lines[-1].rstrip().endswith(_FEFF):
+    if lines and width == len(_FEFF_XMU) and lines[-1].rstrip().endswith(FEFF):
         return list(_FEFF_XMU)
     for line in reversed(lines):
         for labels in split_labels(line, width):

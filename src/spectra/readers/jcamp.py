@@ -6,7 +6,7 @@ R. S. McDonald, P. A. Wilks, Appl. Spectrosc. 42 (1988) 151 (version 4.24).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -127,9 +127,13 @@ def _read_block(path: Path, block: _Block, several: bool) -> Frame:
             remedy="the file is truncated: copy it again",
         )
     positions = order_positions(path, x, block.records.get("XUNITS", ""), where or "##XUNITS")
-    return positions.frame(
+    frame = positions.frame(
         path, y, _variables(block), _metadata(block), block.name[:60] if several else ""
     )
+    if table != "PEAKTABLE":
+        return frame
+    remark = "a table of peaks: nothing is known between them"
+    return replace(frame, note="; ".join(filter(None, (frame.note, remark))))
 
 
 def _factor(block: _Block, label: str) -> float:

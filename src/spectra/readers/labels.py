@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from spectra.errors import ReaderError
 
+# FEFF ends the line of its labels with this.
+FEFF = "@#"
 _MARKS = re.compile(r"^[\s#%!;*'/]+")
 # "1_Energy (keV) 2_sec 3_i0", as spec's files of APS 12-BM have it.
 _NUMBERED = re.compile(r"(?<!\S)(\d{1,3})_(\S+(?: \([^)]*\))?)")
@@ -28,7 +30,7 @@ def unmarked(line: str) -> str:
 
 def split_labels(line: str, width: int) -> Iterator[list[str]]:
     """The ways in which a line is that many labels, those with the widest gaps first."""
-    text = unmarked(line).strip(",;")
+    text = unmarked(line).strip(",;").removesuffix(FEFF).rstrip()
     numbered = _NUMBERED.findall(text)
     if [int(number) for number, _ in numbered] == [*range(1, width + 1)]:
         yield [label for _, label in numbered]

@@ -30,7 +30,7 @@ _TITLES = re.compile(r"\s*Angle\(c\)\s+Angle\(o\)\s+time/s\b")
 _SPACING = re.compile(r"\bD\s*=\s*(\d+\.?\d*)\s*A\b")
 _POINTS = re.compile(r"\bPoints\s*=\s*(\d+)")
 _MOMENT = re.compile(r"(\d\d\.\d\d?\.\d\d? +\d\d?:\d\d)")
-_BEFORE, _BEHIND, _FLUORESCENCE = 1, 2, 3
+_KINDS: dict[float, str] = {1: "i0", 2: "i1", 3: "fluor"}
 _MOST_COLUMNS = 512
 
 
@@ -127,8 +127,7 @@ def _names(kinds: Sequence[float]) -> list[str]:
     names = ["angle_requested", "angle", "time"]
     counts: dict[str, int] = {}
     for number, kind in enumerate(kinds[len(names) - 1 :], 1):
-        known = {_BEFORE: "i0", _BEHIND: "i1", _FLUORESCENCE: "fluor"}.get(kind)
-        name = known or f"channel_{number}"
+        name = _KINDS.get(kind, f"channel_{number}")
         counts[name] = counts.get(name, 0) + 1
         single = counts[name] == 1 and name != "fluor"
         names.append(name if single else f"{name}_{counts[name]}")

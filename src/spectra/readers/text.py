@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
-from spectra.readers.labels import Scale, scale_of_label, split_labels
+from spectra.readers.labels import FEFF, Scale, scale_of_label, split_labels
 from spectra.readers.raman_spectra import RAMAN_AXES
 from spectra.units import kelvin_from
 
@@ -167,6 +167,14 @@ def _chosen(path: Path, header: list[str], width: int) -> tuple[list[int], str]:
     """
     above = next((row for row in reversed(header) if row.strip()), "")
     labels = next(split_labels(above, width), [""] * width)
+    if above.rstrip().endswith(FEFF):
+        raise ReaderError(
+            path,
+            f"a table of FEFF over {labels[0] or above.split()[0]!r}",
+            where=f"line {len(header)}",
+            expected="a spectrum",
+            remedy="paths are for spectra.xas; spectra of FEFF stand in xmu.dat and chi.dat",
+        )
     if width < 3:
         return [0, 1], ""
     if _NUMBERING.match(labels[0]):
