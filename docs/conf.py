@@ -42,7 +42,11 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 # Pages without pages below them have nothing to navigate.
 html_sidebars: dict[str, list[str]] = {
-    page: [] for page in ("concepts", "howto", "file_formats", "recipes_listed", "benchmarks")
+    page: []
+    for page in (
+        *("concepts", "howto", "commands", "numbers"),
+        *("file_formats", "recipes_listed", "benchmarks"),
+    )
 }
 html_show_sourcelink = False
 html_copy_source = False

@@ -20,6 +20,8 @@ from spectra.settings import Settings
 
 _HEADING = re.compile(r"^(\w[\w ]*)\n-{3,}\n", re.M)
 _CHOICES = re.compile(r"\{(.+)\}")
+# Of a number that is shown in full.
+_DIGITS = 10
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,8 @@ def _shown(default: Any) -> str:
     if isinstance(default, Settings):
         changed = {f.name: getattr(default, f.name) for f in fields(default) if _is_set(default, f)}
         return f"{type(default).__name__}({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
+    if isinstance(default, float) and len(repr(default)) > _DIGITS:
+        return f"{default:.6g}…"
     return default if isinstance(default, str) and default else repr(default)
 
 
