@@ -24,6 +24,7 @@ _MOST_LISTED = 30
 # Frames of which a number's digits are judged, and so few that nothing can be said to stand still.
 _RECENT = 50
 _FEW = 3
+_QUALITY = ("chi2_reduced", "gof", "rwp", "r_factor")
 
 
 def write_live_page(
@@ -179,7 +180,7 @@ def _declared(table: Table | None, name: str) -> Column | None:
 
 
 def _rank(steps: list[str], tables: dict[str, Table], step: str, name: str) -> tuple[int, int, int]:
-    """What is looked at first: headlines and default plots, then what has an uncertainty.
+    """What is looked at first: headlines and default plots, misfits, what has an uncertainty.
 
     Among these the order is that of the recipe's steps and of their columns.
     """
@@ -187,9 +188,9 @@ def _rank(steps: list[str], tables: dict[str, Table], step: str, name: str) -> t
     column = _declared(table, name)
     at = steps.index(step) if step in steps else len(steps)
     if table is None or column is None:
-        return 3, at, 0
+        return 4, at, 0
     wanted = bool(column.headline) or name == table.default
-    kind = 0 if wanted else 1 if column.stderr else 2
+    kind = 0 if wanted else 1 if name in _QUALITY else 2 if column.stderr else 3
     return kind, at, table.columns.index(column)
 
 
