@@ -17,7 +17,7 @@ from spectra.errors import DataWarning, SettingError, StoreError
 from spectra.journal import MOST_LABELS, chosen_entries, strength_of, values_of
 from spectra.notation import with_uncertainty
 from spectra.recipe import check_recipe, run_recipe
-from spectra.report.live import live_text
+from spectra.report.live import _far_apart, _from_first, live_text
 from spectra.results import Column, Results, Table
 from spectra.watch import Lag, Watch, watch
 from toy_methods import assert_same
@@ -334,6 +334,16 @@ def test_of_many_peaks_the_strongest_are_kept():
     assert len(rows[0]) == 2 * MOST_LABELS + 1
     few = many_peaks(1, [3.0, 1.0])
     assert chosen_entries(few, "peak") == [0, 1]
+
+
+def test_series_far_apart_are_drawn_as_changes():
+    near = {"label": "a", "points": [(0, 1.0, 0.1), (1, None, None), (2, 1.5, 0.1)]}
+    far = {"label": "b", "points": [(0, None, None), (1, 80.0, 0.2), (2, 79.0, 0.2)]}
+    assert _far_apart([near, far])
+    assert not _far_apart([near, near])
+    assert not _far_apart([near])
+    assert not _far_apart([{"label": "", "points": [(0, 3.0, None)]}])
+    assert _from_first(far)["points"] == [(0, None, None), (1, 0.0, 0.2), (2, -1.0, 0.2)]
 
 
 def test_a_file_with_another_name_is_told_from_a_lost_one(tmp_path, clock):

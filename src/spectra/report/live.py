@@ -24,6 +24,8 @@ _MOST_LISTED = 30
 # Frames of which a number's digits are judged, and so few that nothing can be said to stand still.
 _RECENT = 50
 _FEW = 3
+# A chart that shows so many times the widest of its series shows none of them change.
+_FAR = 8.0
 _QUALITY = ("chi2_reduced", "gof", "rwp", "r_factor")
 
 
@@ -153,12 +155,34 @@ def _chart(
         series.append({"label": label, "points": points})
         last.append((label, _last(rows, name)))
     unit = unit_symbol(declared.unit) if declared else ""
-    heading = f"{step}: {(declared and declared.headline) or column}" + (
-        f" ({unit})" if unit else ""
-    )
+    quantity = (declared and declared.headline) or column
+    heading = f"{step}: {quantity}" + (f" ({unit})" if unit else "")
     told = [declared.meaning if declared else "", _left_out(sample, declared)]
+    if _far_apart(series):
+        series = [_from_first(one) for one in series]
+        told.append("drawn is the change from the first number of each")
     meaning = "; ".join(filter(None, told))
     return {"heading": heading, "meaning": meaning, "series": series, "last": last}
+
+
+def _far_apart(series: list[dict[str, Any]]) -> bool:
+    """Whether series lie so far from each other that none would be seen to change."""
+    ends = [
+        (min(known), max(known))
+        for one in series
+        if (known := [value for _, value, _ in one["points"] if value is not None])
+    ]
+    widest = max((high - low for low, high in ends), default=0.0)
+    whole = max((high for _, high in ends), default=0.0) - min((low for low, _ in ends), default=0)
+    return widest > 0.0 and whole > _FAR * widest
+
+
+def _from_first(series: dict[str, Any]) -> dict[str, Any]:
+    """A series less its first number."""
+    points = series["points"]
+    first = next((value for _, value, _ in points if value is not None), 0.0)
+    moved = [(i, None if v is None else v - first, error) for i, v, error in points]
+    return {**series, "points": moved}
 
 
 def _left_out(sample: Results | None, column: Column | None) -> str:
