@@ -29,3 +29,12 @@ def data() -> Path:
 def project_root() -> Path:
     """Folder that holds pyproject.toml."""
     return ROOT
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_in_the_root():
+    """A test that writes into the current folder fails by its own name."""
+    before = set(os.listdir(ROOT))
+    yield
+    left = sorted(n for n in set(os.listdir(ROOT)) - before if not n.startswith("."))
+    assert not left, f"{', '.join(left)} appeared in {ROOT}: write into tmp_path"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from tests.lines_of_samples import write_lines, write_recipe, write_samples
 
-from spectra.errors import ReaderError, SettingError
+from spectra.errors import DataWarning, ReaderError, SettingError
 from spectra.recipe import read_stack
 from spectra.samples import load_samples
 
@@ -138,6 +140,49 @@ def test_tables_that_are_none(sheet):
     (sheet.parent / "book.xlsx").write_bytes(b"no zip")
     with pytest.raises(ReaderError, match="not a readable zip file"):
         load_samples(sheet.parent / "book.xlsx")
+
+
+HEAD = "sample,technique,recipe,files,temperature [K]\n"
+
+
+def test_words_among_numbers_are_refused_with_their_place(sheet):
+    path = sheet.parent / "table.csv"
+    rows = "a,raman,raman.toml,data/a0_0.txt,300\nb,raman,raman.toml,data/b0_0.txt,27 C\n"
+    path.write_text(HEAD + rows)
+    with pytest.raises(SettingError, match=r"row 3, column 'temperature \[K\]': it is '27 C', but"):
+        load_samples(path)
+    path.write_text(HEAD + rows.partition("\n")[0].replace("300", "warm") + "\n")
+    with pytest.raises(SettingError, match="its name states the unit K"):
+        load_samples(path)
+    path.write_text(HEAD + rows.replace("27 C", ""))
+    assert len(load_samples(path).samples) == 2
+    # Words alone are a value like any other.
+    path.write_text(HEAD.replace("temperature [K]", "heated") + rows.replace("300", "no"))
+    assert load_samples(path).samples[0].values["heated"] == "no"
+
+
+def test_two_samples_of_the_same_files_are_told(sheet):
+    path = sheet.parent / "table.csv"
+    rows = "a,raman,raman.toml,data/a0_0.txt,300\nb,raman,raman.toml,data/a0_0.txt,310\n"
+    path.write_text(HEAD + rows)
+    with pytest.warns(DataWarning, match=r"row 3: samples 'a' and 'b' have the same files \(a0_0"):
+        load_samples(path)
+    path.write_text(HEAD + rows.replace("b,raman", "a,raman"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_samples(path)
+
+
+def test_a_table_without_recipes_says_where_they_go(sheet):
+    path = sheet.parent / "table.csv"
+    path.write_text("sample,technique,files\na,raman,data/a0_0.txt\n")
+    with pytest.raises(
+        SettingError, match=r"no recipe; name one in a column 'recipe', or in \[rec"
+    ):
+        load_samples(path)
+    path.write_text("Sample,technique,file\na,raman,data/a0_0.txt\n")
+    with pytest.raises(ReaderError, match=r"'sample' nor 'files'.*is it 'Sample' and 'file'\?"):
+        load_samples(path)
 
 
 def test_a_workbook_of_samples(sheet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from contextlib import contextmanager
 
 import h5py
@@ -12,10 +13,12 @@ import pytest
 
 import spectra
 from spectra.cli.scripting import follow
-from spectra.errors import DataWarning, SettingError
+from spectra.errors import DataWarning, SettingError, StoreError
+from spectra.journal import MOST_LABELS, chosen_entries, strength_of, values_of
 from spectra.notation import with_uncertainty
 from spectra.recipe import check_recipe, run_recipe
-from spectra.report.live import live_text
+from spectra.report.live import _far_apart, _from_first, live_text
+from spectra.results import Column, Results, Table
 from spectra.watch import Lag, Watch, watch
 from toy_methods import assert_same
 
@@ -297,3 +300,71 @@ def test_the_page_shows_last_values_and_failures(tmp_path, clock):
     assert with_uncertainty(center, error) in text
     assert "&lt;b&gt;.xye, frame 0: 60 points; expected 150" in text
     assert "<b>.xye" not in text
+    order = [text.index(f"peaks: {name}") for name in ("center (°)", "chi2_reduced", "fwhm (°)")]
+    assert order == sorted(order)
+    assert re.search(r"<b>1\.\d{1,4}</b>|<b>0\.\d{1,5}</b>", text.partition("chi2_reduced")[2])
+
+
+def many_peaks(frames, areas):
+    """Peaks of one position each, all over the frames, and of different areas."""
+    labels = {"peak": {"label": np.array([f"p{i:02d}" for i in range(len(areas))])}}
+    columns = (
+        Column("center", "deg", "where it is", ("peak",)),
+        Column("chi2", "", "misfit"),
+        Column("area", "counts", "how strong it is", ("peak",)),
+    )
+    values = {
+        "center": np.tile(np.arange(len(areas), dtype=float), (frames, 1)),
+        "chi2": np.ones(frames),
+        "area": np.tile(np.asarray(areas, dtype=float), (frames, 1)),
+    }
+    names = tuple(map(str, range(frames)))
+    status = np.zeros(frames, np.int8)
+    return Results(Table("peaks", columns, labels), values, status, ("",) * frames, names)
+
+
+def test_of_many_peaks_the_strongest_are_kept():
+    results = many_peaks(2, np.arange(20.0)[::-1] % 17)
+    assert strength_of(results.table, "peak") == "area"
+    kept = chosen_entries(results, "peak")
+    assert len(kept) == MOST_LABELS
+    assert min(results["area"][0, kept]) > max(np.delete(results["area"][0], kept))
+    rows = values_of("peaks", results[:1], results)
+    assert list(rows[0])[:2] == [f"peaks/center[p{kept[0]:02d}]", f"peaks/center[p{kept[1]:02d}]"]
+    assert len(rows[0]) == 2 * MOST_LABELS + 1
+    few = many_peaks(1, [3.0, 1.0])
+    assert chosen_entries(few, "peak") == [0, 1]
+
+
+def test_series_far_apart_are_drawn_as_changes():
+    near = {"label": "a", "points": [(0, 1.0, 0.1), (1, None, None), (2, 1.5, 0.1)]}
+    far = {"label": "b", "points": [(0, None, None), (1, 80.0, 0.2), (2, 79.0, 0.2)]}
+    assert _far_apart([near, far])
+    assert not _far_apart([near, near])
+    assert not _far_apart([near])
+    assert not _far_apart([{"label": "", "points": [(0, 3.0, None)]}])
+    assert _from_first(far)["points"] == [(0, None, None), (1, 0.0, 0.2), (2, -1.0, 0.2)]
+
+
+def test_a_file_with_another_name_is_told_from_a_lost_one(tmp_path, clock):
+    with Watch(recipe_of(tmp_path, "*.xye"), clock=clock) as watching:
+        for frame in range(3):
+            write_pattern(tmp_path / f"a_{frame}.xye", frame)
+            os.utime(tmp_path / f"a_{frame}.xye", (frame, frame))
+        watching.poll()
+        watching.poll()
+        (tmp_path / "a_0.xye").rename(tmp_path / "b.xye")
+        (tmp_path / "a_1.xye").unlink()
+        watching.poll()
+        told = list(watching.arrivals.problems.values())
+    assert [("now called b.xye" in t, "has vanished" in t) for t in told] == [
+        (True, False),
+        (False, True),
+    ]
+
+
+def test_an_output_that_cannot_be_there_is_refused_in_words(tmp_path):
+    (tmp_path / "file").touch()
+    recipe = recipe_of(tmp_path, "*.xye")
+    with pytest.raises(StoreError, match="is a file, not a folder; choose another place"):
+        Watch(recipe, output=tmp_path / "file" / "r.h5")

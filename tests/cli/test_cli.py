@@ -124,7 +124,7 @@ def test_read_show_and_failed_frames(folder, tmp_path):
     ("arguments", "message"),
     [
         (["frobnicate"], "No such command"),
-        (["run", "absent.toml"], "cannot be read"),
+        (["run", "absent.toml"], "no such file; check the path"),
         (["show", "absent.h5"], "no such file"),
         (["report", "recipe.toml"], "not a file that spectra wrote"),
     ],

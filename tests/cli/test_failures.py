@@ -167,7 +167,7 @@ def can_mount() -> bool:
 @pytest.mark.parametrize(
     ("scenario", "message"),
     [
-        ("full", "MB are free; make room or choose another disk"),
+        ("full", "B are free; make room or choose another disk"),
         ("read-only", "the disk is read-only; choose another place"),
     ],
 )

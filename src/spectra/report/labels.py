@@ -93,6 +93,28 @@ def measured(value: float, stderr: float) -> str:
     return with_uncertainty(value, stderr).replace("-", "−")
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    Examples
+    --------
+    >>> counted(1, "frame"), counted(17, "frame")
+    ('1 frame', '17 frames')
+    """
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
+def from_to(low: float, high: float, digits: int) -> str:
+    """A range in so many digits.
+
+    Examples
+    --------
+    >>> from_to(-8.1, 4.7312, 3)
+    '−8.1 … 4.73'
+    """
+    return f"{low:.{digits}g} … {high:.{digits}g}".replace("-", "−")
+
+
 def without_common_words(names: Sequence[str]) -> list[str]:
     """Names without the words that all begin with, such as the file that all are of.
 

@@ -24,6 +24,9 @@ _MOST_LISTED = 30
 # Frames of which a number's digits are judged, and so few that nothing can be said to stand still.
 _RECENT = 50
 _FEW = 3
+# A chart that shows so many times the widest of its series shows none of them change.
+_FAR = 8.0
+_QUALITY = ("chi2_reduced", "gof", "rwp", "r_factor")
 
 
 def write_live_page(
@@ -152,12 +155,34 @@ def _chart(
         series.append({"label": label, "points": points})
         last.append((label, _last(rows, name)))
     unit = unit_symbol(declared.unit) if declared else ""
-    heading = f"{step}: {(declared and declared.headline) or column}" + (
-        f" ({unit})" if unit else ""
-    )
+    quantity = (declared and declared.headline) or column
+    heading = f"{step}: {quantity}" + (f" ({unit})" if unit else "")
     told = [declared.meaning if declared else "", _left_out(sample, declared)]
+    if _far_apart(series):
+        series = [_from_first(one) for one in series]
+        told.append("drawn is the change from the first number of each")
     meaning = "; ".join(filter(None, told))
     return {"heading": heading, "meaning": meaning, "series": series, "last": last}
+
+
+def _far_apart(series: list[dict[str, Any]]) -> bool:
+    """Whether series lie so far from each other that none would be seen to change."""
+    ends = [
+        (min(known), max(known))
+        for one in series
+        if (known := [value for _, value, _ in one["points"] if value is not None])
+    ]
+    widest = max((high - low for low, high in ends), default=0.0)
+    whole = max((high for _, high in ends), default=0.0) - min((low for low, _ in ends), default=0)
+    return widest > 0.0 and whole > _FAR * widest
+
+
+def _from_first(series: dict[str, Any]) -> dict[str, Any]:
+    """A series less its first number."""
+    points = series["points"]
+    first = next((value for _, value, _ in points if value is not None), 0.0)
+    moved = [(i, None if v is None else v - first, error) for i, v, error in points]
+    return {**series, "points": moved}
 
 
 def _left_out(sample: Results | None, column: Column | None) -> str:
@@ -179,7 +204,7 @@ def _declared(table: Table | None, name: str) -> Column | None:
 
 
 def _rank(steps: list[str], tables: dict[str, Table], step: str, name: str) -> tuple[int, int, int]:
-    """What is looked at first: headlines and default plots, then what has an uncertainty.
+    """What is looked at first: headlines and default plots, misfits, what has an uncertainty.
 
     Among these the order is that of the recipe's steps and of their columns.
     """
@@ -187,9 +212,9 @@ def _rank(steps: list[str], tables: dict[str, Table], step: str, name: str) -> t
     column = _declared(table, name)
     at = steps.index(step) if step in steps else len(steps)
     if table is None or column is None:
-        return 3, at, 0
+        return 4, at, 0
     wanted = bool(column.headline) or name == table.default
-    kind = 0 if wanted else 1 if column.stderr else 2
+    kind = 0 if wanted else 1 if name in _QUALITY else 2 if column.stderr else 3
     return kind, at, table.columns.index(column)
 
 

@@ -24,6 +24,8 @@ _APART, _RESIDUALS_APART = 1.08, 8.0
 _BLACK = "#000000"
 # Light enough for the curve through them to be seen.
 _DATA = "#9A9A9A"
+# Letters of a title that leave room for the names of the curves beside it.
+_LONGEST_TITLE = 28
 
 
 @dataclass(frozen=True)
@@ -121,4 +123,8 @@ def point_uncertainties(
 def stacked_title(results: Results, chosen: NDArray[np.intp]) -> str:
     """Which frames are drawn: their names, or how many where these are long."""
     names = ", ".join(without_common_words([results.names[i] for i in chosen.tolist()]))
-    return names if len(names) < 60 else f"{len(chosen)} of {len(results)}"
+    if len(names) <= _LONGEST_TITLE:
+        return names
+    if len(chosen) == 1:
+        return f"{names[: _LONGEST_TITLE - 1]}…"
+    return f"{len(chosen)} of {len(results)} spectra"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.notation import with_uncertainty
-from spectra.report.labels import axis_label, quantity, unit_symbol
+from spectra.report.labels import axis_label, counted, from_to, quantity, unit_symbol
 from spectra.report.select import abscissae, step_of
 from spectra.report.series import Group, Series, groups, peak_panels
 from spectra.report.tables import csv_link, csv_size, csv_text, errors_sentence
@@ -50,15 +50,17 @@ def facts(record: Record) -> list[tuple[str, str]]:
     rows = []
     stack = record.stack
     if stack is not None:
-        rows.append((measurements(record), f"{stack.n_frames} frames × {stack.n_points} points"))
+        rows.append(
+            (measurements(record), f"{counted(stack.n_frames, 'frame')} × {stack.n_points} points")
+        )
         if stack.n_points:
-            rows.append((axis_label(stack.axis), f"{stack.x[0]:.6g} … {stack.x[-1]:.6g}"))
+            rows.append((axis_label(stack.axis), from_to(stack.x[0], stack.x[-1], 6)))
         if "wavelength" in stack.metadata:
             rows.append(("wavelength", f"{stack.metadata['wavelength']} Å"))
     longest = max(record.steps.values(), key=len, default=None)
     for one in abscissae(longest)[:-1][:4] if longest is not None else []:
         known = one.values[np.isfinite(one.values)]
-        rows.append((one.label, f"{known.min():.4g} … {known.max():.4g}"))
+        rows.append((one.label, from_to(known.min(), known.max(), 4)))
     for name, results in record.steps.items():
         rows.append((f"step {name}", f"{int(results.ok().sum())} of {len(results)} with results"))
     return rows

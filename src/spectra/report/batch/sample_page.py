@@ -17,7 +17,7 @@ from spectra.report.batch.links import link
 from spectra.report.batch.ownaxis import of_sample
 from spectra.report.batch.panels import Placed, parts
 from spectra.report.batch.tones import technique_name, tones, written
-from spectra.report.labels import frame_ticks, measured, with_unit
+from spectra.report.labels import counted, frame_ticks, from_to, measured, with_unit
 from spectra.report.plotdata import numbers
 from spectra.report.select import is_simulated
 from spectra.report.shell import render
@@ -93,7 +93,7 @@ def _sequences(placed: list[Placed]) -> list[tuple[str, str]]:
     """Measurements through whose frames one can step, the longest first."""
     counts = [(p, 0 if p.at is None else int(np.isfinite(p.at).sum())) for p in placed]
     return [
-        (p.outcome.name, f"{p.title}, {n} {'frame' if n == 1 else 'frames'}")
+        (p.outcome.name, f"{p.title}, {counted(n, 'frame')}")
         for p, n in sorted(counts, key=lambda c: -c[1])
         if n
     ]
@@ -115,13 +115,13 @@ def _notes(placed: list[Placed], axis: CommonAxis) -> Iterator[str]:
 
 def _facts(placed: list[Placed], axis: CommonAxis) -> Iterator[tuple[str, str]]:
     """What was measured, and over which part of the axis."""
-    counts = [f"{p.title}: {p.frames} {'frame' if p.frames == 1 else 'frames'}" for p in placed]
+    counts = [f"{p.title}: {counted(p.frames, 'frame')}" for p in placed]
     if counts:
         yield "measured", "; ".join(counts)
     places = [p.at[np.isfinite(p.at)] for p in placed if p.at is not None]
     known = np.concatenate([np.empty(0), *places])
     if axis.name != FRAMES and known.size and np.ptp(known) > 0:
-        yield axis.label, f"{known.min():.4g} … {known.max():.4g}"
+        yield axis.label, from_to(known.min(), known.max(), 4)
 
 
 def _change(curve: Curve) -> tuple[str, ...]:
