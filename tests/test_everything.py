@@ -23,7 +23,7 @@ pytestmark = [
 
 EVERYTHING = Path(__file__).resolve().parents[1] / "docs" / "recipes" / "everything"
 # What would take minutes; the whole is run by hand.
-SLOW = re.compile('.*recipe = "(rietveld|oxide_exafs|cathode_exafs)', re.DOTALL)
+SLOW = re.compile('.*recipe = "(rietveld|neutrons|oxide_exafs|cathode_exafs)', re.DOTALL)
 FEWER = {"degussa_*.xye": "degussa_00[01].xye", "glass_batch/*.txt": "glass_batch/*1.txt"}
 
 
@@ -64,7 +64,7 @@ def states(sheet):
 def test_the_whole_sheet_is_valid(folder):
     sheet = load_samples(folder / "samples.toml")
     assert sheet.axis == "temperature"
-    assert len(list(sheet.measurements())) == 17
+    assert len(list(sheet.measurements())) == 20
     assert sum(len(m.files) for _, m in sheet.measurements()) > 150
 
 
@@ -73,7 +73,7 @@ def test_all_techniques_to_one_summary_and_only_changes_again(folder):
     sheet.write_text(reduced((folder / "samples.toml").read_text(encoding="utf-8")))
     batch, first = states(sheet)
     assert set(first.values()) == {"computed"}, [o.reason for o in batch.failures]
-    assert len(first) == 14
+    assert len(first) == 16
     _, again = states(sheet)
     assert set(again.values()) == {"kept"}
     touched = folder / "data" / "xas" / "vanadium" / "V2O3.xdi"
@@ -111,9 +111,11 @@ def check(summary):
         ("LiNiO2", "half-step energy"),
         ("Au with bacteria", "share of cyanobacteria.prj Au foil"),
         ("Ni-W film", "fraction of W, surface"),
+        ("PBTTT in situ", "fraction of C-C, surface"),
         ("Carbon", "I_D/I_G"),
         ("Carbon", "L_a (Cançado)"),
         ("Silicon", "position of b01"),
     ):
         assert key in found, (key, sorted(q for s, q in found if s == key[0]))
+    assert found["PBTTT in situ", "position of C-C, surface"].common
     assert summary.failures == ()

@@ -10,6 +10,7 @@ import pytest
 
 import spectra
 from spectra.batch import Batch, Outcome
+from spectra.report.grids import quantities_grid
 from spectra.results import Column, Record, Results, Table
 from spectra.samples import Measurement, Sample, SampleSheet
 from spectra.stack import Stack, Variable
@@ -78,6 +79,24 @@ def test_headlines_each_once(tmp_path):
     assert (verdict.sample, verdict.step, verdict.sentence) == ("A", "cell", "It swells.")
     assert verdict.differs
     assert summary.statuses["A", "xrd"]["cell"] == {"ok": 2, "not_converged": 1}
+
+
+def test_what_all_frames_share_has_no_change(tmp_path):
+    own = results_of()
+    shared = own.columns["c"].copy()
+    shared[:] = [9.05, 5.05]
+    record = Record({"cell": replace(own, columns=own.columns | {"c": shared})}, None)
+    summary = sample_summary(batch_of(tmp_path, A_xrd=record))
+    found = {h.quantity: h for h in summary.headlines}
+    common, measured = found["c of alpha, surface"], found["a of alpha, surface"]
+    assert common.common
+    assert not measured.common
+    assert np.isnan(common.change()).all()
+    assert measured.change().value == pytest.approx(0.2)
+    grid = quantities_grid(summary)
+    row = next(r for r in grid.rows if common.quantity in r)
+    assert row[-1] == "one value for all: 2 ok, 1 not_converged"
+    assert row[-3] is None
 
 
 def test_first_last_and_change(tmp_path):

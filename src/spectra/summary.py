@@ -75,6 +75,28 @@ class Row:
     at: float
 
 
+def change_of(values: FloatArray, stderr: FloatArray) -> Quantity:
+    """Last less first value; NaN of one alone, and of a number that all frames have in common.
+
+    The uncertainties count as independent: what frames share, such as a calibration, is in
+    both and makes that of the change too large.
+
+    Parameters
+    ----------
+    values, stderr : array (frames,)
+        Frames that have a value.
+    """
+    if len(values) < 2 or (np.any(stderr > 0.0) and _are_one(values, stderr)):
+        return Quantity(np.nan, np.nan)
+    return Quantity(float(values[-1] - values[0]), float(np.hypot(stderr[0], stderr[-1])))
+
+
+def _are_one(values: FloatArray, stderr: FloatArray) -> bool:
+    """Whether several frames have the same value and uncertainty to the last bit."""
+    pairs = zip(values.tolist(), stderr.tolist(), strict=True)
+    return len(values) > 1 and len(set(pairs)) == 1
+
+
 @dataclass(frozen=True)
 class Headline:
     """One quantity of one sample along the frames of a measurement.
@@ -115,6 +137,11 @@ class Headline:
         """Whether it was held and not measured: all of its uncertainties are 0."""
         return bool(self.known.size) and bool((self.stderr[self.known] == 0.0).all())
 
+    @property
+    def common(self) -> bool:
+        """Whether it is one number of all frames together, such as a position that they share."""
+        return not self.held and _are_one(self.values[self.known], self.stderr[self.known])
+
     def first(self) -> Quantity:
         """The value in the first frame that has one."""
         return self._at(self.known[:1])
@@ -124,15 +151,8 @@ class Headline:
         return self._at(self.known[-1:])
 
     def change(self) -> Quantity:
-        """Last less first; NaN of one frame.
-
-        The uncertainties count as independent: what frames share, such as a calibration, is in
-        both and makes that of the change too large.
-        """
-        if self.known.size < 2:
-            return Quantity(np.nan, np.nan)
-        (start, u_start), (end, u_end) = self.first(), self.last()
-        return Quantity(end - start, float(np.hypot(u_start, u_end)))
+        """Last less first, as `change_of`."""
+        return change_of(self.values[self.known], self.stderr[self.known])
 
     def rows(self) -> Iterator[Row]:
         """A row for each frame."""

@@ -148,6 +148,24 @@ def test_a_sample_without_a_place_has_an_axis_of_its_own():
     assert axes[0].at(moved).tolist() == [0.0, 2.5, 5.0]
 
 
+@pytest.mark.parametrize(
+    ("variables", "label"),
+    [
+        ({}, FRAMES),
+        ({"time": ([0, 1, 2], "s")}, "time (s)"),
+        ({"temperature": ([1, 2, 3], "K")}, ""),
+    ],
+)
+def test_a_sample_without_headlines_is_placed_by_its_frames(variables, label):
+    lines = made_of(variables).steps["made"]
+    plain = replace(lines.table, columns=(Declared("v", "", "v", stderr=True),))
+    records = {"x": Record({"made": replace(lines, table=plain)})}
+    summary = sample_summary(batch({"A": records}, axis="temperature"))
+    own = of_sample(summary, "A", records)
+    assert not own.headlines
+    assert CommonAxis.of(own).label.startswith(label or "temperature")
+
+
 def test_dates_begin_at_zero():
     dated = made_of({"time": ([1.7e9, 1.7e9 + 60, 1.7e9 + 120], "s")})
     summary = sample_summary(batch({"A": {"x": dated}}, axis="time"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from carbon_regions import carbon, counted, curve_of
 
-from spectra import Stack
+from spectra import Stack, Status
 from spectra.errors import SettingError
 from spectra.fit.lineshapes import PROFILES
 from spectra.xps import Model, Region, Species
@@ -125,3 +127,20 @@ def test_samples_share_positions_and_have_areas_of_their_own():
     # What samples tell together each alone does not.
     alone = Region(model=model)(counted(curves, 6, seed=200))
     assert (shared["area_stderr"] < 0.7 * alone["area_stderr"])[1:5].all()
+
+
+def test_a_shared_position_at_its_bound_is_flagged_and_leaves_the_others_at_their_minimum():
+    # The model lets C-O come down to 285.3 eV; it is at 285.0, half under C-C.
+    truth = Region(model=carbon(apart=0.9))
+    stack = counted(curve_of(truth, C_O_center=285.0), 6, seed=11)
+    shared = Region(model=carbon(apart=0.9), common=("positions",))(stack)
+    assert (shared.status == Status.AT_BOUND).all()
+    assert all("C_O_center at its bound 285.3" in text for text in shared.messages)
+    labels = shared.table.coords["parameter"]["label"].tolist()
+    at = labels.index("C_O_center")
+    assert shared["parameter"][:, at] == pytest.approx(285.3)
+    end = {"value": 285.3, "vary": False}
+    held = replace(carbon(apart=0.9), parameters=carbon().parameters | {"C_O_center": end})
+    other = Region(model=held, common=("C_C_center",))(stack)
+    sigma = other["position_stderr"][0, 0]
+    assert abs(shared["position"][0, 0] - other["position"][0, 0]) < 0.01 * sigma

@@ -127,6 +127,11 @@ class Common(Generic[F_co]):
         inside = (values >= self.lower) & (values <= self.upper)
         return np.clip(values, self.lower, self.upper), slopes * inside[:, :, None]
 
+    def on_bounds(self, t: FloatArray, beta: FloatArray) -> BoolArray:
+        """Whether each parameter stands on its bound at t (n, functions)."""
+        values, _ = self.evaluate(t, beta)
+        return np.asarray((values <= self.lower) | (values >= self.upper))
+
     def spread(self, slopes: FloatArray, on: BoolArray, size: int) -> FloatArray:
         """Derivatives (n, P, K) of the P parameters of a frame by β, where functions are `on`."""
         out = np.zeros((len(slopes), size, slopes.shape[2]))

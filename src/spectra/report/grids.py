@@ -111,11 +111,19 @@ def _quantity_row(summary: Summary, h: Headline, *, named: bool) -> tuple[Cell, 
         if summary.axis:
             cells.append(_finite(h.at[frame]) if value is not None else None)
         cells.append(value)
-    counts = {s: h.status.count(s) for s in dict.fromkeys(h.status)}
-    cells.append(h.change() if several else None)
+    cells.append(h.change() if several and not h.common else None)
     cells.append(f"{len(h.known)} of {len(h.values)}")
-    cells.append("held" if h.held else ", ".join(f"{n} {s}" for s, n in counts.items()))
+    cells.append(_states(h))
     return tuple(cells)
+
+
+def _states(h: Headline) -> str:
+    """How many frames have which status, or that there was nothing to measure in them."""
+    if h.held:
+        return "held"
+    counts = {s: h.status.count(s) for s in dict.fromkeys(h.status)}
+    told = ", ".join(f"{n} {s}" for s, n in counts.items())
+    return f"one value for all: {told}" if h.common else told
 
 
 def _finite(value: float) -> float | None:

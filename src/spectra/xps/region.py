@@ -30,6 +30,7 @@ from spectra.xps.verdict import (
     calm_told,
     held_by_bounds,
     misfit_told,
+    on_bounds,
     outside_told,
     valence_told,
     warnings_of,
@@ -242,6 +243,8 @@ class Region(Method):
             columns[name][rows] = np.where(told, value, np.nan)
         columns["other_minima"][rows] = np.where(told, others, -1)
         status[rows] = fits.status
+        if on_bounds(built, plan.shared):
+            status[rows[fits.status == Status.OK]] = Status.AT_BOUND
         model, chi2 = self.species_model, statistics["reduced_chi2"]
         texts = zip(
             warnings_of(model, correlation, columns["fraction_stderr"][rows], others),

@@ -25,7 +25,9 @@ def settle(
     """Minimise the sum of all frames' costs over parameters that they share.
 
     Newton's method on what is left of the joint Hessian when each frame's own parameters follow:
-    S = Σ(Hₛₛ − Hₛₗ·Hₗₗ⁻¹·Hₗₛ), whose inverse is the shared parameters' covariance.
+    S = Σ(Hₛₛ − Hₛₗ·Hₗₗ⁻¹·Hₗₛ), whose inverse is the shared parameters' covariance. A parameter
+    that is pushed against its bound stays there while the others take their own minimum; in the
+    covariance it is as uncertain as without the bound.
 
     Returns
     -------
@@ -35,8 +37,8 @@ def settle(
     blocks = [part for part in parts if len(part.y)]
     if not blocks:
         return {n: float(built.params[n].value) for n in names}, np.zeros((len(names),) * 2)
-    free = [_fit(built, x, part, {}) for part in blocks]
-    pooled = [np.asarray(f[n])[_good(f)] for f in free for n in names]
+    alone = [_fit(built, x, part, {}) for part in blocks]
+    pooled = [np.asarray(f[n])[_good(f)] for f in alone for n in names]
     count = len(names)
     at = np.array([np.median(np.concatenate(pooled[i::count])) for i in range(count)])
     low, high = (np.array([getattr(built.params[n], k) for n in names]) for k in ("min", "max"))
@@ -50,9 +52,12 @@ def settle(
             information += own
             downhill += own_downhill
         cov = covariance(information[None], np.ones((1, count), bool))[0]
-        step = np.nan_to_num(cov) @ downhill
-        at = np.clip(at + step, low, high)
-        if (np.abs(step) <= _NEAR * np.sqrt(np.nan_to_num(np.diag(cov)))).all():
+        free = ~((at <= low) & (downhill < 0.0) | (at >= high) & (downhill > 0.0))
+        inverse = np.nan_to_num(covariance(information[None], free[None])[0])
+        goal = np.clip(at + inverse @ np.where(free, downhill, 0.0), low, high)
+        near = np.abs(goal - at) <= _NEAR * np.sqrt(np.nan_to_num(np.diag(cov)))
+        at = goal
+        if near.all():
             break
     return dict(zip(names, at.tolist(), strict=True)), np.nan_to_num(cov)
 

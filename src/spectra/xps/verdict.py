@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,6 +133,11 @@ def outside_told(model: Model, built: Built, x: FloatArray) -> str:
         return ""
     ends = f"{x[0]:g} to {x[-1]:g} eV"
     return f"{', '.join(said)} outside the window, {ends}: widen it or leave the species out"
+
+
+def on_bounds(built: Built, shared: Mapping[str, float]) -> list[str]:
+    """Name the parameters that all frames share and that stand on a bound."""
+    return [n for n, at in shared.items() if not built.params[n].min < at < built.params[n].max]
 
 
 def held_by_bounds(built: Built, names: Sequence[str], values: FloatArray) -> list[str]:

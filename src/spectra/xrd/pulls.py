@@ -75,10 +75,12 @@ def find_pulls(
     n_frames, n_tracks = used.shape
     n = slopes.shape[2]
     width = np.where(used, fwhm, 1.0)
-    distance = position[:, None, :] - position[:, own][:, :, None]
-    near = np.abs(distance) < _TAPER[1] * width[:, :, None]
-    near &= used[:, :, None] & free[:, None, :]
-    near[:, np.arange(n_tracks), own] = False
+    track, other = _candidates(position, own, np.where(used, fwhm, 0.0))
+    distance = position[:, other] - position[:, own[track]]
+    there = np.abs(distance) < _TAPER[1] * width[:, track]
+    there &= used[:, track] & free[:, other]
+    near = there.any(axis=0)
+    track, other, there, distance = track[near], other[near], there[:, near], distance[:, near]
     out = Pulls(
         shift=np.zeros((n_frames, n_tracks)),
         spread=np.zeros((n_frames, n_tracks)),
@@ -88,11 +90,9 @@ def find_pulls(
         pulled=np.zeros((n_frames, n)),
         penalty=np.zeros(n_frames),
     )
-    track, other = np.nonzero(near.any(axis=0))
     if track.size == 0:
         return out
-    there = near[:, track, other]
-    delta = np.where(there, distance[:, track, other], 0.0)
+    delta = np.where(there, distance, 0.0)
     split = np.where(there[:, :, None], slopes[:, other] - slopes[:, own[track]], 0.0)
     wide = width[:, track]
     first, second = strength[:, own[track]], strength[:, other]
@@ -135,6 +135,19 @@ def find_pulls(
         out.pulled[...] -= (power[:, k] * delta[:, k])[:, None] * along
         out.penalty[...] += power[:, k] * delta[:, k] ** 2
     return out
+
+
+def _candidates(
+    position: FloatArray, own: IntArray, width: FloatArray
+) -> tuple[IntArray, IntArray]:
+    """Tracks and the neighbours that may be near in some frame, by the ranges of positions."""
+    low = np.fmin.reduce(position, axis=0, initial=np.inf)
+    high = np.fmax.reduce(position, axis=0, initial=-np.inf)
+    widest = np.fmax.reduce(width, axis=0, initial=0.0)
+    gap = np.maximum(low - high[own][:, None], low[own][:, None] - high)
+    track, other = np.nonzero(gap < _TAPER[1] * widest[:, None])
+    others = other != own[track]
+    return track[others], other[others]
 
 
 def _turns(group: IntArray) -> list[IntArray]:

@@ -135,6 +135,15 @@ def test_holes_short_ranges_and_silence_are_told(stack):
     assert results.status.tolist() == [6, 6, 1, 0]
 
 
+@pytest.mark.parametrize("across", ["common", {"polynomial": 1, "over": "x"}])
+def test_what_frames_share_is_flagged_at_its_bound(stack, across):
+    # The distances are up to 0.02 A longer than that of the path.
+    bounded = {"value": 0.0, "min": -0.001, "max": 0.001, "across": across}
+    results = shells(parameters=FREE | {"delta_r": bounded})(stack)
+    assert results.status[-1] == Status.AT_BOUND
+    assert "delta_r of all frames at the bound" in results.messages[-1]
+
+
 def test_an_edge_energy_off_by_20_ev_is_told():
     k2 = K**2 - 20.0 * 0.2624682917
     right = np.sqrt(np.maximum(k2, 0.5))

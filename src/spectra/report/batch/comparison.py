@@ -15,7 +15,7 @@ from spectra.report.batch.tones import technique_name
 from spectra.report.labels import measured, with_unit
 from spectra.report.plotdata import numbers, plain_text
 from spectra.report.select import thin
-from spectra.summary import Summary
+from spectra.summary import Summary, change_of
 
 FloatArray = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ class Points:
     at, values, stderr : array (points,)
         Measurement by measurement along the axis, each in the order of its frames.
     told : dict of kind to (value, stderr)
-        NaN for the change where there is one point only.
+        NaN for the change where there is one point, or one number for all of them.
     """
 
     at: FloatArray
@@ -69,8 +69,7 @@ class Points:
         )
         ends = {"first": 0, "last": -1}
         told = {kind: (float(values[i]), float(stderr[i])) for kind, i in ends.items()}
-        change = values[-1] - values[0] if len(values) > 1 else np.nan
-        told["change"] = (float(change), float(np.hypot(stderr[0], stderr[-1])))
+        told["change"] = change_of(values, stderr)
         return cls(at, values, stderr, told)
 
 

@@ -28,10 +28,14 @@ def of_sample(summary: Summary, sample: str, records: Mapping[str, Record]) -> S
         Its results.
     """
     own = replace(summary, headlines=summary.of(sample))
-    if not own.headlines or any(np.isfinite(h.at).any() for h in own.headlines):
+    if any(np.isfinite(h.at).any() for h in own.headlines):
         return own
-    longest = max(own.headlines, key=lambda h: len(h.values))
-    results = records[longest.measurement].steps[longest.step]
+    told = [records[h.measurement].steps[h.step] for h in own.headlines]
+    # Lines that nobody has indexed are results without headlines.
+    told = told or [results for record in records.values() for results in record.steps.values()]
+    if not told or (not own.headlines and any(summary.axis in r.variables for r in told)):
+        return own
+    results = max(told, key=len)
     # Others may be what a program wrote down of its own work.
     name = next((a.name for a in abscissae(results) if a.name in PREFERRED), "")
     unit = results.variables[name].unit if name else ""

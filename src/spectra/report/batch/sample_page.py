@@ -124,6 +124,8 @@ def _change(curve: Curve) -> tuple[str, ...]:
     first, last, change = (measured(*told_[kind]) for kind in ("first", "last", "change"))
     if len(curve.values) == 1:
         first = change = ""
+    elif source.common:
+        change = "one for all"
     return name, with_unit(source.quantity, curve.unit), str(len(curve.values)), first, last, change
 
 

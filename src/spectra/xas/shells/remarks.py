@@ -199,6 +199,7 @@ def judge(
         Status.AT_BOUND,
         lambda i: f"{', '.join(names[solution.at_bound[bound[i]]])} at the bound",
     )
+    _mark_common_at_bounds(seen, plan)
     for row, shift_of in zip(rows.tolist(), worst.tolist(), strict=True):
         if _NOTABLE < shift_of <= _FAR:
             text = (
@@ -215,3 +216,17 @@ def judge(
         verdicts.note(np.array([row]), text)
     if plan.shared.fitted.any() and not plan.shared.converged:
         verdicts.mark(rows, Status.NOT_CONVERGED, "the common parameters have not converged")
+
+
+def _mark_common_at_bounds(seen: Observed, plan: ShellsPlan) -> None:
+    """Flag frames in which what all frames share, or what follows a function, is at its bound."""
+    common = plan.shared.common
+    vary = np.array([f.parameter.vary for f in common.functions], dtype=bool)
+    held = common.on_bounds(plan.frames.astype(float), plan.shared.beta) & vary
+    names = np.array([f.parameter.name for f in common.functions])
+    rows = np.flatnonzero(held.any(axis=1))
+    seen.verdicts.mark(
+        seen.rows[rows],
+        Status.AT_BOUND,
+        lambda i: f"{', '.join(names[held[rows[i]]])} of all frames at the bound",
+    )
