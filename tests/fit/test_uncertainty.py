@@ -7,7 +7,13 @@ import pytest
 from scipy.special import xlogy
 from scipy.stats import chi2
 
-from spectra.fit.uncertainty import deviance_scale, misfit_scale, point_sigma, propagate
+from spectra.fit.uncertainty import (
+    deviance_scale,
+    misfit_scale,
+    point_sigma,
+    propagate,
+    robust_covariance,
+)
 
 
 def test_counts_are_smoothed_and_never_below_one():
@@ -62,3 +68,22 @@ def test_deviances_of_the_right_model_are_rarely_told(mean):
     many = deviance_scale(1.4 * deviance, np.full(k.shape, 2e3), use, dof)
     plain = misfit_scale(1.4 * deviance, dof, absolute=True)
     np.testing.assert_allclose(many, plain, rtol=1e-12)
+
+
+def test_points_that_scatter_unlike_have_a_covariance_that_knows():
+    # Of a mean: the sum of squares over (n - 1)^2.
+    residual = np.array([1.0, -2.0, 0.5, 0.5])
+    cov = robust_covariance(np.ones((4, 1)), residual)
+    assert cov[0, 0] == pytest.approx((residual**2).sum() / 9)
+    # A line whose far points scatter ten times as much: the plain formula says too little.
+    x = np.linspace(-1.0, 1.0, 200)
+    design = np.column_stack([np.ones_like(x), x])
+    sigma = np.where(np.abs(x) > 0.8, 10.0, 1.0)
+    slopes, stderr = [], []
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        y = rng.normal(0.0, sigma)
+        best = np.linalg.lstsq(design, y, rcond=None)[0]
+        slopes.append(best[1])
+        stderr.append(np.sqrt(robust_covariance(design, y - design @ best)[1, 1]))
+    assert np.mean(stderr) == pytest.approx(np.std(slopes), rel=0.15)

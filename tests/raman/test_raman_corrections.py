@@ -12,7 +12,7 @@ from corrections import CorrectionConformance
 from spectra import Stack, Status
 from spectra.errors import SettingError, StackError
 from spectra.raman import Baseline, Calibrate, Despike, Response, Scale
-from spectra.raman.lines import lines_of, vacuum_wavelength
+from spectra.raman.lines import find_lines, lines_of, vacuum_wavelength
 
 REFUSAL = r"needs spectra over raman_shift in 1/cm; the axis is two_theta"
 RESPONSE = {
@@ -339,6 +339,19 @@ class TestCalibrate:
         # The line is known to 0.14 only.
         assert record["stderr"] == pytest.approx(0.14, rel=0.02)
         assert "10.1002/jrs.6003" in record["source"]
+
+    @pytest.mark.parametrize("step", [1.0, 2.0])
+    def test_where_a_line_is_found_is_as_uncertain_as_is_said(self, step):
+        pulls = []
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            x = np.arange(480.0, 560.0, step) + rng.uniform(0.0, step)
+            at = 520.45 + rng.uniform(-3.0, 3.0)
+            counts = rng.poisson(200.0 + 2000.0 / (1.0 + ((x - at) / 3.0) ** 2))
+            found, stderr = find_lines(x, counts.astype(float), np.array([520.45]), 12.0)
+            pulls.append((found[0] - at) / stderr[0])
+        assert abs(np.mean(pulls)) < 0.4
+        assert 0.75 < np.std(pulls) < 1.25
 
     def test_polystyrene_by_a_parabola(self):
         known = lines_of("polystyrene").position

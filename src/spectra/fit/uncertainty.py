@@ -11,6 +11,7 @@ from scipy.special import gammaincc, gammaln, xlogy
 FloatArray = NDArray[np.float64]
 
 IMPROBABLE = 1e-3
+_LEVERAGE = 0.95
 
 
 def point_sigma(y: FloatArray, errors: FloatArray | None, noise: str) -> FloatArray:
@@ -149,3 +150,27 @@ def propagate(gradient: FloatArray, cov: FloatArray) -> FloatArray:
     # Not einsum: the order of its sums, and so the last bit, hangs on how many rows there are.
     spread = np.matmul(cov, gradient[..., :, None])
     return np.asarray(np.matmul(gradient[..., None, :], spread)[..., 0, 0])
+
+
+def robust_covariance(jacobian: FloatArray, residual: FloatArray) -> FloatArray:
+    """Covariance of an unweighted fit whose points need not scatter alike.
+
+    (JᵀJ)⁻¹·Jᵀ·diag(rᵢ²/(1 − hᵢ)²)·J·(JᵀJ)⁻¹ with hᵢ the leverage of a point: HC3 of J. G.
+    MacKinnon and H. White, J. Econometrics 29 (1985) 305, nearly the jackknife's.
+
+    Parameters
+    ----------
+    jacobian : array (points, P)
+        Derivatives by the parameters that were determined.
+    residual : array (points,)
+
+    Returns
+    -------
+    array (P, P)
+    """
+    q, r = np.linalg.qr(jacobian)
+    leverage = (q**2).sum(axis=1)
+    # A point that the fit goes through by itself says nothing of its scatter.
+    square = (residual / (1.0 - np.minimum(leverage, _LEVERAGE))) ** 2
+    solved = np.linalg.solve(r, q.T)
+    return np.asarray((solved * square) @ solved.T)

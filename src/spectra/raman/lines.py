@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import SettingError
+from spectra.fit.uncertainty import robust_covariance
 from spectra.reference import reference_folder
 from spectra.status import Status
 from spectra.units import raman_shift_from_wavelength
+
+if TYPE_CHECKING:
+    import lmfit
+
+    from spectra.fit.batch import StackFit
 
 FloatArray = NDArray[np.float64]
 
 _CLEAR = 5.0
 _FEWEST = 7
+# Of differences that stand for derivatives, in standard uncertainties.
+_STEP = 1e-4
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,9 @@ def find_lines(
     Returns
     -------
     position, stderr : array (n,)
-        NaN for lines outside of the spectrum, and those less clear than 5 σ.
+        NaN for lines outside of the spectrum, and those less clear than 5 σ. The uncertainty is
+        the larger one of those for points that scatter alike and as they do: strong lines have
+        more noise than what is beside them.
     """
     out = np.full((2, len(lines)), np.nan)
     middle = (lines[1:] + lines[:-1]) / 2
@@ -136,7 +147,23 @@ def _fit_line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     center, stderr = float(fits["center"][0]), float(fits.uncertainty("center")[0])
     area, unsure = float(fits["amplitude"][0]), float(fits.uncertainty("amplitude")[0])
     good = fits.status[0] in (Status.OK, Status.AT_BOUND) and area > _CLEAR * unsure
-    return (center, stderr) if good and stderr > 0 else (np.nan, np.nan)
+    if not (good and stderr > 0):
+        return np.nan, np.nan
+    return center, max(stderr, _robust_stderr(model, fits, x, y))
+
+
+def _robust_stderr(model: lmfit.Model, fits: StackFit, x: FloatArray, y: FloatArray) -> float:
+    """Standard uncertainty of the centre where the points of a line scatter more than others."""
+    best = dict(zip(fits.names, fits.values[0].tolist(), strict=True))
+    free = [n for n in fits.var_names if fits.uncertainty(n)[0] > 0]
+    slopes = []
+    for name in free:
+        step = _STEP * float(fits.uncertainty(name)[0])
+        up, down = (model.eval(x=x, **{**best, name: best[name] + s}) for s in (step, -step))
+        slopes.append((up - down) / (2.0 * step))
+    cov = robust_covariance(np.array(slopes).T, y - model.eval(x=x, **best))
+    at = free.index("center")
+    return float(np.sqrt(cov[at, at]))
 
 
 def _table() -> dict[str, dict[str, object]]:
