@@ -41,9 +41,9 @@ _TOGETHER = 16
 class BandStatus(IntEnum):
     """What became of one band in one frame.
 
-    A band that the spectrum does not ask for is LOST. One without which it is fitted worse, although
-    its area is not `keep` times its uncertainty, is VAGUE: it is there, but not determined. Values
-    are NaN unless OK, VAGUE or AT_BOUND.
+    A band that the spectrum does not ask for is LOST. One without which it is fitted worse,
+    although its area is not `keep` times its uncertainty, is VAGUE: it is there, but not
+    determined. Values are NaN unless OK, VAGUE or AT_BOUND.
     """
 
     OK = 0
@@ -310,7 +310,9 @@ class Bands(Method):
         """Write what has been settled of some frames."""
         status[frames] = np.where(fits.converged, fits.status, Status.NOT_CONVERGED)
         write(columns, frames, which, fits.told(model), fits, model)
-        fits.write_parameters(columns, frames, model, self.table(plan).coords["parameter"]["label"].tolist())
+        fits.write_parameters(
+            columns, frames, model, self.table(plan).coords["parameter"]["label"].tolist()
+        )
         columns["significance"][frames[:, None], which] = significance
         state = columns["band_status"][frames[:, None], which]
         vague = (state == BandStatus.OK) & ~(significance >= self.keep)

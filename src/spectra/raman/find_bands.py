@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.bands import BandModel
-from spectra.fit.gaps import filled
 from spectra.fit.find import find_peaks
+from spectra.fit.gaps import filled
 from spectra.fit.uncertainty import point_sigma
 from spectra.raman.model import bounded_params, center_and_width_ranges, initial, starts_of
 from spectra.raman.series import Series

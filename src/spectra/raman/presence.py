@@ -96,9 +96,7 @@ class Presence:
         return np.asarray(with_it & ~(fits.converged & (gain <= STRONG_EVIDENCE)))
 
 
-def doubtful(
-    model: BandModel, fits: Fitted, keep: float
-) -> tuple[FloatArray, FloatArray]:
+def doubtful(model: BandModel, fits: Fitted, keep: float) -> tuple[FloatArray, FloatArray]:
     """Significances (rows, bands), and how doubtful bands are, for `Presence.decide`."""
     values, errors = fits.told(model)
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -176,9 +176,7 @@ class Fitted:
         cov = np.where(held[:, :, None] | held[:, None], 0.0, cov)
         left = Misfit.of(fits, series.y, series.weights, series.errors)
         cov = cov * left.widening[:, None, None]
-        return cls(
-            values, cov, held, fits.status, left.reduced, left.abbe, left.bic, left.widening
-        )
+        return cls(values, cov, held, fits.status, left.reduced, left.abbe, left.bic, left.widening)
 
     @property
     def converged(self) -> BoolArray:
