@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from simulated_bands import CENTRES, HEIGHTS, SHIFT, WIDTHS, series
@@ -139,3 +141,13 @@ def test_positions_lie_in_the_window_and_differ():
     with pytest.raises(SettingError, match=rf"positions = {far:g} 1/cm; expected within .* 1/cm"):
         Bands(positions=(*CENTRES, far))(followed(2))
     assert Bands(positions=CENTRES[:2], degree=1)(followed(2))["center"].shape == (2, 2)
+
+
+def test_negative_counts_are_flagged():
+    stack = followed(3, fading=False)
+    y = np.array(stack.signal, dtype=float)
+    y[1] -= 130.0
+    results = Bands(positions=POSITIONS, widths=FWHM)(replace(stack, signal=y))
+    assert results.status.tolist() == [Status.OK, Status.BAD_INPUT, Status.OK]
+    assert "of the counts are negative" in results.messages[1]
+    assert np.isnan(results["area"][1]).all()

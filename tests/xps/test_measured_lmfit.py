@@ -11,6 +11,7 @@ import pytest
 import spectra
 from spectra import Status
 from spectra.errors import DataWarning
+from spectra.fit.misfit import correlation_scale
 from spectra.xps import Model, Region, Species
 from spectra.xps.build import build
 
@@ -104,11 +105,12 @@ def test_minimum_and_uncertainties_are_those_of_lmfit(data, case):
     reduced = results["reduced_chi2"][0]
     assert reduced * (y.size - found.nvarys) <= found.chisqr * (1 + 1e-8)
     assert found.errorbars
+    together = correlation_scale(results["abbe"], np.array([y.size]))[0]
     for variable in found.var_names:
         error = found.params[variable].stderr / np.sqrt(found.redchi)
         own = results["parameter_stderr"][0, labels.index(variable)]
-        # Ours are widened where the misfit is improbable.
-        widened = own / error
+        # Ours are widened where the misfit is improbable, and where residuals hang together.
+        widened = own / error / np.sqrt(together)
         assert widened == pytest.approx(1.0, rel=0.02) or widened == pytest.approx(
             np.sqrt(reduced), rel=0.02
         ), variable

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from carbon_regions import ENERGY, carbon, counted, curve_of
+from scipy.signal import lfilter
 
 from spectra import Stack
 from spectra.xps import Region
@@ -50,3 +51,29 @@ def test_thrown_electrons_do_not_depend_on_other_frames(background):
         alone = region.fit(stack[i : i + 1], plan)
         for name in ("area", "area_stderr", "parameter"):
             np.testing.assert_array_equal(alone[name][0], together[name][i], err_msg=name)
+
+
+def pulls(noise):
+    """Width of the pulls of positions under `noise` (frames, points) that goes with √rate."""
+    axis = np.linspace(281.0, 290.0, noise.shape[1])
+    curve = curve_of(RIGHT, axis)
+    y = curve + noise * np.sqrt(curve)
+    stack = Stack.from_arrays(axis, y, axis_name="binding_energy", axis_unit="eV")
+    found = RIGHT(stack)
+    z = (found["position"] - [284.8, 287.8]) / found["position_stderr"]
+    return z.std(axis=0)
+
+
+def test_a_right_model_is_not_widened():
+    found = RIGHT(counted(curve_of(RIGHT), 800, seed=8))
+    z = (found["position"] - [284.8, 287.8]) / found["position_stderr"]
+    assert np.abs(z.std(axis=0) - 1.0).max() < 0.07
+    assert abs(z.mean()) < 0.07
+
+
+def test_noise_that_hangs_together_widens_uncertainties():
+    # An autoregressive process of first order: unwidened, pulls are sqrt(1.7 / 0.3) = 2.4 wide.
+    # The fit takes part of the noise for background, and the residuals hang together less.
+    white = np.random.default_rng(4).normal(0.0, 0.5, (400, 361))
+    noise = lfilter([1.0], [1.0, -0.7], white, axis=1)
+    assert np.abs(pulls(noise) - 1.0).max() < 0.25

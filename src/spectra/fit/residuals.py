@@ -10,8 +10,8 @@ BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
 
 STRONG_EVIDENCE = 6.0
-"""ΔBIC from which on evidence is strong: R. E. Kass and A. E. Raftery, J. Am. Stat. Assoc. 90 (1995)
-773, doi:10.1080/01621459.1995.10476572, p. 777."""
+"""ΔBIC from which on evidence is strong: R. E. Kass and A. E. Raftery, J. Am. Stat. Assoc. 90
+(1995) 773, doi:10.1080/01621459.1995.10476572, p. 777."""
 
 _TINY = 1e-300
 # Standard deviations that noise does not reach but once in a thousand times, to one side.

@@ -41,9 +41,9 @@ _TOGETHER = 16
 class BandStatus(IntEnum):
     """What became of one band in one frame.
 
-    A band that the spectrum does not ask for is LOST. One without which it is fitted worse, although
-    its area is not `keep` times its uncertainty, is VAGUE: it is there, but not determined. Values
-    are NaN unless OK, VAGUE or AT_BOUND.
+    A band that the spectrum does not ask for is LOST. One without which it is fitted worse,
+    although its area is not `keep` times its uncertainty, is VAGUE: it is there, but not
+    determined. Values are NaN unless OK, VAGUE or AT_BOUND.
     """
 
     OK = 0

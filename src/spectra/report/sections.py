@@ -8,6 +8,7 @@ from spectra.report.absorption import absorption_sections
 from spectra.report.calibrations import calibration_section
 from spectra.report.carbons import carbon_section
 from spectra.report.compositions import composition_sections
+from spectra.report.evidences import evidence_sections
 from spectra.report.photoelectrons import photoelectron_sections
 from spectra.report.section import Section
 from spectra.report.select import same_frames
@@ -20,6 +21,7 @@ def technique_sections(record: Record) -> Iterator[Section]:
     yield from absorption_sections(record)
     yield from photoelectron_sections(record)
     yield from composition_sections(record)
+    yield from evidence_sections(record)
     yield from _raman_sections(record)
 
 
