@@ -1,15 +1,17 @@
 """V 2p and O 1s in one window, seven species, 400 points: `xps.Region` against lmfit, one core.
 
-    PYTHONPATH=src:tests/xps python benchmarks/xps_regions.py [frames]
+    PYTHONPATH=src:tests/xps python -m benchmarks.xps_regions [--write] [frames]
 
 lmfit fits the same model twice: as one plain function with the same ties, and as the sum of its
-own pseudo-Voigts and error-function steps that a user would write. Times are of the process.
+own pseudo-Voigts and error-function steps that a user would write. Times are of the process;
+rounds alternate.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 
 import numpy as np
 from lmfit import Model
@@ -17,7 +19,13 @@ from lmfit.models import ConstantModel, PseudoVoigtModel
 from scipy.special import erf
 from vanadium_regions import ENERGY, MODEL, SETS, TRUE_AREA, TRUE_FRACTION, simulated
 
+from benchmarks.harness import DOCUMENT, race, table, write_section
+from spectra import Results, Stack
 from spectra.xps import Region
+
+# Rounds, and how many frames of each lmfit fits as one function; as a sum it fits one.
+ROUNDS, THEIRS = 5, 3
+OURS = "spectra `xps.Region`, whole table"
 
 
 def step(x, amplitude, center, sigma, fraction, k):
@@ -60,39 +68,61 @@ def composite(params):
     return whole, made
 
 
-def main() -> None:
-    frames = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    stack = simulated(frames, seed=5)
-    region = Region(model=SETS)
+def lmfit_fits(stack: Stack, region: Region, *, summed: bool) -> Iterator[object]:
+    """Fits of one frame after the other by lmfit, from our starts."""
+    plan = region.prepare(stack)
+    part = region._parts(stack.load(), plan)
+    built = region.built(plan.x)
+    for i, y in enumerate(part.y):
+        model, params = built.model, built.params.copy()
+        for name, values in part.starts.items():
+            params[name].set(value=float(values[i]))
+        if summed:
+            model, params = composite(params)
+        weights = 1 / np.sqrt(np.maximum(y, 1))
+        yield model.fit(y, params, x=ENERGY, weights=weights, scale_covar=False)
+
+
+def speed(stack: Stack, region: Region) -> str:
+    """Times of both."""
+    some = stack[: ROUNDS * THEIRS]
+    single, summed = (lmfit_fits(some, region, summed=how) for how in (False, True))
     region(stack[:20])
-    start = time.process_time()
-    results = region(stack)
-    own = (time.process_time() - start) / frames
-    print(f"xps.Region: {own * 1e3:.2f} ms a frame, {frames} frames, whole table")
+    contestants = {
+        "lmfit `Model.fit`, sum of its models with expressions": (lambda: next(summed), 1),
+        "lmfit `Model.fit`, our curve as one function": (
+            lambda: [next(single) for _ in range(THEIRS)],
+            THEIRS,
+        ),
+        OURS: (lambda: region(stack), len(stack)),
+    }
+    title = f"V 2p and O 1s in one window: 7 species, 11 lines, {len(stack)} spectra × 400 points"
+    return table(title, race(contestants, ROUNDS, time.process_time), OURS)
+
+
+def pulls(results: Results) -> str:
+    """Means and widths of the pulls of areas and fractions, over the species."""
+    told = []
     for name, truth in (("area", TRUE_AREA), ("fraction", TRUE_FRACTION)):
         z = (results[name] - truth) / results[f"{name}_stderr"]
-        print(f"pulls of {name}s: means {z.mean(0).round(3)}, widths {z.std(0).round(3)}")
-    plan = region.prepare(stack)
-    part = region._parts(stack[:5].load(), plan)
-    built = region.built(plan.x)
-    for label in ("one function", "sum of lmfit's models"):
-        spent, evaluations = 0.0, 0
-        for i in range(5):
-            params = built.params.copy()
-            for name, values in part.starts.items():
-                params[name].set(value=float(values[i]))
-            model = built.model
-            if label != "one function":
-                model, params = composite(params)
-            weights = 1 / np.sqrt(np.maximum(part.y[i], 1))
-            start = time.process_time()
-            found = model.fit(part.y[i], params, x=ENERGY, weights=weights, scale_covar=False)
-            spent += time.process_time() - start
-            evaluations += found.nfev
-        each = spent / 5
-        print(
-            f"lmfit, {label}: {each * 1e3:.0f} ms a frame, {evaluations / 5:.0f} evaluations, "
-            f"{found.nvarys} variables; ratio {each / own:.0f}"
+        mean, width = z.mean(axis=0), z.std(axis=0)
+        told.append(
+            f"{name}s {mean.min():+.2f} to {mean.max():+.2f}, widths {width.min():.2f} to "
+            f"{width.max():.2f}"
+        )
+    return f"Means of the pulls of {len(results)} frames, background free: {'; '.join(told)}.\n"
+
+
+def main() -> None:
+    numbers = [int(a) for a in sys.argv[1:] if a.isdigit()]
+    stack = simulated(numbers[0] if numbers else 1000, seed=5)
+    region = Region(model=SETS)
+    text = speed(stack, region) + "\n" + pulls(region(stack))
+    print(text)
+    if "--write" in sys.argv:
+        head = "`PYTHONPATH=src:tests/xps python -m benchmarks.xps_regions --write`, "
+        write_section(
+            *(DOCUMENT, "photoelectron regions", f"{head}processor time, on one core.\n\n{text}")
         )
 
 
