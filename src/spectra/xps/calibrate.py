@@ -135,7 +135,8 @@ class Calibrate(Correction):
 
     def _drift(self, full: Stack, found: float) -> tuple[float, dict[int, str]]:
         """How parts of the sequence scatter about the mean's reference (eV), and who is apart."""
-        n = len(full)
+        if (n := len(full)) < 2:
+            return 0.0, {}
         ends = np.linspace(0, n, min(_PARTS, n) + 1).astype(int)
         parts = list(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
         at = np.array([self._where(full[start:stop]) for start, stop in parts])
