@@ -268,10 +268,10 @@ class Bands(Method):
                 some = series.take(rows)
                 model = self.model(plan, series.x, which)
                 fits = self._fit_some(some, plan, model, which)
-                significance, doubt = doubtful(model, fits, self.keep)
+                significance, doubt, astray = doubtful(model, fits, self.keep)
                 number = (len(model.names) - self.degree - 1) / len(which)
                 paid = number * np.log(np.isfinite(some.y).sum(axis=1))
-                open_ = found.decide(rows, which, fits, doubt, paid)
+                open_ = found.decide(rows, which, fits, doubt, astray, paid)
                 again.append(rows[open_])
                 done = np.setdiff1d(np.arange(len(rows)), open_)
                 self._write(

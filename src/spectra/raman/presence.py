@@ -20,9 +20,9 @@ IntArray = NDArray[np.intp]
 class Presence:
     """What is known of the bands of some frames, changed in place while they are fitted.
 
-    A band that is doubtful, by its area or because it runs to the end of where it may be, is left
-    out. It is gone where the frame is fitted about as well without it; where it is not, by ΔBIC
-    above 6, the band comes back and stays. What a fit gains is divided by what its uncertainties
+    A band that runs to the end of where it may be is left out. One of doubtful area is gone where
+    the frame is fitted about as well without it; where it is not, by ΔBIC above 6, the band comes
+    back and stays. What a fit gains is divided by what its uncertainties
     are widened by, as in quasi-likelihoods (K. P. Burnham and D. R. Anderson, Model Selection and
     Multimodel Inference, 2nd ed. (2002), sect. 2.5).
 
@@ -55,7 +55,13 @@ class Presence:
         )
 
     def decide(
-        self, rows: IntArray, which: IntArray, fits: Fitted, doubt: FloatArray, paid: FloatArray
+        self,
+        rows: IntArray,
+        which: IntArray,
+        fits: Fitted,
+        doubt: FloatArray,
+        astray: BoolArray,
+        paid: FloatArray,
     ) -> IntArray:
         """Settle what the last fits asked, and put the next question.
 
@@ -66,6 +72,8 @@ class Presence:
         fits : Fitted
         doubt : array (rows, bands of `which`)
             The lower, the more doubtful; infinite where a band is beyond doubt.
+        astray : bool array (rows, bands of `which`)
+            Whether a band has run to the end of where it may be.
         paid : array (rows,)
             What the BIC asks for the parameters of a band.
 
@@ -84,7 +92,9 @@ class Presence:
         out = which[worst[weak].argmin(axis=1)]
         self.present[rows[weak], out] = False
         self.asked[rows[weak]] = out
-        self.bic[rows[weak]] = np.where(fits.converged[weak], fits.bic[weak], np.nan)
+        # One that has run to the end of where it may be describes something else: it is gone.
+        stayed = fits.converged[weak] & ~astray[weak, worst[weak].argmin(axis=1)]
+        self.bic[rows[weak]] = np.where(stayed, fits.bic[weak], np.nan)
         self.widening[rows[weak]] = fits.widening[weak]
         return np.union1d(back, weak)
 
@@ -96,13 +106,15 @@ class Presence:
         return np.asarray(with_it & ~(fits.converged & (gain <= STRONG_EVIDENCE)))
 
 
-def doubtful(model: BandModel, fits: Fitted, keep: float) -> tuple[FloatArray, FloatArray]:
-    """Significances (rows, bands), and how doubtful bands are, for `Presence.decide`."""
+def doubtful(
+    model: BandModel, fits: Fitted, keep: float
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Significances, doubt, and who is astray (rows, bands), for `Presence.decide`."""
     values, errors = fits.told(model)
     with np.errstate(invalid="ignore", divide="ignore"):
         significance = values["area"] / errors["area"]
-    centers = [model.first(k) for k in range(len(model.bands))]
-    weak = ~(significance >= keep) | fits.held[:, centers]
+    astray = fits.held[:, [model.first(k) for k in range(len(model.bands))]]
+    weak = ~(significance >= keep) | astray
     # Where a fit fails nothing is known of significances: the lowest of the doubtful goes.
     worth = np.where(fits.converged[:, None], np.nan_to_num(significance), values["height"])
-    return significance, np.where(weak, np.nan_to_num(worth), np.inf)
+    return significance, np.where(weak, np.nan_to_num(worth), np.inf), astray

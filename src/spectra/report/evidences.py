@@ -115,8 +115,14 @@ def _rows(results: Results) -> Iterator[tuple[str, ...]]:
             *(f"{d:+.0f}" if np.isfinite(d) else "–" for d in deltas),
             *lines,
             f"{abbe:.2f}" if np.isfinite(abbe) else "–",
-            remark_of(results, i),
+            _remark(results, i),
         )
+
+
+def _remark(results: Results, frame: int) -> str:
+    """Status and message of a frame, less what stands in the other columns."""
+    parts = remark_of(results, frame).split("; ")
+    return "; ".join(part for part in parts if "delta BIC" not in part)
 
 
 def _species(results: Results) -> list[str]:
