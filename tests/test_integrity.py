@@ -64,7 +64,7 @@ def test_foreign_files(tmp_path):
         verify(tmp_path / "a")
     with pytest.raises(ReaderError, match="no such file; check the path"):
         verify(tmp_path / "absent")
-    with pytest.raises(ReaderError, match="no such file; check the path"):
+    with pytest.raises(ReaderError, match="is a folder, not a file; name a file in it"):
         verify(tmp_path)
 
 

@@ -158,7 +158,7 @@ def test_long_stretches_without_a_current_are_nan_and_add_uncertainty():
     assert charge[-1] == pytest.approx(whole.charge()[-1] - missed, abs=1e-9)
     assert stderr[:100].tolist() == [0.0] * 100
     np.testing.assert_allclose(stderr[200:], missed / np.sqrt(3))
-    with pytest.warns(DataWarning, match=r"100 of 721 rows.*; what passed in 1 gaps"):
+    with pytest.warns(DataWarning, match=r"100 of 721 rows.*; what passed in 1 gap "):
         frames = align(stack([500.0, 1500.0, 5000.0]), record, mass=0.01, formula="FePO4")
     assert np.isnan(frames.variables["charge"].values).tolist() == [False, True, False]
     assert np.isnan(frames.variables["voltage"].values).tolist() == [False, False, False]

@@ -87,7 +87,8 @@ def align(
     absent |= touches(cycler.gaps(), begin, end) | ~np.isfinite(begin)
     said = _missing(cycler, begin, end, absent, [voltage, current, passed]) + _unsure(cycler)
     if said:
-        warnings.warn(f"{'; '.join(said)} ({cycler.source})", DataWarning, stacklevel=2)
+        source = f" ({cycler.source})" if cycler.source else ""
+        warnings.warn(f"{'; '.join(said)}{source}", DataWarning, stacklevel=2)
     made = {
         "voltage": Variable(voltage, "V", "voltage", voltage_u),
         "current": Variable(current, "A", "current"),
