@@ -161,7 +161,8 @@ def robust_covariance(jacobian: FloatArray, residual: FloatArray) -> FloatArray:
     Parameters
     ----------
     jacobian : array (points, P)
-        Derivatives by the parameters that were determined.
+        Derivatives by the parameters that were determined; what they do not tell apart is as
+        little uncertain as can be.
     residual : array (points,)
 
     Returns
@@ -172,5 +173,5 @@ def robust_covariance(jacobian: FloatArray, residual: FloatArray) -> FloatArray:
     leverage = (q**2).sum(axis=1)
     # A point that the fit goes through by itself says nothing of its scatter.
     square = (residual / (1.0 - np.minimum(leverage, _LEVERAGE))) ** 2
-    solved = np.linalg.solve(r, q.T)
+    solved = np.linalg.pinv(r) @ q.T
     return np.asarray((solved * square) @ solved.T)

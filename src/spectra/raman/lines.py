@@ -24,8 +24,8 @@ FloatArray = NDArray[np.float64]
 
 _CLEAR = 5.0
 _FEWEST = 7
-# Of differences that stand for derivatives, in standard uncertainties.
-_STEP = 1e-4
+# Of differences that stand for derivatives, in standard uncertainties; at least that part of values.
+_STEP, _ROUNDING = 1e-4, 1e-7
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,8 @@ def _robust_stderr(model: lmfit.Model, fits: StackFit, x: FloatArray, y: FloatAr
     free = [n for n in fits.var_names if fits.uncertainty(n)[0] > 0]
     slopes = []
     for name in free:
-        step = _STEP * float(fits.uncertainty(name)[0])
+        # Without any noise a part of the uncertainty is less than rounding.
+        step = max(_STEP * float(fits.uncertainty(name)[0]), _ROUNDING * abs(best[name]))
         up, down = (model.eval(x=x, **{**best, name: best[name] + s}) for s in (step, -step))
         slopes.append((up - down) / (2.0 * step))
     cov = robust_covariance(np.array(slopes).T, y - model.eval(x=x, **best))
