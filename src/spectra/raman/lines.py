@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 _CLEAR = 5.0
 _FEWEST = 7
-# Of differences that stand for derivatives, in standard uncertainties; at least that part of values.
+# Of differences that stand for derivatives: in standard uncertainties, and least parts of values.
 _STEP, _ROUNDING = 1e-4, 1e-7
 
 
