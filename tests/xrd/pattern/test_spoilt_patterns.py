@@ -166,3 +166,14 @@ def test_wrong_sequences_and_settings_are_refused():
     for few in ({"low": 70.0, "high": 80.0}, {"exclude": ((23.5, 60.0),)}):
         with pytest.raises(StackError, match="at least 50 are needed"):
             Rietveld(phases=(ANATASE,), **COMMON, **few).prepare(made.stack)
+
+
+def test_what_a_pattern_does_not_determine_is_named():
+    method = Rietveld(phases=(ANATASE,), **COMMON)
+    made = simulate(method, X, 2, {"background0": 60.0, f"{ANATASE}.scale": 0.02})
+    # Below zero the Gaussian width is none, and nothing hangs on the numbers that give it.
+    nothing = INSTRUMENT | {"u": 0.0, "v": 0.0, "w": -0.05}
+    results = replace(method, start=nothing, profile=("u", "v", "w"))(made.stack)
+    assert results.messages == ("not determined: u, v, w",) * 2
+    assert np.isfinite(results["a_stderr"]).all()
+    assert method(made.stack).messages == ("", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,8 @@ _FINE_NODES = 64
 _FINE_SPACING = 4
 # What nodes learnt of second derivatives is handed on where it stays below some megabytes.
 _FEW_PARAMETERS = 128
+# Parameters that a message names.
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,14 +248,15 @@ class WholePattern(PatternModelling):
         bragg = bragg_factors(objective.in_single_precision(), result.theta)
         filler.fill(columns, rows, result, cov, figures, bragg)
         names = plan.table.coords["phase"]["name"].tolist()
+        lacking = _not_determined(plan.model.layout.names, result, objective.tied)
         texts = []
-        for row in rows.tolist():
+        for row, unknown in zip(rows.tolist(), lacking, strict=True):
             parts = [
                 f"{names[p]}: {PhaseStatus(s).label}"
                 for p, s in enumerate(columns["phase_status"][row].tolist())
                 if s != PhaseStatus.OK
             ]
-            parts += filter(None, [impossible(columns, row) if standard else ""])
+            parts += filter(None, [unknown, impossible(columns, row) if standard else ""])
             texts.append("; ".join(parts))
         return texts
 
@@ -361,6 +364,18 @@ class WholePattern(PatternModelling):
         if model.ties is None or model.restraints is None:
             return made
         return ConstrainedPattern(**vars(made), ties=model.ties, restraints=model.restraints)
+
+
+def _not_determined(names: Sequence[str], result: Refined, tied: BoolArray) -> list[str]:
+    """Name what was refined in each frame without being determined by it."""
+    unknown = ~np.isfinite(np.einsum("rii->ri", result.cov))
+    unknown &= result.free & ~result.at_bound & ~tied
+    said = []
+    for row in unknown:
+        found = [names[p] for p in np.flatnonzero(row).tolist()]
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        said.append(f"not determined: {', '.join(found[:_MOST_NAMED])}{more}" if found else "")
+    return said
 
 
 def _verdict(
