@@ -220,7 +220,8 @@ def test_stopped_in_the_middle_of_a_measurement(sheet, monkeypatch):
     assert not list((sheet.parent / "results").rglob("*.started"))
 
 
-def test_two_at_once_are_refused(sheet):
+def test_two_at_once_are_refused(sheet, monkeypatch):
+    monkeypatch.setattr("spectra.lock._PATIENCE", 0.0)
     samples = load_samples(sheet)
     ledger = Ledger(samples.output)
     with pytest.raises(StoreError, match="in use by process"):

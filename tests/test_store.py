@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -228,7 +229,7 @@ def test_a_finished_run_is_not_done_again(tmp_path):
     assert_same(other, Toy(power=3.0)(DATA))
 
 
-def test_two_runs_do_not_share_a_folder(tmp_path):
+def test_two_runs_do_not_share_a_folder(tmp_path, impatient):
     output = tmp_path / "r.h5"
     with (
         store.Store(output, {"a": 1}, resume=False),
@@ -239,13 +240,38 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
         pass
 
 
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(lock, "_PATIENCE", 0.0)
+
+
+def test_a_lock_that_is_given_back_in_a_moment_is_waited_for(tmp_path):
+    held = lock.FolderLock(tmp_path)
+    held.claim()
+    later = threading.Timer(0.2, held.release)
+    later.start()
+    lock.FolderLock(tmp_path).claim()
+    later.join()
+    assert json.loads((tmp_path / "lock").read_text())["process"] == os.getpid()
+
+
+@pytest.mark.skipif("sys.platform != 'linux'")
+def test_a_holder_that_has_ended_and_was_not_asked_how_holds_nothing(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    while lock._state_of(ended.pid)[0] != "Z":
+        time.sleep(0.01)
+    claim_over(tmp_path, **lock._describe(ended.pid))
+    assert json.loads((tmp_path / "lock").read_text())["process"] == os.getpid()
+    ended.wait()
+
+
 def claim_over(tmp_path, **owner) -> None:
     path = tmp_path / "lock"
     path.write_text(json.dumps({**lock._describe(os.getpid()), **owner}))
     lock.FolderLock(tmp_path).claim()
 
 
-def test_a_lock_outlives_its_holder_in_vain(tmp_path):
+def test_a_lock_outlives_its_holder_in_vain(tmp_path, impatient):
     claim_over(tmp_path, process=NOBODY)
     assert json.loads((tmp_path / "lock").read_text())["process"] == os.getpid()
     claim_over(tmp_path, started="another boot 17")
@@ -261,14 +287,14 @@ def test_a_lock_outlives_its_holder_in_vain(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["lock"]
 
 
-def test_a_lock_taken_by_a_quicker_one_is_given_back(tmp_path, monkeypatch):
+def test_a_lock_taken_by_a_quicker_one_is_given_back(tmp_path, monkeypatch, impatient):
     path = tmp_path / "lock"
     path.write_text(json.dumps({**lock._describe(os.getpid()), "process": NOBODY}))
     fresh = json.dumps(lock._describe(os.getpid()))
 
     def another_was_quicker(owner):
         path.write_text(fresh)
-        return False
+        return owner["process"] != NOBODY
 
     monkeypatch.setattr(lock, "_is_alive", another_was_quicker)
     with pytest.raises(StoreError, match="in use"):

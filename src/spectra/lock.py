@@ -14,6 +14,8 @@ from pathlib import Path
 from spectra.errors import ReaderError, StoreError, reason
 
 _NEWBORN_SECONDS = 10.0
+# Workers of a process that was killed end by themselves, if not in the same moment.
+_PATIENCE, _POLL = 3.0, 0.05
 
 
 class FolderLock:
@@ -27,7 +29,7 @@ class FolderLock:
         self.path = folder / "lock"
 
     def claim(self) -> None:
-        """Take the lock.
+        """Take the lock; one that is held is waited for a moment.
 
         Raises
         ------
@@ -35,16 +37,21 @@ class FolderLock:
             If another run holds it, or the folder cannot be written.
         """
         mine = json.dumps(_describe(os.getpid()))
+        latest = time.monotonic() + _PATIENCE
         try:
-            for _ in range(5):
-                if self._make(mine):
-                    return
-                self._void_or_raise()
+            while not self._make(mine):
+                holder = self._holder()
+                if holder and time.monotonic() > latest:
+                    raise StoreError(
+                        f"{self.path.parent}: in use by {holder}; wait for it, or delete "
+                        f"{self.path} if that process is gone"
+                    )
+                if holder:
+                    time.sleep(_POLL)
         except StoreError:
             raise
         except OSError as error:
             raise StoreError(f"{self.path}: {reason(error)}") from None
-        raise StoreError(f"{self.path}: others are quicker; try again")
 
     def _make(self, mine: str) -> bool:
         """Write the lock, unless there is one."""
@@ -63,23 +70,20 @@ class FolderLock:
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
-    def _void_or_raise(self) -> None:
-        """Remove a dead holder's lock; say who holds a living one."""
+    def _holder(self) -> str:
+        """Who holds the lock; "" if it was void, and is taken away."""
         try:
             text = self.path.read_text()
             age = time.time() - self.path.stat().st_mtime
         except FileNotFoundError:
-            return
+            return ""
         owner = _parse(text)
         # Without content it is either being written just now, or its writer was killed.
         held = age < _NEWBORN_SECONDS if owner is None else _is_alive(owner)
         if not held and self._take_away(text):
-            return
+            return ""
         owner = owner or {"host": "?", "process": "?"}
-        raise StoreError(
-            f"{self.path.parent}: in use by process {owner['process']} on {owner['host']}; "
-            f"wait for it, or delete {self.path} if that process is gone"
-        )
+        return f"process {owner['process']} on {owner['host']}"
 
     def _take_away(self, text: str) -> bool:
         """Remove the void lock, unless somebody else has replaced it in the meantime."""
@@ -150,6 +154,10 @@ def _is_alive(owner: dict[str, str | int]) -> bool:
         return False
     except PermissionError:
         pass
+    with suppress(OSError):
+        # It has ended, and nobody has asked how yet.
+        if _state_of(process)[0] in ("Z", "X"):
+            return False
     now = _start_of(process)
     return not (owner["started"] and now) or owner["started"] == now
 
@@ -160,8 +168,12 @@ def _start_of(process: int) -> str:
     Tells a process from a later one that got the same number.
     """
     try:
-        stat = Path(f"/proc/{process}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {_state_of(process)[19]}"
     except OSError:
         return ""
-    return f"{boot} {stat.rpartition(')')[2].split()[19]}"
+
+
+def _state_of(process: int) -> list[str]:
+    """What the system says of a process, from its state on (proc(5))."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()

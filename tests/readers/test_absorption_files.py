@@ -472,7 +472,7 @@ def test_what_merged_groups_scatter_by_is_kept_on_request(tmp_path):
 def test_spectra_on_axes_that_do_not_meet_are_told_apart(tmp_path):
     first = write(tmp_path, "a.xdi", xdi())
     other = write(tmp_path, "b.xdi", xdi("energy eV,i0,itrans", rows(ENERGY + 1000, I0, I1)))
-    with pytest.warns(DataWarning, match="1 of 2 frames do not fit the others"):
+    with pytest.warns(DataWarning, match="1 of 2 frames does not fit the others"):
         stack = spectra.read([first, other])
     assert stack.status.tolist() == [Status.OK, Status.BAD_INPUT]
     assert np.isnan(stack.signal[1]).all()

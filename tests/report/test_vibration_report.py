@@ -75,7 +75,7 @@ def test_positions_widths_and_areas_are_drawn_over_what_was_varied(discharge):
     results = discharge.steps["bands"]
     shift = positions.marks[1].y
     np.testing.assert_allclose(np.diff(shift), np.diff(results["center"][:, 1]))
-    assert np.nanmedian(shift) == 0
+    assert np.nanmedian(shift) == pytest.approx(0.0, abs=1e-9)
     np.testing.assert_array_equal(areas.marks[0].y_stderr, results["area_stderr"][:, 0])
     assert areas.marks[0].hollow.tolist() == [i == 3 for i in range(N)]
 
