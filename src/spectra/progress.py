@@ -106,6 +106,10 @@ class _Lines:
             return
         self._last = now
         rate = (done - self._first) / max(now - self._start, 1e-9)
-        left = f", {(total - done) / rate:.0f} s left" if rate > 0 and done < total else ""
-        sys.stderr.write(f"{self._label}: {done}/{total} frames, {rate:.1f} frames/s{left}\n")
+        told = f"{self._label}: {done}/{total} frames"
+        if rate > 0:
+            told += f", {rate:.1f} frames/s"
+        if rate > 0 and done < total:
+            told += f", {(total - done) / rate:.0f} s left"
+        sys.stderr.write(f"{told}\n")
         sys.stderr.flush()
