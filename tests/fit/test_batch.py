@@ -442,3 +442,21 @@ def test_table():
     assert len(table) == 6
     assert set(table["status"]) == {"ok"}
     assert (table["center_stderr"] > 0).all()
+
+
+def test_derivatives_of_fitted_curves_are_exact_with_ties_and_fixed_parameters():
+    model, params = line_and_peak()
+    params["intercept"].set(expr="0.3*amplitude")
+    params["slope"].set(value=0.1, vary=False)
+    y, _ = spectra(3)
+    fits = fit_stack(model, params, X, y)
+    slopes = fits.jacobian()
+    assert fits.var_names == ("amplitude", "center", "sigma")
+    for row in range(3):
+        best = {n: float(fits[n][row]) for n in fits.var_names} | {"slope": 0.1}
+        for k, name in enumerate(fits.var_names):
+            up, down = (
+                model.eval(x=X, **at, intercept=0.3 * at["amplitude"])
+                for at in (best | {name: best[name] + s} for s in (1e-5, -1e-5))
+            )
+            np.testing.assert_allclose(slopes[row, k], (up - down) / 2e-5, atol=1e-8)

@@ -36,7 +36,7 @@ def followed(n=20, fading=True, seed=2) -> Stack:
 
 class TestBands(MethodConformance):
     without_uncertainty = frozenset(
-        {"significance", "background_poly", "chi2_reduced", "abbe", "bic"}
+        {"significance", "background_poly", "chi2_reduced", "abbe", "bic", "scaled"}
     )
 
     def make_method(self):

@@ -20,7 +20,7 @@ from spectra.raman.model import bounded_params, initial
 
 class TestCarbon(MethodConformance):
     without_uncertainty = frozenset(
-        {"ratio_height_models", "ratio_area_models", "model_bic", "chi2_reduced", "abbe"}
+        {"ratio_height_models", "ratio_area_models", "model_bic", "chi2_reduced", "abbe", "scaled"}
     )
 
     def make_method(self):

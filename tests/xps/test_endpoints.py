@@ -32,7 +32,15 @@ class TestEndpoints(MethodConformance):
     blocks = (5, 64)
     without_uncertainty = frozenset(
         {
-            *("area_correlation", "transmission", "reduced_chi2", "residual_sd", "abbe", "bic"),
+            *(
+                "area_correlation",
+                "transmission",
+                "reduced_chi2",
+                "residual_sd",
+                "abbe",
+                "bic",
+                "scaled",
+            ),
             *("area_mean", "area_endpoint", "endpoint_covariance", "fraction_endpoint"),
             *("valence_endpoint", "best_low", "best_high", "area_best"),
         }

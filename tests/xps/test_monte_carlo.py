@@ -20,7 +20,7 @@ SMALL = MonteCarlo(region=REGION, draws=20)
 class TestMonteCarlo(MethodConformance):
     blocks = (1, 64)
     without_uncertainty = frozenset(
-        {"area_correlation", "transmission", "reduced_chi2", "residual_sd", "abbe", "bic"}
+        {"area_correlation", "transmission", "reduced_chi2", "residual_sd", "abbe", "bic", "scaled"}
         | {f"{n}_{p}" for n in ("area", "fraction", "valence") for p in ("68", "95")}
     )
 

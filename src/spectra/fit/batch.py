@@ -130,6 +130,10 @@ class StackFit:
         found = self._problem.evaluate(self.values)
         return self._problem.ties.variables, found.gradient, found.hessian
 
+    def jacobian(self) -> FloatArray:
+        """Derivatives of the curves (spectra, varied, points) by the parameters of `var_names`."""
+        return self._problem.jacobian(self)
+
     def to_dataframe(self) -> pd.DataFrame:
         """One row per spectrum: each parameter, its uncertainty, status, χ², iterations."""
         import pandas as pd

@@ -344,6 +344,13 @@ class Problem:
             parts.append(curves.value(fits.values[part][:, columns]))
         return np.concatenate(parts)
 
+    def jacobian(self, fits: StackFit) -> FloatArray:
+        """Derivatives of the fitted curves (spectra, varied, points), of few spectra."""
+        blank = np.zeros((len(fits.values), self.x.size))
+        curves = self._tied(blank, np.ones_like(blank), SQUARES)
+        slopes = curves.residual_and_jacobian(self.variables_of(fits.values))[1]
+        return slopes[:, self.ties.free]
+
     def as_lmfit(self, fits: StackFit, index: int) -> ModelResult:
         """Return one fit as a genuine `lmfit` result."""
         from spectra.fit.bridge import as_model_result

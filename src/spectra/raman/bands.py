@@ -354,7 +354,7 @@ def write(
     columns["band_status"][frames[:, None], which] = state
     coefficients = fits.values[:, len(model.names) - model.degree - 1 :]
     columns["background_poly"][frames] = np.where(good[:, None], coefficients, np.nan)
-    for name in ("chi2_reduced", "abbe", "bic"):
+    for name in ("chi2_reduced", "abbe", "bic", "scaled"):
         columns[name][frames] = np.where(good, getattr(fits, name), np.nan)
 
 
@@ -377,6 +377,7 @@ def bands_table(plan: BandsPlan, degree: int, parameters: tuple[str, ...]) -> Ta
         PARAMETERS,
         Column("chi2_reduced", "", "sum of squared residuals per degree of freedom"),
         Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
+        Column("scaled", "", "factor by which what the fit leaves behind widened uncertainties"),
         Column("bic", "", "Bayesian information criterion"),
     )
     coords = {

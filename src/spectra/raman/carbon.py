@@ -250,7 +250,7 @@ class _Tried:
             columns[name][place] = value[rows]
             columns[f"{name}_stderr"][place] = error[rows]
         columns["n_bands"][at] = self.bands
-        for name in ("chi2_reduced", "abbe"):
+        for name in ("chi2_reduced", "abbe", "scaled"):
             columns[name][at] = getattr(self.fits, name)[rows]
 
 
@@ -352,6 +352,7 @@ def carbon_table(models: tuple[int, ...], parameters: tuple[str, ...]) -> Table:
         Column("model_determined", "", "whether the data determine it", each, dtype="int8"),
         Column("chi2_reduced", "", "sum of squared residuals per degree of freedom"),
         Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
+        Column("scaled", "", "factor by which what the fit leaves behind widened uncertainties"),
     )
     coords = {
         "band": {"label": np.array(LABELS)},

@@ -16,16 +16,12 @@ from spectra.status import Status
 from spectra.units import raman_shift_from_wavelength
 
 if TYPE_CHECKING:
-    import lmfit
-
     from spectra.fit.batch import StackFit
 
 FloatArray = NDArray[np.float64]
 
 _CLEAR = 5.0
 _FEWEST = 7
-# Of differences that stand for derivatives: in standard uncertainties, and least parts of values.
-_STEP, _ROUNDING = 1e-4, 1e-7
 
 
 @dataclass(frozen=True)
@@ -149,21 +145,14 @@ def _fit_line(x: FloatArray, y: FloatArray) -> tuple[float, float]:
     good = fits.status[0] in (Status.OK, Status.AT_BOUND) and area > _CLEAR * unsure
     if not (good and stderr > 0):
         return np.nan, np.nan
-    return center, max(stderr, _robust_stderr(model, fits, x, y))
+    return center, max(stderr, _robust_stderr(fits, y))
 
 
-def _robust_stderr(model: lmfit.Model, fits: StackFit, x: FloatArray, y: FloatArray) -> float:
+def _robust_stderr(fits: StackFit, y: FloatArray) -> float:
     """Standard uncertainty of the centre where the points of a line scatter more than others."""
-    best = dict(zip(fits.names, fits.values[0].tolist(), strict=True))
-    free = [n for n in fits.var_names if fits.uncertainty(n)[0] > 0]
-    slopes = []
-    for name in free:
-        # Without any noise a part of the uncertainty is less than rounding.
-        step = max(_STEP * float(fits.uncertainty(name)[0]), _ROUNDING * abs(best[name]))
-        up, down = (model.eval(x=x, **{**best, name: best[name] + s}) for s in (step, -step))
-        slopes.append((up - down) / (2.0 * step))
-    cov = robust_covariance(np.array(slopes).T, y - model.eval(x=x, **best))
-    at = free.index("center")
+    known = np.array([fits.uncertainty(n)[0] > 0 for n in fits.var_names])
+    cov = robust_covariance(fits.jacobian()[0, known].T, y - fits.best_fit()[0])
+    at = [n for n, k in zip(fits.var_names, known, strict=True) if k].index("center")
     return float(np.sqrt(cov[at, at]))
 
 

@@ -179,6 +179,11 @@ class Fitted:
         return cls(values, cov, held, fits.status, left.reduced, left.abbe, left.bic, left.widening)
 
     @property
+    def scaled(self) -> FloatArray:
+        """Factor by which what the fit leaves behind widened uncertainties (rows,)."""
+        return np.asarray(np.sqrt(self.widening))
+
+    @property
     def converged(self) -> BoolArray:
         """Which rows carry numbers."""
         return np.isin(self.status, (Status.OK, Status.AT_BOUND)) & np.isfinite(self.bic)

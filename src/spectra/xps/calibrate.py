@@ -16,9 +16,8 @@ from spectra.correction import Correction
 from spectra.errors import SettingError, StackError
 from spectra.fit.batch import Errors, fit_stack
 from spectra.fit.fermi import fermi_edge
-from spectra.fit.misfit import Misfit, correlation_scale
+from spectra.fit.misfit import Misfit
 from spectra.fit.uncertainty import IMPROBABLE
-from spectra.results import Results
 from spectra.settings import setting
 from spectra.stack import Axis, Stack
 from spectra.status import Status
@@ -193,7 +192,9 @@ class Calibrate(Correction):
                 f"{self.name}: {which} is not determined ({results.messages[0] or 'no fit'}, "
                 f"status {Status(int(results.status[0])).label}); check target, search and model"
             )
-        area, unsure = float(results["area"][0, k]), _by_noise(results, k, whole.n_points)
+        # Whether a line is there at all is a question of the noise, however ill its shape is known.
+        area = float(results["area"][0, k])
+        unsure = float(results["area_stderr"][0, k] / results["scaled"][0])
         if not area > _SEEN * unsure:
             raise StackError(
                 f"{self.name}: no line from {whole.x[0]:g} to {whole.x[-1]:g} eV: the area of "
@@ -222,17 +223,6 @@ class Calibrate(Correction):
             )
         stderr *= float(np.sqrt(Misfit.of(fits, y, weights, errors).widening[0]))
         return found, stderr
-
-
-def _by_noise(results: Results, k: int, points: int) -> float:
-    """Uncertainty of an area without what misfit has widened it by.
-
-    Whether a line is there at all is a question of the noise, however ill its shape is known.
-    """
-    reduced, abbe = float(results["reduced_chi2"][0]), results["abbe"][:1]
-    scale = 1.0 if results.attrs["errors"] == "residual" else max(reduced, 1.0)
-    scale *= float(correlation_scale(abbe, np.array([points]))[0])
-    return float(results["area_stderr"][0, k]) / float(np.sqrt(scale))
 
 
 def _key(model: Any, species: str) -> str:

@@ -34,6 +34,7 @@ def misfit_statistics(left: Misfit, errors: str) -> dict[str, FloatArray]:
         "residual_sd": np.sqrt(square / np.maximum(left.use.sum(axis=1), 1)),
         "abbe": left.abbe,
         "bic": left.bic,
+        "scaled": np.sqrt(left.widening),
     }
 
 

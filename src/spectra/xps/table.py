@@ -38,6 +38,7 @@ def region_table(model: Model, parameters: tuple[str, ...]) -> Table:
         Column("residual_sd", "", "standard deviation of the residuals in their uncertainties"),
         Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
         Column("bic", "", "Bayesian information criterion"),
+        Column("scaled", "", "factor by which what the fit leaves behind widened uncertainties"),
         Column("other_minima", "", "starts that ended in another plausible minimum").as_int(),
     )
     labels = np.array([s.name for s in model.species])
