@@ -35,7 +35,7 @@ class TestEndpoints(MethodConformance):
             *(
                 "area_correlation",
                 "transmission",
-                "reduced_chi2",
+                "chi2_reduced",
                 "residual_sd",
                 "abbe",
                 "bic",

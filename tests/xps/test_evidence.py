@@ -27,7 +27,7 @@ def bump(at, height):
 class TestEvidence(MethodConformance):
     blocks = (1, 64)
     without_uncertainty = frozenset(
-        {"bic", "delta_bic_without", "delta_bic_one_more", "reduced_chi2", "residual_sd", "abbe"}
+        {"bic", "delta_bic_without", "delta_bic_one_more", "chi2_reduced", "residual_sd", "abbe"}
     )
 
     def make_method(self):
@@ -82,9 +82,9 @@ def test_a_wrong_line_shape_is_no_evidence_without_end():
     shape = Region(model=carbon(shape={"mixing": 0.9}))
     stack = counted(200 * curve_of(shape), 2, seed=5)
     found = EVIDENCE(stack)
-    assert (found["reduced_chi2"] > 20).all()
+    assert (found["chi2_reduced"] > 20).all()
     scaled = information_criterion(
-        *(found["reduced_chi2"] * 67, np.full(2, 73), 6), scale_known=True
+        *(found["chi2_reduced"] * 67, np.full(2, 73), 6), scale_known=True
     )
     assert (found["delta_bic_without"][:, 1] < 0.5 * scaled).all()
 

@@ -102,7 +102,7 @@ def test_minimum_and_uncertainties_are_those_of_lmfit(data, case):
         params[label].set(value=value)
     y, sigma = np.asarray(stack.signal)[0], np.asarray(stack.errors)[0]
     found = made.model.fit(y, params, x=stack.x, weights=1 / sigma)
-    reduced = results["reduced_chi2"][0]
+    reduced = results["chi2_reduced"][0]
     assert reduced * (y.size - found.nvarys) <= found.chisqr * (1 + 1e-8)
     assert found.errorbars
     together = correlation_scale(results["abbe"], np.array([y.size]))[0]
@@ -133,9 +133,9 @@ def test_the_sweeps_of_an_in_situ_run_are_a_series(data):
     # The last sweep was broken off: it begins with zeros, and no line of a shape describes it.
     assert (each.status[:14] == Status.OK).all(), each.messages
     assert each.status[14] == Status.AT_BOUND
-    assert each["reduced_chi2"].argmax() == 14
+    assert each["chi2_reduced"].argmax() == 14
     each = each[:14]
-    assert np.median(each["reduced_chi2"]) == pytest.approx(1.05, abs=0.1)
+    assert np.median(each["chi2_reduced"]) == pytest.approx(1.05, abs=0.1)
     shared = Region(model=model, window=window, common=("positions", "thiophene_splitting"))
     together = shared(stack[:14])
     assert np.ptp(together["position"]) == 0.0

@@ -54,7 +54,7 @@ def test_the_minimum_is_that_of_lmfit(data, name):
         params[label].set(value=value)
     y, sigma = np.asarray(stack.signal)[0], np.asarray(stack.errors)[0]
     found = made.model.fit(y, params, x=stack.x, weights=1 / sigma, scale_covar=True)
-    ours = results["reduced_chi2"][0]
+    ours = results["chi2_reduced"][0]
     free = sum(p.vary and not p.expr for p in made.params.values())
     assert ours * (y.size - free) <= found.chisqr * (1 + 1e-8)
     # Widened by the misfit where it is improbable, else the weights are as given; and where

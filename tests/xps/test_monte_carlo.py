@@ -20,7 +20,7 @@ SMALL = MonteCarlo(region=REGION, draws=20)
 class TestMonteCarlo(MethodConformance):
     blocks = (1, 64)
     without_uncertainty = frozenset(
-        {"area_correlation", "transmission", "reduced_chi2", "residual_sd", "abbe", "bic", "scaled"}
+        {"area_correlation", "transmission", "chi2_reduced", "residual_sd", "abbe", "bic", "scaled"}
         | {f"{n}_{p}" for n in ("area", "fraction", "valence") for p in ("68", "95")}
     )
 
@@ -96,7 +96,7 @@ def test_noise_of_other_kinds():
 def test_where_the_model_is_wrong_both_are_widened():
     wrong = curve_of() + 400 * np.exp(-(((ENERGY - 288.3) / 0.6) ** 2))
     found = MonteCarlo(region=REGION, draws=200)(counted(wrong, 3, seed=6))
-    assert (found["reduced_chi2"] > 4).all()
+    assert (found["chi2_reduced"] > 4).all()
     ratio = found["area_drawn_stderr"] / found["area_stderr"]
     np.testing.assert_allclose(ratio, 1.0, atol=0.3)
 

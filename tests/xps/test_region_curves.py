@@ -22,7 +22,7 @@ def test_curves_are_those_of_the_fit(settings):
     curves = evaluate(stack.x, results)
     y = np.asarray(stack.signal)
     reduced = ((y - curves.total) ** 2 / np.maximum(curves.total, 0.25)).sum(axis=1)
-    free = y.shape[1] - reduced / results["reduced_chi2"]
+    free = y.shape[1] - reduced / results["chi2_reduced"]
     # Points less degrees of freedom: the free parameters, the same number in each frame.
     np.testing.assert_allclose(free, np.round(free[0]), atol=1e-6)
     areas = np.trapezoid(curves.species, curves.x, axis=2)

@@ -117,7 +117,7 @@ def test_the_minimum_is_that_of_lmfit(profile, background, kind):
         scale_covar=False,
         fit_kws={"ftol": 1e-12, "xtol": 1e-12},
     )
-    chi2 = results["reduced_chi2"][0] * found.nfree
+    chi2 = results["chi2_reduced"][0] * found.nfree
     assert chi2 == pytest.approx(found.chisqr, rel=1e-8)
     for name in found.var_names:
         error = found.params[name].stderr

@@ -46,7 +46,7 @@ def test_a_background_of_the_wrong_kind_is_told(true, fitted):
     if fitted == true or (true, fitted) == ("constant", "linear"):
         # Once in a thousand frames by either of two criteria.
         assert told.sum() <= 1
-        assert results["reduced_chi2"].mean() == pytest.approx(1.0, abs=0.1)
+        assert results["chi2_reduced"].mean() == pytest.approx(1.0, abs=0.1)
         return
     if true == "constant":
         # Its strength comes out as none, and nothing is wrong.
@@ -55,7 +55,7 @@ def test_a_background_of_the_wrong_kind_is_told(true, fitted):
         assert np.abs(k).max() < 0.1 * TRUTH[fitted]
         return
     assert told.mean() > 0.9
-    assert results["reduced_chi2"].mean() > 1.3
+    assert results["chi2_reduced"].mean() > 1.3
     assert results["abbe"].mean() < 0.85
 
 

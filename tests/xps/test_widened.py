@@ -23,7 +23,7 @@ def of_lines_with_tails(n):
 def test_shared_positions_are_widened_once():
     stack = of_lines_with_tails(9)
     free = replace(RIGHT, background="none")(stack)
-    assert free["reduced_chi2"].min() > 20.0
+    assert free["chi2_reduced"].min() > 20.0
     shared = replace(RIGHT, background="none", common=("positions",))(stack)
     expected = free["position_stderr"] / np.sqrt(len(stack))
     np.testing.assert_allclose(shared["position_stderr"] / expected, 1.0, atol=0.3)

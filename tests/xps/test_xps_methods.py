@@ -11,7 +11,7 @@ from spectra.xps import Calibrate, Region
 
 class TestRegion(MethodConformance):
     without_uncertainty = frozenset(
-        {"area_correlation", "transmission", "reduced_chi2", "residual_sd", "abbe", "bic", "scaled"}
+        {"area_correlation", "transmission", "chi2_reduced", "residual_sd", "abbe", "bic", "scaled"}
     )
 
     def make_method(self):

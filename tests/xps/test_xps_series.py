@@ -77,7 +77,7 @@ def test_every_sweep_is_fitted_and_its_residual_is_noise(ran):
     assert (results.status == Status.OK).all()
     assert set(results.messages) == {""}
     assert results.variables["sweep"].values.tolist() == list(range(10))
-    assert results["reduced_chi2"].mean() == pytest.approx(1.0, abs=0.15)
+    assert results["chi2_reduced"].mean() == pytest.approx(1.0, abs=0.15)
     assert results["abbe"].mean() == pytest.approx(1.0, abs=0.1)
 
 

@@ -183,7 +183,7 @@ class Calibrate(Correction):
         top = float(whole.x[np.nanargmax(np.asarray(whole.signal)[0])])
         shifts = (0.0, top - model.species[k].position)
         tried = [Region(model=_moved(model, shift))(whole) for shift in shifts]
-        unlike = [np.nan_to_num(r["reduced_chi2"][0], nan=np.inf) for r in tried]
+        unlike = [np.nan_to_num(r["chi2_reduced"][0], nan=np.inf) for r in tried]
         best = int(np.argmin(unlike))
         results = tried[best]
         found, stderr = (float(results[n][0, k]) for n in ("position", "position_stderr"))

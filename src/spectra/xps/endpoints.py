@@ -127,7 +127,7 @@ class Endpoints(Region):
             each = np.stack([r[name].reshape(len(block), -1) for r in found])
             spread = standard_uncertainties(_over_ends(each, plan.weights)[1])
             values[f"{name}_endpoint"] = spread.reshape(base[name].shape)
-        misfit = np.stack([r["reduced_chi2"] for r in found])
+        misfit = np.stack([r["chi2_reduced"] for r in found])
         best = np.where(np.isfinite(misfit), misfit, np.inf).argmin(axis=0)
         ends = np.array([[p.x[0], p.x[-1]] for p in plan.plans])
         values |= {"best_low": ends[best, 0], "best_high": ends[best, 1]}

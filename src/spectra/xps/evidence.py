@@ -127,7 +127,7 @@ class Evidence(Method):
             Column("one_more_position", "eV", "where that line stands", stderr=True),
             Column("one_more_fwhm", "eV", "its full width at half maximum", stderr=True),
             Column("one_more_area", "eV", "its area, in counts eV", stderr=True),
-            Column("reduced_chi2", "", "sum of squared residuals per degree of freedom"),
+            Column("chi2_reduced", "", "sum of squared residuals per degree of freedom"),
             Column("residual_sd", "", "standard deviation of the residuals in their uncertainties"),
             Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
         )
@@ -186,7 +186,7 @@ class Evidence(Method):
         good = _good(fits)
         left = part.misfit(fits)
         found = misfit_statistics(left, part.errors)
-        for name in ("bic", "reduced_chi2", "residual_sd", "abbe"):
+        for name in ("bic", "chi2_reduced", "residual_sd", "abbe"):
             columns[name][rows] = np.where(good, found[name], np.nan)
         scale = left.scale
         for k, other in enumerate(plan.without):

@@ -250,7 +250,7 @@ class Region(Method):
         status[rows] = fits.status
         if on_bounds(built, plan.shared):
             status[rows[fits.status == Status.OK]] = Status.AT_BOUND
-        model, chi2 = self.species_model, statistics["reduced_chi2"]
+        model, chi2 = self.species_model, statistics["chi2_reduced"]
         texts = zip(
             warnings_of(model, correlation, columns["fraction_stderr"][rows], others),
             held_by_bounds(built, names, values),

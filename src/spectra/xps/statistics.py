@@ -30,7 +30,7 @@ def misfit_statistics(left: Misfit, errors: str) -> dict[str, FloatArray]:
     if errors == "residual":
         square = square / np.maximum(left.reduced, 1e-300)
     return {
-        "reduced_chi2": left.reduced,
+        "chi2_reduced": left.reduced,
         "residual_sd": np.sqrt(square / np.maximum(left.use.sum(axis=1), 1)),
         "abbe": left.abbe,
         "bic": left.bic,

@@ -34,7 +34,7 @@ def region_table(model: Model, parameters: tuple[str, ...]) -> Table:
             headline="valence",
         ),
         Column("parameter", "", "all parameters of the fit, tied ones included", each, stderr=True),
-        Column("reduced_chi2", "", "sum of squared residuals per degree of freedom"),
+        Column("chi2_reduced", "", "sum of squared residuals per degree of freedom"),
         Column("residual_sd", "", "standard deviation of the residuals in their uncertainties"),
         Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
         Column("bic", "", "Bayesian information criterion"),

@@ -67,14 +67,14 @@ def _entangled(first: str, second: str, correlation: float, vague: bool) -> str:
 
 
 def misfit_told(
-    wrong: NDArray[np.bool_], reduced_chi2: FloatArray, abbe: FloatArray, errors: str
+    wrong: NDArray[np.bool_], chi2_reduced: FloatArray, abbe: FloatArray, errors: str
 ) -> list[str]:
     """One text per frame whose residuals are not noise.
 
     Parameters
     ----------
     wrong : bool array (frames,)
-    reduced_chi2, abbe : array (frames,)
+    chi2_reduced, abbe : array (frames,)
     errors : str
         Where the uncertainties come from; a χ² of unknown scale says nothing.
     """
@@ -82,23 +82,23 @@ def misfit_told(
     text = "the residual is not noise ({}Abbe {:.2f}): lines or background are of the wrong kind"
     return [
         text.format(chi2.format(a), b) if bad else ""
-        for bad, a, b in zip(wrong.tolist(), reduced_chi2.tolist(), abbe.tolist(), strict=True)
+        for bad, a, b in zip(wrong.tolist(), chi2_reduced.tolist(), abbe.tolist(), strict=True)
     ]
 
 
-def calm_told(calm: NDArray[np.bool_], reduced_chi2: FloatArray) -> list[str]:
+def calm_told(calm: NDArray[np.bool_], chi2_reduced: FloatArray) -> list[str]:
     """One text per frame whose residuals are less than noise.
 
     Parameters
     ----------
     calm : bool array (frames,)
-    reduced_chi2 : array (frames,)
+    chi2_reduced : array (frames,)
     """
     text = (
         "the residual is less than noise (reduced chi2 {:.2g}): averages or rates are no counts, "
         "and the uncertainties are too large; read them with noise='unknown'"
     )
-    values = zip(calm.tolist(), reduced_chi2.tolist(), strict=True)
+    values = zip(calm.tolist(), chi2_reduced.tolist(), strict=True)
     return [text.format(value) if still else "" for still, value in values]
 
 
