@@ -14,7 +14,8 @@ from spectra.batch import Batch, Outcome
 from spectra.correction import Correction
 from spectra.engine import find_correction
 from spectra.notebook import small_table
-from spectra.recipe import Recipe, RecipeSettings, StackSettings, StepSettings
+from spectra.recipe import Recipe
+from spectra.recipesettings import RecipeSettings, StackSettings, StepSettings
 from spectra.results import Column, Record, Results, Table
 from spectra.samples import Measurement, Sample, SampleSheet
 from spectra.summary import sample_summary

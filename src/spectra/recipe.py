@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import spectra
 from spectra.blocks import Part
@@ -24,6 +21,7 @@ from spectra.notebook import small_table
 from spectra.operando import align, read_cycler
 from spectra.readers import read
 from spectra.readers.files import find_files
+from spectra.recipesettings import RecipeSettings, StepSettings, validated
 from spectra.results import Record, Results
 from spectra.settings import A_FILE, ANY_FILE, Settings
 from spectra.stack import Stack
@@ -33,88 +31,6 @@ Kind = TypeVar("Kind", bound=Settings)
 
 # What names a file in a mapping that a setting holds, among what does not.
 _NAMES_OF_FILES = ("file", "cif")
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class StackSettings(_Strict):
-    """What `spectra.read` takes."""
-
-    files: str | list[str]
-    format: str | None = None
-    wavelength: float | None = None
-    anode: str | None = None
-    axis: str | None = None
-    laser: float | None = None
-    signal: str = ""
-    channels: dict[str, str] = Field(default_factory=dict)
-    energy: str = ""
-    quantity: str = ""
-    entry: str | list[str] = ""
-    noise: str | None = None
-    regrid: bool | None = None
-    poni: str | None = None
-    mask: str = ""
-    n_points: int = 3000
-    unit: str = "2th_deg"
-    variables: dict[str, float | list[float] | str] = Field(default_factory=dict)
-    metadata: dict[str, Any] = Field(default_factory=dict)
-
-
-class ElectrochemistrySettings(_Strict):
-    """What `spectra.operando.read_cycler` and `align` take."""
-
-    file: str | list[str]
-    columns: dict[str, str] = Field(default_factory=dict)
-    max_gap: float | None = None
-    offset: float | None = None
-    offset_stderr: float = 0.0
-    exposure: float | None = None
-    mass: float | None = None
-    mass_stderr: float = 0.0
-    molar_mass: float | None = None
-    formula: str = ""
-    x_start: float = 0.0
-    electrons: float = 1.0
-    time: str = "time"
-
-
-class ReportSettings(_Strict):
-    """Where reports go, relative to the recipe."""
-
-    file: str = "report.html"
-    tables: str = ""
-    figures: str = ""
-
-
-class CorrectionSettings(BaseModel):
-    """A correction of the stack and its settings."""
-
-    model_config = ConfigDict(extra="allow")
-    correction: str
-
-
-class StepSettings(BaseModel):
-    """A method and its settings."""
-
-    model_config = ConfigDict(extra="allow")
-    name: str
-    method: str
-    input: str = "stack"
-
-
-class RecipeSettings(_Strict):
-    """The whole recipe."""
-
-    title: str = ""
-    output: str = "results.h5"
-    stack: StackSettings
-    correct: list[CorrectionSettings] = Field(default_factory=list)
-    electrochemistry: ElectrochemistrySettings | None = None
-    step: list[StepSettings]
-    report: ReportSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -191,7 +107,7 @@ def load_toml(path: Path) -> dict[str, Any]:
 
 def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
     """Check a recipe given as plain data; paths are relative to `folder`."""
-    settings = _validated(data, where)
+    settings = validated(data, where)
     if not settings.step:
         raise SettingError(f"{where}: no [[step]]; name at least one method")
     methods: dict[str, Method] = {}
@@ -209,13 +125,6 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
         for place, c in ((f"{where}, correction {i}", c) for i, c in enumerate(settings.correct, 1))
     )
     return Recipe(_with_logs(settings, folder, where), folder, methods, tuple(corrections))
-
-
-def _validated(data: dict[str, Any], where: str) -> RecipeSettings:
-    try:
-        return RecipeSettings.model_validate(data)
-    except ValidationError as error:
-        raise SettingError(f"{where}: {_explain(error)}") from None
 
 
 def _with_logs(settings: RecipeSettings, folder: Path, where: str) -> RecipeSettings:
@@ -243,7 +152,7 @@ def for_measurement(recipe: Recipe, changes: dict[str, Any], where: str) -> Reci
     SettingError
         For an unknown key, a wrong type, or a log of the cycler that is missing.
     """
-    settings = _validated({**recipe.settings.model_dump(), **changes}, where)
+    settings = validated({**recipe.settings.model_dump(), **changes}, where)
     return replace(recipe, settings=_with_logs(settings, recipe.folder, where))
 
 
@@ -474,25 +383,3 @@ def _located(value: Any, suffixes: tuple[str, ...], folder: Path, name: str) -> 
     if not path.is_file():
         raise SettingError(f"{name} names {path}, which does not exist; check the path")
     return str(path)
-
-
-def _explain(error: ValidationError) -> str:
-    return "; ".join(_lines(error))
-
-
-def _lines(error: ValidationError) -> Iterator[str]:
-    sections: dict[str, type[BaseModel]] = {
-        "stack": StackSettings,
-        "electrochemistry": ElectrochemistrySettings,
-        "report": ReportSettings,
-    }
-    for item in error.errors()[:5]:
-        place = ".".join(str(p) for p in item["loc"])
-        if item["type"] != "extra_forbidden":
-            yield f"{place}: {item['msg'].lower()} (it is {item['input']!r})"
-            continue
-        model: type[BaseModel] = sections.get(str(item["loc"][0]), RecipeSettings)
-        model = RecipeSettings if len(item["loc"]) == 1 else model
-        near = difflib.get_close_matches(str(item["loc"][-1]), model.model_fields, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(model.model_fields)}"
-        yield f"{place}: unknown key; {hint}"

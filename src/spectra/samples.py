@@ -16,7 +16,8 @@ from spectra.filenames import slug
 from spectra.notebook import small_table
 from spectra.readers.files import find_files
 from spectra.readers.variables import split_unit
-from spectra.recipe import Recipe, StackSettings, check_recipe, for_measurement, load_toml
+from spectra.recipe import Recipe, check_recipe, for_measurement, load_toml
+from spectra.recipesettings import StackSettings
 from spectra.sheets import Entry, PlainSheet, read_sheet
 from spectra.spelling import meant, misspelt
 from spectra.units import convert, is_convertible

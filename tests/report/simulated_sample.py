@@ -14,7 +14,8 @@ from tests.xps.vanadium_regions import ENERGY, SETS, built
 from spectra import Stack, Variable, raman, xas, xps, xrd
 from spectra.batch import Batch, Outcome
 from spectra.demo import RADIUS, simulate
-from spectra.recipe import Recipe, RecipeSettings, StackSettings
+from spectra.recipe import Recipe
+from spectra.recipesettings import RecipeSettings, StackSettings
 from spectra.results import Record
 from spectra.samples import Measurement, Sample, SampleSheet
 from spectra.xas.shells.equation import chi_of_path
