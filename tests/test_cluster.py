@@ -14,6 +14,7 @@ from spectra.errors import SettingError
 from spectra.xrd import Peaks
 from toy_methods import Toy, assert_same, drifting_lines, toy_stack, with_first_points
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 # Dask warns of ports, of slow garbage collection and of closing loops, none of it ours.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -80,17 +81,20 @@ def test_a_worker_killed_in_mid_run_costs_nothing(tmp_path):
     assert (there.status == Status.OK).all()
 
 
-def test_the_block_that_kills_its_workers_is_given_up(tmp_path):
-    stack = with_first_points(toy_stack(6), {3: -2.0})
+@pytest.mark.parametrize("fatal", [0, 3])
+def test_the_block_that_kills_its_workers_is_given_up_alone(tmp_path, fatal):
+    stack = with_first_points(toy_stack(6), {fatal: -2.0})
     with (
+        # Whatever is in flight lies on the one worker, and is suspected as it dies.
+        dask.config.set({"distributed.scheduler.worker-saturation": "inf"}),
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, dashboard_address=None, silence_logs=50
         ) as made,
         distributed.Client(made) as client,
     ):
         there = spectra.run(stack, Toy(), tmp_path / "out.h5", workers=client, block_size=1)
-    assert there.status.tolist() == [0, 0, 0, Status.BAD_INPUT, 0, 0]
-    assert "died" in there.messages[3]
+    assert there.status.tolist() == [Status.BAD_INPUT if i == fatal else 0 for i in range(6)]
+    assert "died" in there.messages[fatal]
 
 
 def test_a_setting_concerns_the_whole_run(client):

@@ -74,8 +74,9 @@ def work_on_cluster(job: Job, without: dict[int, int], workers: str | Client) ->
     """Yield (start, results) of the blocks as a Dask cluster finishes them.
 
     The frames travel to the workers and the results back: nothing but this process writes, and
-    no shared disk is needed. If a worker dies, Dask gives its blocks to others; a block on
-    which several have died is given up.
+    no shared disk is needed. If a worker dies, Dask gives its blocks to others. A block that lay
+    on several workers as they died is tried once more with nothing beside it, and given up only
+    if it is alone with them again.
 
     Raises
     ------
@@ -98,6 +99,8 @@ def _gather(client: Client, job: Job, blocks: Iterator[Block], most: int) -> Fin
     from distributed import KilledWorker, as_completed
 
     flying: dict[Any, Block] = {}
+    # Dask suspects whatever lay on a worker that died, also a block that only waited there.
+    suspects: list[Block] = []
     arriving = as_completed(raise_errors=False)
 
     def send(block: Block) -> None:
@@ -106,22 +109,33 @@ def _gather(client: Client, job: Job, blocks: Iterator[Block], most: int) -> Fin
         flying[future.key] = block
         arriving.add(future)
 
+    def arrived(future: Any) -> tuple[Block, Results | None]:
+        block = flying.pop(future.key)
+        error = future.exception()
+        if error is not None and not isinstance(error, KilledWorker):
+            raise error
+        found = None if error is not None else future.result()
+        future.release()
+        return block, found
+
     try:
         for block in islice(blocks, most):
             send(block)
         for future in arriving:
-            block = flying.pop(future.key)
-            error = future.exception()
-            if isinstance(error, KilledWorker):
-                why = "several workers of the cluster died on this block (killed or out of memory)"
-                yield block.start, give_up(job.method, block.frames, block.plan, why)
-            elif error is not None:
-                raise error
+            block, found = arrived(future)
+            if found is None:
+                suspects.append(block)
             else:
-                yield block.start, future.result()
-            future.release()
+                yield block.start, found
             for fresh in islice(blocks, 1):
                 send(fresh)
+        for suspect in suspects:
+            send(suspect)
+            block, found = arrived(next(arriving))
+            if found is None:
+                why = "several workers of the cluster died on this block (killed or out of memory)"
+                found = give_up(job.method, block.frames, block.plan, why)
+            yield block.start, found
     finally:
         if flying:
             client.cancel(list(flying), force=True)
