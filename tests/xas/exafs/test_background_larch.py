@@ -112,9 +112,7 @@ def test_frames_with_edges_of_their_own_are_those_of_autobk(measured, larch):
     results = Background(normalize={"e0": "derivative"})(stack)
     assert len(set(results["e0"].tolist())) == 3
     for frame in range(3):
-        group = larch["group"](
-            energy=stack.x, mu=stack.signal[frame] / results["edge_step"][frame]
-        )
+        group = larch["group"](energy=stack.x, mu=stack.signal[frame] / results["edge_step"][frame])
         larch["autobk"](group, ek0=float(results["e0"][frame]), edge_step=1.0)
         ours = results["chi"][frame]
         assert np.abs(ours[np.isfinite(ours)] - group.chi).max() < 1e-6

@@ -116,7 +116,9 @@ class Background(Removal):
 
     def further_columns(self) -> tuple[Column, ...]:
         """Columns beside those of all backgrounds."""
-        return (Column("objective", "", "sum of squares of χ that the background leaves below rbkg"),)
+        return (
+            Column("objective", "", "sum of squares of χ that the background leaves below rbkg"),
+        )
 
     @property
     def reach(self) -> float:
