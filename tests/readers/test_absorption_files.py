@@ -423,6 +423,24 @@ def test_groups_of_plain_hdf5(tmp_path):
         spectra.read(path, entry="spectra/2")
 
 
+def test_the_plot_of_a_group_over_energies(tmp_path):
+    path = tmp_path / "a.h5"
+    energy = np.linspace(5.4, 5.6, 21)
+    with h5py.File(path, "w") as file:
+        group = file.create_group("scan")
+        group.attrs["signal"] = "yield"
+        group["energy"], group["yield"] = energy[::-1], energy[::-1] ** 2
+        group["energy"].attrs["units"] = "keV"
+        group["yield_errors"], group["monitor"] = 0.1 * energy, 3 * energy
+    stack = spectra.read(path)
+    np.testing.assert_allclose(stack.x, 1e3 * energy)
+    np.testing.assert_allclose(stack.signal[0], energy**2)
+    with h5py.File(path, "a") as file:
+        del file["scan"].attrs["signal"]
+    with pytest.raises(ReaderError, match="nothing says which of the columns"):
+        spectra.read(path)
+
+
 def test_hdf5_without_the_word_energy(tmp_path):
     def edit(file):
         for name in list(file):

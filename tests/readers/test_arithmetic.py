@@ -35,6 +35,15 @@ def test_expressions(text, value):
     np.testing.assert_allclose(calculate(text, COLUMNS), value, rtol=1e-15)
 
 
+def test_columns_may_be_called_as_words_of_python():
+    columns = {"if": np.array([2.0, 3.0]), "is": np.array([4.0, 6.0]), "if_2": np.array([1.0, 1.0])}
+    np.testing.assert_allclose(calculate("if/is + if_2", columns), [1.5, 1.5])
+    np.testing.assert_allclose(calculate("sum(if*)", columns), [3.0, 4.0])
+    assert columns_in("if/is", columns) == {"if", "is"}
+    with pytest.raises(SettingError, match="cannot be read"):
+        calculate("if/lambda", columns)
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import struct
 
 import h5py
@@ -44,6 +45,42 @@ def test_text_in_all_its_dress(tmp_path, text, encoding):
     np.testing.assert_allclose(stack.x, 10 + 0.02 * np.arange(50), atol=1e-9)
     np.testing.assert_allclose(stack.signal[0], 100 + np.arange(50) % 7)
     assert stack.noise == "counts"
+
+
+@pytest.mark.parametrize("separator", ["\t", "  ", "; "])
+@pytest.mark.parametrize("decimals", [1, 3, 4])
+def test_decimal_commas_are_told_by_any_row(tmp_path, separator, decimals):
+    # Programs leave trailing zeros out: the first rows may be whole or look like thousands.
+    x, y = 10 + 0.5 * np.arange(40), np.round(7.8741 * np.arange(40), decimals)
+    rows = [
+        f"{a:g}{separator}{b:.{decimals}f}".replace(".", ",") for a, b in zip(x, y, strict=True)
+    ]
+    stack = spectra.read(write(tmp_path, "a.txt", "2Theta\tIntensity\n" + "\n".join(rows)))
+    np.testing.assert_allclose(stack.x, x)
+    np.testing.assert_allclose(stack.signal[0], y)
+
+
+def test_packed_files_are_those_inside(tmp_path):
+    plain = spectra.read(write(tmp_path, "a.xye", "".join(f"{r} 3.5\n" for r in TABLE.split("\n"))))
+    (tmp_path / "a.xye.gz").write_bytes(gzip.compress((tmp_path / "a.xye").read_bytes()))
+    packed = spectra.read(tmp_path / "a.xye.gz")
+    np.testing.assert_array_equal(packed.signal, plain.signal)
+    np.testing.assert_array_equal(packed.errors, plain.errors)
+    assert packed.names == ("a.xye.gz",)
+    assert packed.inputs[0].path.endswith("a.xye.gz")
+    (tmp_path / "b.xy.gz").write_bytes(gzip.compress(b"nothing\n"))
+    with pytest.raises(ReaderError, match=r"b\.xy\.gz: no columns"):
+        spectra.read(tmp_path / "b.xy.gz")
+
+
+def test_names_of_folders_and_files_may_be_anything(tmp_path):
+    folder = tmp_path / "Lauf [1] bei 20 °C"
+    folder.mkdir()
+    for name in ("a 10.XY", "a 2.XY", "a ².XY", "a 1²3.XY"):
+        write(folder, name, TABLE)
+    names = spectra.read(str(folder / "*.XY")).names
+    assert names.index("a 2.XY") < names.index("a 10.XY")
+    assert len(names) == 4
 
 
 def test_descending_axes_are_turned_and_headers_are_read(tmp_path):

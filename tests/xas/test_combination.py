@@ -93,6 +93,16 @@ def test_at_the_bound_weights_are_one_sided():
     assert (off < 1.96).mean(axis=0).min() > 0.945
 
 
+@pytest.mark.parametrize("scale", [1.0, 1.1, 3e4, 1e-7])
+def test_a_standard_among_the_frames_has_no_share_of_the_others(scale):
+    spectra_ = mixed(shares(2), 0.0, given=False)
+    spectra_ = replace(spectra_, signal=scale * (spectra_.signal + 0.7))
+    for closed in (True, False):
+        results = LinearCombination(standards=LABELS, sum_to_one=closed)(spectra_)
+        assert results.status[:3].tolist() == [Status.AT_BOUND] * 3
+        assert results.status[3:].tolist() == [Status.OK] * 2
+
+
 def test_upper_limits_hold_the_truth():
     for present in (0.0, 0.01, 0.3):
         true = np.tile([0.6 - present, 0.4, present], (2000, 1))

@@ -122,6 +122,18 @@ def test_frames_that_cannot_be_used_stay_out():
     assert (found["score"][keep] == PrincipalComponents(components=3)(stack[keep])["score"]).all()
 
 
+def test_a_frame_that_is_there_twice_is_no_species():
+    stack = series(40, 0.003)
+    first = PrincipalComponents(window=(8330.0, 8400.0))(stack)
+    again = PrincipalComponents(window=(8330.0, 8400.0))(stack[[*range(40), 3, 3, 20]])
+    assert again.attrs["suggestions"] == first.attrs["suggestions"]
+    assert again.attrs["frames"] == 40
+    np.testing.assert_array_equal(again["score"][:40], first["score"])
+    np.testing.assert_array_equal(again["score"][40:], first["score"][[3, 3, 20]])
+    with pytest.raises(StackError, match="2 different frames"):
+        PrincipalComponents()(stack[[0, 1, 0, 1]])
+
+
 def test_what_cannot_be_is_refused():
     stack = series(5, 0.01)
     with pytest.raises(SettingError, match="5 components of 5 frames"):

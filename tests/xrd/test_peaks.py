@@ -186,6 +186,41 @@ def test_other_profiles_find_the_same_places(profile):
         assert nearest.max() < 0.02
 
 
+def test_a_constant_background_hides_no_peak():
+    x = np.linspace(20.0, 30.0, 1001)
+    at, height = np.array([23.0, 25.0, 25.3]), np.array([[1400.0], [1400.0], [200.0]])
+    y = (height * np.exp(-4 * np.log(2) * ((x - at[:, None]) / 0.2) ** 2)).sum(axis=0)
+    y = y + np.random.default_rng(3).normal(0.0, 1.5, (4, len(x)))
+    bare = Stack.from_arrays(x, y, np.full(y.shape, 1.5))
+    first = Peaks(profile="gaussian")(bare)
+    assert first["center"].shape == (4, 3)
+    for scale, zero in ((1.0, 2000.0), (1e6, 0.0), (1e-3, -7.0)):
+        other = Stack.from_arrays(x, scale * y + zero, np.full(y.shape, 1.5 * scale))
+        again = Peaks(profile="gaussian")(other)
+        np.testing.assert_array_equal(again["peak_status"], first["peak_status"])
+        for name, factor in (("center", 1.0), ("fwhm", 1.0), ("area", scale)):
+            off = np.abs(again[name] / factor - first[name]) / first[f"{name}_stderr"]
+            assert off.max() < 1e-5, name
+
+
+def test_channels_that_never_count_are_left_out():
+    stack, _ = sequence(6)
+    y = np.array(stack.signal)
+    y[:, -3:] = y[:, 300:320] = 0.0
+    for noise in ("counts", "unknown"):
+        results = Peaks()(replace(stack, signal=y, noise=noise))
+        assert (results.status == Status.OK).all()
+        assert not any("zero" in m for m in results.messages)
+        dead = y.copy()
+        dead[y == 0] = np.nan
+        missing = Peaks()(replace(stack, signal=dead, noise=noise))
+        # Which points are zero by chance is not the same in all frames.
+        off = np.abs(results["center"] - missing["center"]) / missing["center_stderr"]
+        assert np.nanmax(off) < 0.01
+    one = Peaks()(replace(stack, signal=y)[0])
+    assert one.status.tolist() == [Status.OK]
+
+
 def test_chosen_positions_and_ranges():
     stack, _ = sequence(10)
     results = Peaks(positions=(27.0, 41.0), low=25.0)(stack)

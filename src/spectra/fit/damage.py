@@ -8,7 +8,7 @@ sequence does not have them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,8 @@ _MARGIN = 1.5
 _IN_A_ROW, _NEARLY = 5, 3
 # So many σ of intensity must be missing in a run of zeros for it to be damage.
 _MISSED = 6.0
+# Points that are zero in so many frames never measured anything.
+_ALWAYS = 0.9
 # A frame with less than this share of its neighbours' intensity has lost the beam, …
 _FAINT = 0.25
 # … if the intensity of the sequence does not leap as far by itself.
@@ -56,6 +58,9 @@ class Normal:
         Median uncertainty of a point.
     measured : bool array (points,)
         Points that most frames have.
+    dead : bool array (points,)
+        Points that are zero in all frames but few, and would not be by chance: channels that do
+        not count, a padded end.
     gone, spikes : float
         Points that a frame usually lacks of those, and sharp features it usually has.
     sharpest : tuple of float
@@ -71,6 +76,7 @@ class Normal:
     floor: FloatArray
     sigma: FloatArray
     measured: BoolArray
+    dead: BoolArray
     gone: float
     spikes: float
     sharpest: tuple[float, ...]
@@ -102,7 +108,7 @@ class Normal:
         level = _running_median(total)
         scale = np.where(level > 0, level, np.nan)[:, None]
         smooth = _smooth(clean) / scale
-        return cls(
+        normal = cls(
             places=places,
             level=level,
             leap=_usual_leap(total),
@@ -110,11 +116,16 @@ class Normal:
             floor=np.maximum(_quantile(smooth, 0.2), 0.0),
             sigma=_quantile(sigma, 0.5),
             measured=measured,
+            dead=np.zeros(y.shape[1], bool),
             gone=float(np.median(np.count_nonzero(measured & ~usable, axis=1))),
             spikes=float(np.median(np.count_nonzero(spiked, axis=1))),
             sharpest=sharpest,
             lines=lines,
         )
+        always = (y == 0.0).mean(axis=0) >= _ALWAYS
+        typical = np.nanmedian(level) if np.isfinite(level).any() else 0.0
+        dead = normal._empty(always[None], np.array([typical * np.sqrt(len(y))]))[0]
+        return replace(normal, dead=dead)
 
     def level_at(self, frames: FloatArray) -> FloatArray:
         """Mean intensity expected of some frames (frames,)."""
@@ -140,19 +151,22 @@ class Normal:
         clean : array (frames, points)
             The intensities with NaN at damaged points.
         messages : tuple of str
-            What is wrong with each frame; empty where nothing is.
+            What is wrong with each frame; empty where nothing is. Zeros that all frames have are
+            left out without a word.
         """
         usable = np.isfinite(y) & np.isfinite(sigma)
         spiked = _too_sharp(_features(y, sigma), self.sharpest, y) & ~self.lines & usable
-        empty = self._empty(y, level) & usable
+        zero = (y == 0.0) & ~self.dead
+        empty = self._empty(zero, level) & usable
         gone = self.measured & ~usable
-        clean = np.where(spiked | empty, np.nan, y)
+        lost = spiked | (self.dead & (y == 0.0))
+        clean = np.where(lost | empty, np.nan, y)
         share = self._share(np.where(usable, clean, np.nan), level)
         dark = share < min(_FAINT, _LEAP * self.leap)
         # Where the beam was lost, zeros are what is left of it.
         if dark.any():
-            empty[dark] = self._empty(y[dark], (level * share)[dark]) & usable[dark]
-            clean[dark] = np.where(spiked[dark] | empty[dark], np.nan, y[dark])
+            empty[dark] = self._empty(zero[dark], (level * share)[dark]) & usable[dark]
+            clean[dark] = np.where(lost[dark] | empty[dark], np.nan, y[dark])
         n_gone = np.count_nonzero(gone, axis=1)
         holed = n_gone > max(3 * self.gone, _FEWEST_GONE - 1)
         dirty = np.count_nonzero(spiked, axis=1) > 3 * self.spikes
@@ -172,10 +186,9 @@ class Normal:
             messages[i] = "; ".join(found)
         return clean, tuple(messages)
 
-    def _empty(self, y: FloatArray, level: FloatArray) -> BoolArray:
+    def _empty(self, zero: BoolArray, level: FloatArray) -> BoolArray:
         """Points of runs of zeros where the sequence would have left counts."""
-        zero = np.equal(y, 0.0)
-        runs = np.zeros(y.shape, bool)
+        runs = np.zeros(zero.shape, bool)
         if not zero.any():
             return runs
         edge = np.diff(zero.astype(np.int8), axis=1, prepend=0, append=0)

@@ -290,6 +290,10 @@ class Model(Sum):
         """Where the background's coefficients stand among the parameters."""
         return slice(self.n_parameters - self.degree - 1, self.n_parameters)
 
+    def background(self, theta: FloatArray, at: Points) -> FloatArray:
+        """The background without the peaks (rows, points) for parameters (rows, P)."""
+        return Sum(self.terms[-1:], self.n_parameters).value(theta, at)
+
 
 def _families(profiles: Sequence[Profile | Doublet]) -> list[PeakFamily]:
     """Peaks of the same profile together."""

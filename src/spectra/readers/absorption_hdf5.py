@@ -196,7 +196,7 @@ def _recorded(path: Path, group: Any) -> Recorded | None:
         columns["energy"] = np.asarray(energy[()], dtype=float)
         units["energy"] = _attribute(energy, "units")
     for name, node in _datasets(group):
-        if node == energy:
+        if node == energy or (name.endswith("_errors") and name.removesuffix("_errors") in group):
             continue
         if node.shape == (points,):
             own = _called(group, name, node)
@@ -222,6 +222,7 @@ def _recorded(path: Path, group: Any) -> Recorded | None:
         metadata=_metadata(group),
         name=_attribute(group, "label") or group.name.strip("/"),
         place=group.name.strip("/"),
+        signal=column_name(_attribute(group, "signal")),
     )
     return recorded
 

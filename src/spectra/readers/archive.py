@@ -11,6 +11,8 @@ from xml.parsers import expat
 
 from spectra.errors import ReaderError
 
+# How a gzip file begins.
+GZIP = b"\x1f\x8b"
 _MOST_BYTES = 512 * 2**20
 _MOST_MEMBER_BYTES = 128 * 2**20
 _MOST_MEMBERS = 20_000

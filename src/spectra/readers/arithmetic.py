@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable, Mapping
 
@@ -101,7 +102,12 @@ def _called(text: str, columns: Iterable[str]) -> dict[str, str]:
     """Columns by what an expression calls them: their numbers only where it uses some."""
     names = list(columns)
     called = {f"col{i}": name for i, name in enumerate(names, 1)} if _NUMBER.search(text) else {}
-    return called | {name: name for name in names}
+    return called | {_spelled(name): name for name in names}
+
+
+def _spelled(name: str) -> str:
+    """A column's name as `parse_expression` can read it: `if`, of fluorescence, is a keyword."""
+    return f"{name}_column" if keyword.iskeyword(name) else name
 
 
 def _plain(text: str, names: Iterable[str]) -> str:
@@ -116,4 +122,7 @@ def _plain(text: str, names: Iterable[str]) -> str:
             )
         return f"({'+'.join(parts)})"
 
-    return _SUM.sub(add, _LOGARITHM.sub("log(", text.lower()))
+    plain = _SUM.sub(add, _LOGARITHM.sub("log(", text.lower()))
+    for name in filter(keyword.iskeyword, names):
+        plain = re.sub(rf"\b{name}\b", _spelled(name), plain)
+    return plain

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.errors import ReaderError
-from spectra.readers.archive import unpack_gzip
+from spectra.readers.archive import GZIP, unpack_gzip
 from spectra.readers.ordering import order_points
 from spectra.readers.perl import assignments
 from spectra.readers.tables import Table, table_reader
@@ -28,7 +28,6 @@ FloatArray = NDArray[np.float64]
 
 _MARK = "Athena project file"
 _ARRAYS = ("i0", "signal", "stddev")
-_GZIP = b"\x1f\x8b"
 # Grids of a spectrum and its reference, of one scan, agree to rounding.
 _SAME_GRID = 1e-3
 _LARGEST_KEV = 200.0
@@ -44,7 +43,7 @@ class _Group:
 def _sniff(head: bytes, path: Path) -> bool:
     if _MARK.encode() in head[:400]:
         return True
-    return head.startswith(_GZIP) and path.suffix.lower() in (".prj", ".json", ".gz")
+    return head.startswith(GZIP) and path.suffix.lower() in (".prj", ".json")
 
 
 def read_athena(path: Path) -> list[Table]:
@@ -61,7 +60,7 @@ def read_athena(path: Path) -> list[Table]:
         If it is not such a project or damaged.
     """
     data = path.read_bytes()
-    if data.startswith(_GZIP):
+    if data.startswith(GZIP):
         data = unpack_gzip(path, data)
     text = data.decode("utf-8", "replace")
     if _MARK not in text[:1000]:

@@ -38,6 +38,10 @@ def find_files(source: str | Path | Sequence[str | Path]) -> list[Path]:
         return _folder(path)
     if any(c in str(source) for c in "*?["):
         matches = sorted((Path(m) for m in glob.glob(str(source), recursive=True)), key=_natural)
+        if not matches and path.parent.is_dir():
+            # A bracket in the name of a folder is no pattern.
+            inside = str(Path(glob.escape(str(path.parent)), path.name))
+            matches = sorted((Path(m) for m in glob.glob(inside)), key=_natural)
         files = [m for m in matches if m.is_file()]
         if files:
             return files
@@ -66,7 +70,7 @@ def _folder(path: Path) -> list[Path]:
 
 
 def _natural(path: Path) -> list[Any]:
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", str(path))]
+    return [(0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", str(path))]
 
 
 def fingerprint(path: Path) -> InputFile:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from spectra.errors import DataWarning, ReaderError, SettingError, why_unread
+from spectra.readers.archive import GZIP, unpack_gzip
 from spectra.readers.files import fingerprint, head_of
 from spectra.readers.frame import Frame, Reader, list_readers
 from spectra.readers.regions import take_regions
@@ -108,6 +110,8 @@ def find_reader(path: Path, name: str | None) -> Reader:
 def _of_file(path: Path, name: str | None, selection: Selection, integrator: Any) -> list[Item]:
     if integrator:
         return _named(path, integrator.read(path))
+    if path.suffix.lower() == ".gz" and head_of(path).startswith(GZIP):
+        return _of_packed(path, name, selection)
     reader = find_reader(path, name)
     if selection and reader.name in _OF_COLUMNS:
         reader = find_reader(path, _OF_COLUMNS[reader.name])
@@ -123,6 +127,19 @@ def _of_file(path: Path, name: str | None, selection: Selection, integrator: Any
             remedy="leave signal=, channels=, energy=, quantity= and entry= out",
         )
     return _named(path, frames)
+
+
+def _of_packed(path: Path, name: str | None, selection: Selection) -> list[Item]:
+    """Frames of the file that a gzip file holds, called as the latter."""
+    with TemporaryDirectory() as folder:
+        plain = Path(folder, path.stem)
+        plain.write_bytes(unpack_gzip(path, path.read_bytes()))
+        try:
+            items = _of_file(plain, name, selection, None)
+        except ReaderError as error:
+            said = {"where": error.where, "expected": error.expected, "remedy": error.remedy}
+            raise ReaderError(path, error.problem, **said) from None
+    return [replace(i, name=path.name + i.name.removeprefix(plain.name)) for i in items]
 
 
 def _named(path: Path, frames: list[Frame]) -> list[Item]:

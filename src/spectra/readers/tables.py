@@ -47,6 +47,8 @@ class Table:
         To tell tables of one file apart: what people call it, and where it stands.
     note : str
         What must be known about it.
+    signal : str
+        The column that the file itself says is plotted; "" if it does not.
     """
 
     columns: Mapping[str, FloatArray]
@@ -57,6 +59,7 @@ class Table:
     name: str = ""
     place: str = ""
     note: str = ""
+    signal: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ def make_frame(path: Path, table: Table, selection: Selection) -> Frame:
             expected=f"at least {MIN_POINTS}",
             remedy="leave it out",
         )
-    choice = choose(path, list(table.columns), energies, selection, table.name)
+    names = list(table.columns)
+    choice = choose(path, names, energies, selection, table.name, table.signal)
     columns = {name: order.apply(column) for name, column in table.columns.items()}
     y = evaluate(path, choice.signal, columns, table.name)
     finite = int(np.isfinite(y).sum())
@@ -267,9 +271,14 @@ def choose_energy(
 
 
 def choose(
-    path: Path, names: list[str], energies: Energies, selection: Selection, where: str = ""
+    path: Path,
+    names: list[str],
+    energies: Energies,
+    selection: Selection,
+    where: str = "",
+    stated: str = "",
 ) -> Choice:
-    """What is made of columns of these names.
+    """What is made of columns of these names; if they do not tell, of the one the file plots.
 
     Raises
     ------
@@ -279,8 +288,8 @@ def choose(
     others = [name for name in names if name not in energies.used]
     if choice := selection.choice(others):
         return choice
-    if len(others) == 1:
-        return selection.only(others[0])
+    if len(others) == 1 or stated in others:
+        return selection.only(stated if stated in others else others[0])
     raise ReaderError(
         path,
         f"nothing says which of the columns {', '.join(names)} is the absorption",

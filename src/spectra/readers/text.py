@@ -52,6 +52,11 @@ _NUMBERING = re.compile(
 _MOST_COLUMNS = 4096
 # Between blanks: "10.00 1,234", but not "10.00,1,234".
 _THOUSANDS = re.compile(r"(?<=[\s;])[-+]?\d{1,3}(?:,\d{3})+(?:\.\d*)?(?=[\s;]|$)")
+# A number of the first or a later column that is no thousands, such as "20,05" or "0,123".
+_DECIMAL_COMMA = re.compile(
+    r"(?:^|[\s;])[-+]?(?:0\d*,\d+|\d+,(?:\d{1,2}|\d{4,})|\d{4,},\d+)(?:[eE][-+]?\d+)?[ \t;]+[-+]?\d"
+    r"|\d[ \t;]+[-+]?(?:0\d*,\d+|\d+,(?:\d{1,2}|\d{4,})|\d{4,},\d+)(?:[eE][-+]?\d+)?\s*(?:;|$)"
+)
 _KINDS = {"raman_shift": "Raman shifts in 1/cm", "energy": "photon energies in eV"}
 
 
@@ -203,7 +208,7 @@ def width_of(path: Path, rows: list[str], first: int) -> int:
     """
     filled = [i for i in range(first, len(rows)) if rows[i].strip()]
     last = filled[MIN_POINTS - 1] + 1 if len(filled) >= MIN_POINTS else len(rows)
-    return int(parse_columns(path, rows[:last], first, most=_MOST_COLUMNS)[0].shape[1])
+    return int(parse_columns(path, rows, first, most=_MOST_COLUMNS, stop=last)[0].shape[1])
 
 
 def frame_of(
@@ -296,7 +301,7 @@ def first_row(path: Path, rows: list[str]) -> int:
 
 
 def parse_columns(
-    path: Path, rows: list[str], first: int, most: int = 3
+    path: Path, rows: list[str], first: int, most: int = 3, stop: int | None = None
 ) -> tuple[FloatArray, list[int]]:
     """Numbers of the table (points, 2 to `most`) and their line numbers.
 
@@ -309,8 +314,10 @@ def parse_columns(
         Index of the first row of the table.
     most : int
         Columns that are read, if there are as many.
+    stop : int, optional
+        Index behind the last row that is read; the others still tell what commas mean.
     """
-    body = [(i + 1, r) for i, r in enumerate(rows[first:], first) if r.strip()]
+    body = [(i + 1, r) for i, r in enumerate(rows[first:stop], first) if r.strip()]
     body = [(i, r) for i, r in body if not r.lstrip().startswith(_COMMENT)]
     if not body:
         raise ReaderError(
@@ -319,13 +326,7 @@ def parse_columns(
             where=f"line {first}",
             remedy="the file is truncated: copy it again",
         )
-    sample = body[0][1]
-    comma_decimal = (
-        "," in sample
-        and bool(re.search(r"\d,\d", sample))
-        and (";" in sample or bool(re.search(r"\d,\d+\s+[-+]?\d", sample)))
-    )
-    if comma_decimal:
+    if _decimal_commas(body[0][1], rows[first:]):
         body = [(i, r.replace(",", ".")) for i, r in body]
     else:
         body = [(i, _parted(path, i, r)) for i, r in body]
@@ -340,6 +341,13 @@ def parse_columns(
             path, f"{len(table)} points", expected=f"at least {MIN_POINTS}", remedy="leave it out"
         )
     return table, [i for i, _ in body]
+
+
+def _decimal_commas(sample: str, rows: list[str]) -> bool:
+    """Whether commas are those of decimals, by the first row or by any that cannot be read else."""
+    if re.search(r"\d,\d", sample) and (";" in sample or re.search(r"\d,\d+\s+[-+]?\d", sample)):
+        return True
+    return any("," in row and "." not in row and _DECIMAL_COMMA.search(row) for row in rows)
 
 
 def _parted(path: Path, line: int, row: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +11,9 @@ from scipy.optimize import linear_sum_assignment
 
 FloatArray = NDArray[np.float64]
 
-
 _STRAINS = np.linspace(-0.02, 0.02, 161)
+# Fwhm between what is one peak.
+_SAME = 0.5
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ def link_nodes(nodes: list[NodePeaks], *, max_gap: int = 3) -> list[Track]:
     total cost, in squared distances over the gate) through a gate of 1.5 fwhm; what these have
     moved gives the common strain, with which the rest is tried again. Only where fewer than
     half of the tracks went on, a jump of the whole pattern, the gate widens. A track may miss
-    up to `max_gap` nodes. Where one of two tracks ends, or begins, within a width of
-    the other, they have merged, or split.
+    up to `max_gap` nodes. A track that fills the gaps of another at the same place is the same
+    peak, met at nodes where noise made it look another. Where one of two tracks ends, or begins,
+    within a width of the other, they have merged, or split.
 
     Parameters
     ----------
@@ -74,6 +77,7 @@ def link_nodes(nodes: list[NodePeaks], *, max_gap: int = 3) -> list[Track]:
                 track = Track()
                 tracks.append(track)
             track.add(n, member)
+    tracks = _joined(nodes, tracks)
     _find_mergers(nodes, tracks)
     return sorted(tracks, key=lambda t: float(nodes[t.nodes[0]].center[t.members[0]]))
 
@@ -153,6 +157,41 @@ def _motion(nodes: list[NodePeaks], track: Track, n: int) -> float:
     (a, b), (i, j) = track.nodes[-2:], track.members[-2:]
     speed = (nodes[b].center[j] - nodes[a].center[i]) / (nodes[b].frame - nodes[a].frame)
     return float(speed * (nodes[n].frame - nodes[b].frame))
+
+
+def _joined(nodes: list[NodePeaks], tracks: list[Track]) -> list[Track]:
+    """Tracks without those that fill the gaps of another at the same place, put into it."""
+    kept: list[Track] = []
+    for track in sorted(tracks, key=lambda t: -len(t.nodes)):
+        host = next((t for t in kept if _same_peak(nodes, t, track)), None)
+        if host is None:
+            kept.append(track)
+        else:
+            pairs = sorted(zip(host.nodes + track.nodes, host.members + track.members, strict=True))
+            host.nodes, host.members = [n for n, _ in pairs], [m for _, m in pairs]
+    return [t for t in tracks if any(t is k for k in kept)]
+
+
+def _same_peak(nodes: list[NodePeaks], one: Track, other: Track) -> bool:
+    """Whether two tracks are never seen together, and where one fills a gap they are one peak."""
+    if set(one.nodes) & set(other.nodes):
+        return False
+    near = [*_beside(nodes, one, other), *_beside(nodes, other, one)]
+    return len(near) > 0 and max(near) < _SAME
+
+
+def _beside(nodes: list[NodePeaks], track: Track, other: Track) -> list[float]:
+    """Distances in fwhm of a track, where it fills a gap of another, from that at both ends."""
+    distances = []
+    for n, member in zip(track.nodes, track.members, strict=True):
+        after = bisect(other.nodes, n)
+        if 0 < after < len(other.nodes):
+            ends = [(nodes[other.nodes[i]], other.members[i]) for i in (after - 1, after)]
+            at = [node.frame for node, _ in ends]
+            expected = np.interp(nodes[n].frame, at, [node.center[m] for node, m in ends])
+            fwhm = max(nodes[n].fwhm[member], *(node.fwhm[m] for node, m in ends))
+            distances.append(float(abs(nodes[n].center[member] - expected) / fwhm))
+    return distances
 
 
 def _find_mergers(nodes: list[NodePeaks], tracks: list[Track]) -> None:

@@ -19,7 +19,7 @@ from spectra.xrd.samples import NodeData
 FloatArray = NDArray[np.float64]
 
 # Misfit of a profile that a strong peak may show without its being taken for another peak,
-# as a fraction of the fitted intensity, and the least share of a neighbour's area that a
+# as a fraction of its fitted intensity above the background, and the least share of a neighbour's area that a
 # peak found in its flank must have.
 _PROFILE_MISFIT = 0.05
 _LEAST_SHARE = 0.08
@@ -59,11 +59,11 @@ class NodeFitter:
             found = self._find(x, node.y, node.sigma, trend)
             width = np.interp(found.position, x, trend)
             peaks = self._fit(x, node, found.position, width, found.significance)[0]
-        peaks, model = self._fit(x, node, peaks.center, peaks.fwhm, peaks.significance)
+        peaks, model, lines = self._fit(x, node, peaks.center, peaks.fwhm, peaks.significance)
         if len(peaks.center) == 0:
             return peaks
         residual = node.y - model
-        sigma = np.hypot(node.sigma, _PROFILE_MISFIT * np.where(np.isfinite(model), model, 0.0))
+        sigma = np.hypot(node.sigma, _PROFILE_MISFIT * lines)
         trend = width_trend(x, peaks.center, peaks.fwhm)
         extra = self._beside(self._find(x, residual, sigma, trend), peaks)
         if len(extra):
@@ -107,13 +107,17 @@ class NodeFitter:
         center: FloatArray,
         fwhm: FloatArray,
         significance: FloatArray,
-    ) -> tuple[NodePeaks, FloatArray]:
-        """Fit peaks at given places; also the model over the axis, NaN outside the windows."""
+    ) -> tuple[NodePeaks, FloatArray, FloatArray]:
+        """Fit peaks at given places; also curves over the axis.
+
+        These are the model, NaN outside the windows, and the peaks without the background, 0
+        outside.
+        """
         n, m = len(center), self.shape.size
-        model = np.full(len(x), np.nan)
+        model, lines = np.full(len(x), np.nan), np.zeros(len(x))
         if n == 0:
             none = np.empty(0)
-            return NodePeaks(node.frame, none, none, np.empty((0, m)), none, none), model
+            return NodePeaks(node.frame, none, none, np.empty((0, m)), none, none), model, lines
         one = (1, n)
         expectation = Expectation(
             center=center.reshape(one),
@@ -136,6 +140,7 @@ class NodeFitter:
                 row = slice(r, r + 1)
                 at = Points.scaled(x[inside][None], windows.low[row], windows.high[row])
                 model[inside] = curve.value(fit.theta[row], at)[0]
+                lines[inside] = model[inside] - curve.background(fit.theta[row], at)[0]
         table = np.array(sorted(rows)).reshape(-1, 4 + m)
         peaks = NodePeaks(
             frame=node.frame,
@@ -145,7 +150,7 @@ class NodeFitter:
             significance=table[:, 3],
             shape=table[:, 4:],
         )
-        return peaks, model
+        return peaks, model, lines
 
     def _rows(self, fit: WindowFit, n_peaks: int) -> list[tuple[float, ...]]:
         """Centre, area, fwhm, significance and shape of the peaks that were kept."""

@@ -89,6 +89,20 @@ def test_frames_with_their_common_edge_as_their_own_give_the_same(method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("noise", ["given", "unknown"])
+def test_the_scale_and_the_zero_of_the_absorption_do_not_matter(method, noise):
+    stack = series(3, noise=noise)
+    first = method(normalize=COMMON)(stack)
+    for scale, zero in ((1e6, 0.0), (1e-6, 0.0), (2e4, 5e4)):
+        errors = None if stack.errors is None else scale * stack.errors
+        counts = replace(stack, signal=scale * stack.signal + zero, errors=errors)
+        again = method(normalize=COMMON)(counts)
+        for name in ("chi", "chi_stderr", "noise", "first_shell_kept"):
+            np.testing.assert_allclose(again[name], first[name], rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(again["edge_step"], scale * first["edge_step"], rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_the_edge_is_that_of_the_sequence_unless_said_otherwise(method):
     stack = series(7, noise="unknown")
     own = method(normalize=OWN)(stack)["e0"]
@@ -133,7 +147,7 @@ def test_the_clamp_that_pulls_hard_is_calibrated_too():
     clean = 30.0 * edge(energy)
     rng = np.random.default_rng(12)
     mu = clean + 0.01 * rng.standard_normal((1500, len(energy)))
-    run = Background(normalize=COMMON, clamp_high=10.0, clamp_low=2.0, clamp_points=4)
+    run = Background(normalize=COMMON, clamp_high=300.0, clamp_low=60.0, clamp_points=4)
     true = run(as_stack(energy, clean))["chi"][0]
     results = run(as_stack(energy, mu, np.full(mu.shape, 0.01)))
     pulls = ((results["chi"] - true) / results["chi_stderr"])[:, 20:]

@@ -3,13 +3,14 @@
 M. Newville, P. Līviņš, Y. Yacoby, J. J. Rehr, E. A. Stern, Phys. Rev. B 47 (1993) 14126, with
 the knots, the transform and the clamps of Larch's ``autobk`` (version 2026.3).
 
-With E0 given, χ on the grid is d − B·c for the interpolated absorption d and the coefficients c
-of the spline, and what is minimised is
+With E0 given, χ on the grid is d − B·c for the interpolated absorption d over the edge step and
+the coefficients c of the spline, and what is minimised is
 
     P + s²·Q,  s = 0.1 + 10·P/N,
 
 P being the sum of squares of the N real and imaginary parts of χ(R) below rbkg and Q that of χ
-at the clamped ends. Where it is stationary, c minimises P + λ·Q with λ = s²/(1 + 20·s·Q/N). In
+at the clamped ends. (Larch divides by the edge step afterwards: there the clamps' strength hangs on
+the unit of the absorption, and they outgrow all else in counts.) Where it is stationary, c minimises P + λ·Q with λ = s²/(1 + 20·s·Q/N). In
 the coordinates in which P is round and Q diagonal, P and Q are functions of λ alone: what is
 left is one equation per spectrum.
 """
@@ -182,7 +183,7 @@ class Solution:
     shares : array (frames, clamps)
         By how much of its distance each clamp pulls.
     objective : array (frames,)
-        P + s²·Q.
+        P + s²·Q of χ over the edge step.
     converged : bool array (frames,)
     """
 
@@ -242,15 +243,20 @@ def own_interpolation(
     return interpolation_weights(measured, k_grid(settings.k_step, int(extent.points[0])))
 
 
-def solve_background(problem: Problem, d: FloatArray) -> Solution:
-    """Find the background of frames from their absorption on the grid (frames, points)."""
+def solve_background(problem: Problem, d: FloatArray, edge_step: FloatArray) -> Solution:
+    """Find the background of frames from their absorption on the grid (frames, points).
+
+    Coefficients and χ are in the unit of the absorption, in which `edge_step` (frames,) is given;
+    clamps and objective are those of the absorption over it.
+    """
     splines, clamps = problem.directions.shape[-2:]
-    ends, z, rest = np.split(apply(problem.onto, d), (clamps, clamps + splines), axis=1)
-    least = _squares(rest)
+    found, z, rest = np.split(apply(problem.onto, d), (clamps, clamps + splines), axis=1)
+    ends = found / edge_step[:, None]
+    least = _squares(rest) / edge_step**2
     strengths = np.broadcast_to(problem.strengths, ends.shape)
     weight, converged = _balance(least, ends, strengths, problem.equations)
     shares = weight[:, None] * strengths / (1.0 + weight[:, None] * strengths**2)
-    pull = shares * ends
+    pull = shares * found
     coefficients = apply(problem.solve, z + apply(problem.directions, pull))
     p, q = _sums(weight, least, ends, strengths)
     scale = _LEAST_SCALE + _SCALE * p / problem.equations

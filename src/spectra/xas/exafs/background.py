@@ -54,9 +54,10 @@ class Background(Removal):
     clamps and transform these are). χ = (μ − μ₀)/Δμ with the edge step Δμ of `Normalize`.
 
     `rbkg` should be a little below the distance of the nearest shell in χ(R), half of the bond's
-    length for oxides with short bonds; the spline has 1 + 2·rbkg·Δk/π coefficients. As in Larch
-    the clamps compare χ with the transform's sum of squares in the unit of the absorption, so
-    that spectra given as ``mu`` and as ``norm`` differ a little at the clamped end.
+    length for oxides with short bonds; the spline has 1 + 2·rbkg·Δk/π coefficients. The clamps
+    compare χ with the transform's sum of squares over the edge step: no scale of the absorption
+    changes χ, be it in counts. Larch's hang on that scale; its χ is ours where it is given the
+    absorption over its edge step.
 
     All frames have the edge energy of the sequence unless `normalize` says otherwise: then their k
     compare, and they share their matrices, which is eighty times faster than each frame with its
@@ -115,7 +116,9 @@ class Background(Removal):
 
     def further_columns(self) -> tuple[Column, ...]:
         """Columns beside those of all backgrounds."""
-        return (Column("objective", "", "sum of squares that the background leaves below rbkg"),)
+        return (
+            Column("objective", "", "sum of squares of χ that the background leaves below rbkg"),
+        )
 
     @property
     def reach(self) -> float:
@@ -186,7 +189,7 @@ class Background(Removal):
         extent = matrices.extent
         first, last = int(extent.first[0]), int(extent.last[0])
         d = matrices.interpolated(spectra.y[:, first : last + 1])
-        found = solve_background(matrices.problem, d)
+        found = solve_background(matrices.problem, d, spectra.edge_step)
         lost = np.flatnonzero(~found.converged)
         reason = f"the clamp's strength was not found; set clamp_high = 0 (now {self.clamp_high:g})"
         yield Refused(rows[lost], Status.NOT_CONVERGED, (reason,) * len(lost))

@@ -35,6 +35,8 @@ IntArray = NDArray[np.intp]
 
 _MOST_STANDARDS = 10
 _CONFIDENCE = 0.95
+# A weight below this is none.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -350,7 +352,8 @@ def _check_counts(frames: Frames, needed: int) -> None:
 def _judge(frames: Frames, mixing: Mixing, mixture: Mixture, members: tuple[int, ...]) -> None:
     """Statuses and messages of fitted frames."""
     labels = [mixing.standards[i].label for i in members]
-    zero = mixture.weight[:, list(members)] <= 0
+    # A standard among the frames has none of the others but for rounding.
+    zero = mixture.weight[:, list(members)] <= _ROUNDING
     astray = ~mixture.converged | (np.abs(mixture.shift) >= mixing.limit).any(axis=1)
     for i in np.flatnonzero(frames.usable & zero.any(axis=1)):
         names = ", ".join(label for label, none in zip(labels, zero[i], strict=True) if none)

@@ -22,8 +22,8 @@ _FEWEST = 3
 class Decomposition:
     """Singular values (c,), largest first, and spectra of unit length (c, points).
 
-    ``shape`` is that of the matrix of good frames, ``noise`` the root mean square of the
-    uncertainties given (NaN if none are).
+    ``shape`` is that of the matrix of good frames that was decomposed, ``noise`` the root mean
+    square of the uncertainties given (NaN if none are).
     """
 
     singular: FloatArray
@@ -41,7 +41,9 @@ def decompose(stack: Stack, points: IntArray, method: str) -> Decomposition:
 
     As many frames as points or fewer are decomposed as they are. Of more frames the products
     of points are summed up block by block, which finds singular values down to some 1e-8 of
-    the largest: far below the noise of any measurement.
+    the largest: far below the noise of any measurement. Of no more frames than points those that
+    repeat another to the last bit are left out: they hold no noise of their own, and the singular
+    values of nothing that they bring would tell that all others are species.
 
     Raises
     ------
@@ -69,12 +71,26 @@ def decompose(stack: Stack, points: IntArray, method: str) -> Decomposition:
             f"{_FEWEST} are needed; narrow the window to what all frames have"
         )
     if count <= len(points):
-        _, singular, spectra = np.linalg.svd(np.concatenate(rows), full_matrices=False)
+        different = _different(np.concatenate(rows))
+        if len(different) < _FEWEST:
+            raise StackError(
+                f"{method}: {len(different)} different frames, the others of {count} repeat them; "
+                f"at least {_FEWEST} are needed; leave the repeated ones out and add others"
+            )
+        _, singular, spectra = np.linalg.svd(different, full_matrices=False)
+        shape = different.shape
     else:
         value, vectors = np.linalg.eigh(gram)
         singular, spectra = np.sqrt(np.maximum(value[::-1], 0.0)), vectors[:, ::-1].T
+        shape = (count, len(points))
     noise = float(np.sqrt(squares / (count * len(points)))) if known else float("nan")
-    return Decomposition(singular, _upright(spectra), (count, len(points)), noise)
+    return Decomposition(singular, _upright(spectra), shape, noise)
+
+
+def _different(rows: FloatArray) -> FloatArray:
+    """Rows without those that are the same as one before, in their order."""
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    return rows if len(first) == len(rows) else rows[np.sort(first)]
 
 
 def _upright(spectra: FloatArray) -> FloatArray:
