@@ -26,6 +26,7 @@ from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
 from spectra.xps.statistics import less_than_noise, misfit_statistics, not_noise
+from spectra.xps.strengths import weigh_strengths
 from spectra.xps.table import region_table
 from spectra.xps.verdict import (
     calm_told,
@@ -226,6 +227,8 @@ class Region(Method):
         names = tuple(built.params)
         left = part.misfit(fits)
         values, cov = self._propagated(fits, left.widening, plan, names)
+        strengths = weigh_strengths(self.species_model, built, plan.x, fits, left, part.errors)
+        cov = cov + strengths.doubt(fits, names)
         found = species_quantities(self.species_model, plan.x, names, values, cov)
         told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
         area, area_cov = found.values["area"], found.area_covariance
@@ -256,6 +259,7 @@ class Region(Method):
             held_by_bounds(built, names, values),
             misfit_told(told & not_noise(left), chi2, statistics["abbe"], part.errors),
             calm_told(told & less_than_noise(left, fits, part.errors), chi2),
+            strengths.told(told),
             strict=True,
         )
         of_all = outside_told(model, built, plan.x), valence_told(model)
