@@ -35,7 +35,7 @@ def gaussian(at, fwhm):
     return np.exp(-4 * np.log(2) * ((ENERGY - at) / fwhm) ** 2) / (fwhm * 1.0644670194312262)
 
 
-def stack(of_vanadium, of_oxygen, counts=1.0, n=120):
+def stack(of_vanadium, of_oxygen, counts=1.0, n=80):
     """Lines on the sums of those below them, times a strength for each level."""
     curve = np.full(ENERGY.size, 600.0)
     for name, (at, fwhm, area) in LINES.items():
@@ -67,10 +67,10 @@ def test_unequal_strengths_of_levels_are_told_and_carried(strengths, counts):
 
 @pytest.mark.parametrize("counts", [0.03, 1.0, 30.0])
 def test_equal_strengths_are_left_alone(counts):
-    results = Region(model=model())(stack(0.02, 0.02, counts, n=300))
+    results = Region(model=model())(stack(0.02, 0.02, counts, n=150))
     # Once in a thousand.
-    assert sum(TOLD in m for m in results.messages) <= 2
-    assert np.abs(pulls(results, counts).std(axis=0) - 1.0).max() < 0.15
+    assert sum(TOLD in m for m in results.messages) <= 1
+    assert np.abs(pulls(results, counts).std(axis=0) - 1.0).max() < 0.2
 
 
 def test_rates_and_given_uncertainties_are_asked_as_well():
