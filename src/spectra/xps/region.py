@@ -25,11 +25,12 @@ from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
-from spectra.xps.statistics import less_than_noise, misfit_statistics, not_noise
+from spectra.xps.statistics import less_than_noise, lone_point, misfit_statistics, not_noise
 from spectra.xps.strengths import weigh_strengths
 from spectra.xps.table import region_table
 from spectra.xps.verdict import (
     calm_told,
+    far_told,
     held_by_bounds,
     misfit_told,
     on_bounds,
@@ -260,6 +261,7 @@ class Region(Method):
             misfit_told(told & not_noise(left), chi2, statistics["abbe"], part.errors),
             calm_told(told & less_than_noise(left, fits, part.errors), chi2),
             strengths.told(told),
+            far_told(np.where(told, lone_point(left, fits, part.y, part.errors), -1), plan.x),
             strict=True,
         )
         of_all = outside_told(model, built, plan.x), valence_told(model)
