@@ -1,4 +1,4 @@
-"""One Shirley strength for lines that have unequal ones: told, and in the uncertainties."""
+"""One Shirley strength for unequal ones, one background for another: told, or carried."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from carbon_regions import REGION, carbon, counted, curve_of
 
 from spectra import Stack
 from spectra.xps import Model, Region, Species
@@ -14,6 +15,7 @@ ENERGY = np.linspace(506.0, 536.0, 301)
 # Position, width and area of Gaussians (eV), lower line of a doublet first.
 LINES = {"V5+": (517.2, 1.4, 6000.0), "V4+": (515.8, 1.4, 3000.0), "O": (530.0, 1.4, 12000.0)}
 TRUTH = np.array([area for _, _, area in LINES.values()])
+OTHER = "the background is of another kind (chi2 falls by"
 TOLD = "one Shirley strength for all does not hold (chi2 falls by"
 
 
@@ -115,3 +117,30 @@ def test_what_a_frame_is_told_does_not_depend_on_others():
     together, alone = region.fit(frames, plan), region.fit(frames[100:101], plan)
     assert alone.messages[0] == together.messages[100]
     np.testing.assert_array_equal(alone["area_stderr"][0], together["area_stderr"][100])
+
+
+WIDE = np.linspace(278.0, 298.0, 201)
+
+
+@pytest.mark.parametrize(
+    ("true", "fitted", "counts"),
+    [
+        ({"background": "tougaard"}, {"background": "shirley"}, 1.0),
+        ({"background": "shirley", "degree": 1}, {"background": "shirley"}, 0.4),
+        ({"background": "shirley"}, {"background": "none", "degree": 1}, 0.05),
+        ({"background": "shirley"}, {"background": "tougaard"}, 0.05),
+    ],
+)
+def test_a_background_of_another_kind_is_told_before_the_residual_tells(true, fitted, counts):
+    made, wrong = (replace(REGION, model=carbon(2.0), **how) for how in (true, fitted))
+    strengths = {"C_C_area": 6000.0, "C_O_area": 2500.0, "background_c0": 300.0}
+    strengths |= {"shirley": 0.03, "tougaard": 2000.0, "background_c1": 60.0}
+    stack = counted(counts * curve_of(made, WIDE, **strengths), 60, seed=6, axis=WIDE)
+    asked = wrong(stack).messages
+    told = np.mean([OTHER in m for m in asked])
+    assert told > 0.8
+    assert told > np.mean(["residual is not noise" in m for m in asked])
+    many = counted(30 * curve_of(made, WIDE, **strengths), 10, seed=7, axis=WIDE)
+    assert np.mean([OTHER in m for m in wrong(many).messages]) > 0.8
+    # Of the right kind one in 100000.
+    assert not any(OTHER in m for m in made(stack).messages)
