@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +21,24 @@ from spectra.fit.uncertainty import IMPROBABLE
 from spectra.settings import setting
 from spectra.stack import Axis, Stack
 from spectra.status import Status
-from spectra.xps.model import Model, Species, load_model
-from spectra.xps.region import Region
+from spectra.xps.model import Model, load_model
+from spectra.xps.reference_line import (
+    SEEN,
+    Found,
+    fit_reference,
+    single_line,
+    surroundings_told,
+    with_surroundings,
+)
+
+if TYPE_CHECKING:
+    from spectra.results import Results
 
 FloatArray = NDArray[np.float64]
 
 # eV/K
 _KELVIN = Boltzmann / elementary_charge
 _FEWEST = 8
-# Area of a line, or height of an edge, over its uncertainty: less is noise, which reached 1.3 in
-# 300 spectra without any line.
-_SEEN = 3.0
 # Parts of a sequence that are looked at for drifts, uncertainties and eV from which on one is told.
 _PARTS, _BEYOND, _APART = 16, 5.0, 0.05
 
@@ -42,7 +49,9 @@ class Calibrate(Correction):
 
     The reference is fitted in the mean of all good frames, or in a stack of its own (`measure`
     gives the shift, `shift` takes it): a region of the sample and its C 1s are two stacks. It is
-    looked for where the model has it, and on the highest point of the search. One constant is
+    looked for where the model has it, and on the highest point of the search. Where a single line
+    has a shoulder, how far that moves it is in the uncertainty, as ``shoulder`` in the record, and
+    told above 0.05 eV; so is another line of the search about as high. One constant is
     added to the axis; it and its standard uncertainty, from the reference's fit, are recorded in
     ``metadata["corrections"]`` and ``energy_shift_stderr``: it is common to all positions and
     cancels in their differences.
@@ -102,24 +111,39 @@ class Calibrate(Correction):
         changed: dict[str, Any] = {"shift": self.shift, "stderr": self.target_stderr}
         remarks: dict[int, str] = {}
         if self.reference != "none":
-            found, stderr = self._measured(full)
-            drift, remarks = self._drift(full, found)
+            found = self._reference(full)
+            drift, apart = self._drift(full, found.position)
             changed = {
-                "found": found,
+                "found": found.position,
                 "target": self.target,
-                "shift": self.target - found,
+                "shift": self.target - found.position,
                 "drift": drift,
-                "stderr": float(np.sqrt(stderr**2 + drift**2 + self.target_stderr**2)),
+                "shoulder": found.moved,
+                "stderr": float(np.sqrt(found.stderr**2 + drift**2 + self.target_stderr**2)),
             }
+            said = surroundings_told(found, _APART)
+            for i in range(len(full)):
+                if text := "; ".join(filter(None, (said, apart.get(i)))):
+                    remarks[i] = text
         axis = replace(full.axis, values=full.x + changed["shift"])
         moved = remark(replace(full, axis=axis), remarks)
         return moved.with_metadata(energy_shift_stderr=changed["stderr"]), changed
 
     def measure(self, stack: Stack) -> tuple[float, float]:
         """Where the reference lies (eV) in the mean of all good frames, and its uncertainty."""
-        return self._measured(_on_binding_energies(stack.load(), self.name))
+        found = self._reference(_on_binding_energies(stack.load(), self.name))
+        return found.position, found.stderr
 
-    def _measured(self, full: Stack) -> tuple[float, float]:
+    def _reference(self, full: Stack) -> Found:
+        """The reference of all frames, and what of its surroundings could move it."""
+        whole = self._searched(full)
+        if self.reference == "fermi_edge":
+            return Found(*self._edge(whole))
+        found, results = self._line(whole)
+        return with_surroundings(whole, found, results, single=not self.model)
+
+    def _searched(self, full: Stack) -> Stack:
+        """All good frames in one, where the reference is looked for."""
         low, high = (self.target + s for s in self.search)
         inside = (full.x >= low) & (full.x <= high)
         if np.count_nonzero(inside) < _FEWEST:
@@ -127,10 +151,20 @@ class Calibrate(Correction):
                 f"{self.name}: {np.count_nonzero(inside)} points from {low:g} to {high:g} eV; the "
                 f"axis runs from {full.x[0]:g} to {full.x[-1]:g}: check target and search"
             )
-        whole = _summed(full.crop(low, high), self.name)
-        if self.reference == "fermi_edge":
-            return self._edge(whole)
-        return self._line(whole)
+        return _summed(full.crop(low, high), self.name)
+
+    def _line(self, whole: Stack) -> tuple[Found, Results]:
+        if not self.model:
+            model = single_line(whole, 0.5 * (self.search[1] - self.search[0]))
+            return fit_reference(whole, model, "line", self.name)
+        model = load_model(self.model)
+        labels = [species.name for species in model.species]
+        which = self.species or labels[0]
+        if which not in labels:
+            raise SettingError(
+                f"{self.name}: species = {which!r}; the model has {', '.join(labels)}"
+            )
+        return fit_reference(whole, model, which, self.name)
 
     def _drift(self, full: Stack, found: float) -> tuple[float, dict[int, str]]:
         """How parts of the sequence scatter about the mean's reference (eV), and who is apart."""
@@ -159,49 +193,13 @@ class Calibrate(Correction):
     def _where(self, part: Stack) -> tuple[float, float]:
         """Where the reference lies in some frames; NaN where it is not determined."""
         try:
-            return self._measured(part)
+            whole = self._searched(part)
+            if self.reference == "fermi_edge":
+                return self._edge(whole)
+            found = self._line(whole)[0]
         except StackError:
             return np.nan, np.nan
-
-    def _line(self, whole: Stack) -> tuple[float, float]:
-        model = self.model
-        if not model:
-            top = float(whole.x[np.nanargmax(np.asarray(whole.signal)[0])])
-            reach = 0.5 * (self.search[1] - self.search[0])
-            line = Species(name="line", level="reference", position=top, spread=min(1.0, reach))
-            free = {"line_mixing": {"vary": True, "min": 0.0, "max": 1.0}}
-            model = Model(name="a line", species=(line,), parameters=free)
-        model = load_model(model)
-        labels = [species.name for species in model.species]
-        which = self.species or labels[0]
-        if which not in labels:
-            raise SettingError(
-                f"{self.name}: species = {which!r}; the model has {', '.join(labels)}"
-            )
-        k, center = labels.index(which), f"{_key(model, which)}_center at its bound"
-        # Charging moves all lines alike: as the model has them, or the reference on the highest.
-        top = float(whole.x[np.nanargmax(np.asarray(whole.signal)[0])])
-        shifts = (0.0, top - model.species[k].position)
-        tried = [Region(model=_moved(model, shift))(whole) for shift in shifts]
-        unlike = [np.nan_to_num(r["chi2_reduced"][0], nan=np.inf) for r in tried]
-        best = int(np.argmin(unlike))
-        results = tried[best]
-        found, stderr = (float(results[n][0, k]) for n in ("position", "position_stderr"))
-        if center in results.messages[0] or not np.isfinite(stderr):
-            raise StackError(
-                f"{self.name}: {which} is not determined ({results.messages[0] or 'no fit'}, "
-                f"status {Status(int(results.status[0])).label}); check target, search and model"
-            )
-        # Whether a line is there at all is a question of the noise, however ill its shape is known.
-        area = float(results["area"][0, k])
-        unsure = float(results["area_stderr"][0, k] / results["scaled"][0])
-        if not area > _SEEN * unsure:
-            raise StackError(
-                f"{self.name}: no line from {whole.x[0]:g} to {whole.x[-1]:g} eV: the area of "
-                f"{which} is {area:.3g} ± {unsure:.2g}, expected {_SEEN:g} times its uncertainty; "
-                "check target and search, or take the shift from another region (measure)"
-            )
-        return found, stderr
+        return found.position, found.stderr
 
     def _edge(self, whole: Stack) -> tuple[float, float]:
         """Middle of the Fermi edge: a Fermi function convolved with a Gaussian, on a line."""
@@ -216,24 +214,13 @@ class Calibrate(Correction):
         stderr = float(fits.uncertainty("center")[0])
         found = float(np.asarray(fits["center"])[0])
         lost = fits.status[0] not in (Status.OK, Status.AT_BOUND) or not x[0] < found < x[-1]
-        lost |= not float(fits["height"][0]) > _SEEN * float(fits.uncertainty("height")[0])
+        lost |= not float(fits["height"][0]) > SEEN * float(fits.uncertainty("height")[0])
         if lost or not np.isfinite(stderr):
             raise StackError(
                 f"{self.name}: no Fermi edge from {x[0]:g} to {x[-1]:g} eV; check target and search"
             )
         stderr *= float(np.sqrt(Misfit.of(fits, y, weights, errors).widening[0]))
         return found, stderr
-
-
-def _key(model: Any, species: str) -> str:
-    """What the parameters of a species begin with."""
-    return next(s.key for s in load_model(model).species if s.name == species)
-
-
-def _moved(model: Model, shift: float) -> Model:
-    """The model with all its positions moved alike (eV)."""
-    species = tuple(replace(s, position=s.position + shift) for s in model.species)
-    return replace(model, species=species)
 
 
 def _on_binding_energies(stack: Stack, name: str) -> Stack:

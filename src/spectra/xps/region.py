@@ -25,10 +25,12 @@ from spectra.xps.model import Model, load_model
 from spectra.xps.quantities import fractions, mean_valence, species_quantities
 from spectra.xps.search import best_of, seeded_starts
 from spectra.xps.start import Starts, plan_starts
-from spectra.xps.statistics import less_than_noise, misfit_statistics, not_noise
+from spectra.xps.statistics import less_than_noise, lone_point, misfit_statistics, not_noise
+from spectra.xps.suppositions import weigh_suppositions
 from spectra.xps.table import region_table
 from spectra.xps.verdict import (
     calm_told,
+    far_told,
     held_by_bounds,
     misfit_told,
     on_bounds,
@@ -226,6 +228,11 @@ class Region(Method):
         names = tuple(built.params)
         left = part.misfit(fits)
         values, cov = self._propagated(fits, left.widening, plan, names)
+        supposed = weigh_suppositions(
+            *(self.species_model, built, self.background_on(plan.x), plan.x),
+            *(fits, left, part.errors),
+        )
+        cov = cov + supposed.doubt(fits, names)
         found = species_quantities(self.species_model, plan.x, names, values, cov)
         told = np.isin(fits.status, (Status.OK, Status.AT_BOUND))
         area, area_cov = found.values["area"], found.area_covariance
@@ -256,6 +263,8 @@ class Region(Method):
             held_by_bounds(built, names, values),
             misfit_told(told & not_noise(left), chi2, statistics["abbe"], part.errors),
             calm_told(told & less_than_noise(left, fits, part.errors), chi2),
+            supposed.told(told, plan.x.size),
+            far_told(np.where(told, lone_point(left, fits, part.y, part.errors), -1), plan.x),
             strict=True,
         )
         of_all = outside_told(model, built, plan.x), valence_told(model)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammainc
+from scipy.special import gammainc, gammaincc, ndtr
 
 from spectra.fit.batch import Errors, StackFit
 from spectra.fit.misfit import Misfit
 from spectra.fit.residuals import abbe_limit
+from spectra.fit.uncertainty import IMPROBABLE
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 # Reduced χ² and its probability, by chance, below which residuals are less than noise; and counts
 # from which on a point's square of them is 1 in the mean.
 _CALM, _BY_CHANCE, _COUNTED = 0.5, 1e-6, 1.0
+# What a point's residual is of the second largest where it is alone.
+_ALONE = 1.5
 
 
 def misfit_statistics(left: Misfit, errors: str) -> dict[str, FloatArray]:
@@ -55,3 +59,29 @@ def less_than_noise(left: Misfit, fits: StackFit, errors: Errors) -> NDArray[np.
     dof = np.maximum(use.sum(axis=1) - len(fits.var_names), 1)
     chance = gammainc(0.5 * dof, 0.5 * np.where(np.isfinite(square), square, np.inf))
     return np.asarray((square < _CALM * dof) & (chance < _BY_CHANCE))
+
+
+def lone_point(left: Misfit, fits: StackFit, y: FloatArray, errors: Errors) -> IntArray:
+    """Which point of each frame (frames,) lies far off and alone, as spikes do; -1 for none.
+
+    Its residual is improbable (p < 0.001 among all points, by Poisson's distribution for counts)
+    and half as large again as any other: a model that is wrong leaves several.
+
+    Parameters
+    ----------
+    y : array (frames, points)
+        What was fitted.
+    """
+    size = np.abs(left.residuals)
+    rows, which = np.arange(len(size)), size.argmax(axis=1)
+    largest = size[rows, which]
+    second = np.partition(size, -2, axis=1)[:, -2]
+    mean, seen = fits.best_fit()[rows, which], np.nan_to_num(y[rows, which])
+    scale = np.sqrt(left.reduced) if errors == "residual" else 1.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chance = np.asarray(2.0 * ndtr(-largest / scale))
+    if errors == "counts":
+        m, k = np.maximum(np.nan_to_num(mean), 1e-300), np.maximum(seen, 0.0)
+        chance = np.where(k > m, gammainc(np.maximum(k, 1.0), m), gammaincc(k + 1.0, m))
+    far = (chance * left.use.sum(axis=1) < IMPROBABLE) & (largest > _ALONE * second)
+    return np.where(far, which, -1)

@@ -18,6 +18,8 @@ _CORRELATED, _VAGUE = -0.9, 0.1
 # Correlation from which on linear uncertainties were found up to 1.7 times too small in simulations
 # (docs/xps.md), however small they are.
 _ENTANGLED = -0.95
+_REMEDY = "their uncertainties may be too small; tie positions or widths"
+_ROUNDING = 1e-12
 
 
 def warnings_of(
@@ -47,6 +49,10 @@ def warnings_of(
         for row in np.flatnonzero((found < _ENTANGLED) | ((found < _CORRELATED) & unsure)).tolist():
             names = species[j].name, species[i].name
             said[row].append(_entangled(*names, float(found[row]), bool(unsure[row])))
+    multiple = multiple_correlation(model, correlation)
+    for row in np.flatnonzero((multiple > -_ENTANGLED).any(axis=1)).tolist():
+        if not said[row]:
+            said[row].append(_of_several(model, multiple[row], vague[row]))
     unknown = np.isnan(fraction_stderr)
     for row in np.flatnonzero(unknown.any(axis=1)).tolist():
         lacking = ", ".join(species[k].name for k in np.flatnonzero(unknown[row]).tolist())
@@ -56,14 +62,48 @@ def warnings_of(
     return ["; ".join(texts) for texts in said]
 
 
+def multiple_correlation(model: Model, correlation: FloatArray) -> FloatArray:
+    """How well the areas of all others of its level imitate that of a species (frames, species).
+
+    The multiple correlation R = √(1 − 1/(C⁻¹)ⱼⱼ) of a matrix C of correlations: of three lines
+    no two need be correlated for one to be the sum of the others. 0 where it is not known.
+
+    Parameters
+    ----------
+    correlation : array (frames, species, species)
+        Of the areas.
+    """
+    out = np.zeros(correlation.shape[:2])
+    levels = np.array([s.level for s in model.species])
+    for level in dict.fromkeys(levels.tolist()):
+        own = np.flatnonzero(levels == level)
+        if own.size < 3:
+            continue
+        part = correlation[:, own[:, None], own]
+        rows = np.flatnonzero(np.isfinite(part).all(axis=(1, 2)))
+        # A determinant of 0 is a correlation of 1, and not to be divided by.
+        inverse = np.linalg.inv(part[rows] + _ROUNDING * np.eye(own.size))
+        left = 1.0 / np.maximum(np.einsum("rii->ri", inverse), 1.0)
+        out[rows[:, None], own] = np.sqrt(1.0 - left)
+    return out
+
+
+def _of_several(model: Model, multiple: FloatArray, vague: NDArray[np.bool_]) -> str:
+    """Name the species of one frame that others imitate together."""
+    which = np.flatnonzero(multiple > -_ENTANGLED)
+    *names, last = (model.species[k].name for k in which.tolist())
+    text = f"{', '.join(names)} and {last} are" if names else f"{last} and the others are"
+    found = f"told apart together (multiple correlation {multiple.max():.3f})"
+    if vague[which].any():
+        return f"{text} not {found}"
+    return f"{text} hardly {found}: {_REMEDY}"
+
+
 def _entangled(first: str, second: str, correlation: float, vague: bool) -> str:
     pair = f"{first} and {second} are"
     if vague:
         return f"{pair} not told apart (correlation {correlation:.2f})"
-    return (
-        f"{pair} hardly told apart (correlation {correlation:.2f}): their uncertainties may be too "
-        "small; tie positions or widths"
-    )
+    return f"{pair} hardly told apart (correlation {correlation:.2f}): {_REMEDY}"
 
 
 def misfit_told(
@@ -83,6 +123,23 @@ def misfit_told(
     return [
         text.format(chi2.format(a), b) if bad else ""
         for bad, a, b in zip(wrong.tolist(), chi2_reduced.tolist(), abbe.tolist(), strict=True)
+    ]
+
+
+def far_told(far: IntArray, x: FloatArray) -> list[str]:
+    """One text per frame with a point that no noise explains.
+
+    Parameters
+    ----------
+    far : int array (frames,)
+        Which point of the window; -1 for none.
+    x : array (points,)
+    """
+    return [
+        f"the point at {x[i]:.2f} eV alone lies where noise does not reach: set a spike to NaN"
+        if i >= 0
+        else ""
+        for i in far.tolist()
     ]
 
 
