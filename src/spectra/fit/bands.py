@@ -69,6 +69,11 @@ class BandModel:
         whole = Sum(self._terms(np.arange(len(self.names))), len(self.names))
         return whole.value(values, Points(x[None], x[None]))
 
+    def jacobian(self, x: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Curves (rows, points) and their derivatives (rows, parameters, points)."""
+        whole = Sum(self._terms(np.arange(len(self.names))), len(self.names))
+        return whole.value_and_jacobian(values, Points(x[None], x[None]))
+
     def background(self, x: FloatArray) -> FloatArray:
         """The background's polynomials at x (points, degree + 1)."""
         columns = np.arange(self.degree + 1)

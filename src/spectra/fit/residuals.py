@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.fit.covariance import covariance
+from spectra.fit.uncertainty import propagate
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
@@ -82,3 +85,60 @@ def information_criterion(
     n = np.maximum(count, 1)
     cost = chi2 if scale_known else count * np.log(np.maximum(chi2, _TINY) / n)
     return np.asarray(cost + parameters * np.log(n))
+
+
+def akaike_weights(cost: FloatArray, parameters: IntArray) -> FloatArray:
+    """Shares of models in what is expected of new data, by Akaike's criterion (rows, models).
+
+    exp(−Δ/2) of χ² + 2p over their sum (K. P. Burnham and D. R. Anderson, Model Selection and
+    Multimodel Inference, 2nd ed. (2002), sect. 2.9).
+
+    Parameters
+    ----------
+    cost : array (rows, models)
+        χ², over what misfit multiplies variances by (ibid., sect. 2.5); infinite for models that
+        are not to count. Rows of such models alone have shares of zero.
+    parameters : int array (models,)
+        p.
+
+    Examples
+    --------
+    >>> akaike_weights(np.array([[10.0, 8.0]]), np.array([3, 4])).tolist()
+    [[0.5, 0.5]]
+    """
+    criterion = cost + 2.0 * parameters
+    least = criterion.min(axis=1, keepdims=True)
+    share = np.exp(-0.5 * (criterion - np.where(np.isfinite(least), least, 0.0)))
+    return np.asarray(share / np.maximum(share.sum(axis=1, keepdims=True), _TINY))
+
+
+def gain_of_terms(
+    terms: FloatArray, jacobian: FloatArray, cov: FloatArray, residual: FloatArray
+) -> FloatArray:
+    """What further linear terms of a model would lessen χ² by, without a fit of them (rows,).
+
+    The score statistic uᵀ·(T·Tᵀ − T·Jᵀ·C·J·Tᵀ)⁻¹·u with u = T·r, χ² of as many degrees of freedom
+    as there are terms where the model is right (C. R. Rao, Proc. Camb. Philos. Soc. 44 (1948) 50).
+
+    Parameters
+    ----------
+    terms : array (rows, terms, points)
+        T, over the standard uncertainties of the points as are all others.
+    jacobian : array (rows, parameters, points)
+        J, of the fitted model at its minimum.
+    cov : array (rows, parameters, parameters)
+        C, (J·Jᵀ)⁻¹ of what is determined, zero else.
+    residual : array (rows, points)
+        r.
+
+    Returns
+    -------
+    array (rows,)
+        NaN where the parameters that are there imitate the terms.
+    """
+    mixed = np.matmul(terms, jacobian.transpose(0, 2, 1))
+    own = np.matmul(terms, terms.transpose(0, 2, 1))
+    left = own - np.matmul(np.matmul(mixed, cov), mixed.transpose(0, 2, 1))
+    slope = np.matmul(terms, residual[:, :, None])[:, :, 0]
+    inverse = covariance(left, np.ones(slope.shape, bool))
+    return propagate(slope, inverse)

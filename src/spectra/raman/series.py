@@ -188,6 +188,12 @@ class Fitted:
         """Which rows carry numbers."""
         return np.isin(self.status, (Status.OK, Status.AT_BOUND)) & np.isfinite(self.bic)
 
+    @property
+    def sound(self) -> BoolArray:
+        """Which rows converged with every parameter determined and none on a bound."""
+        unknown = np.isnan(np.einsum("rii->ri", self.cov)).any(axis=1)
+        return np.asarray(self.converged & ~unknown & ~self.held.any(axis=1))
+
     def put(self, rows: IntArray | BoolArray, other: Fitted) -> None:
         """Replace the rows by those of `other`, which has just these."""
         for name in Fitted.__annotations__:

@@ -1,0 +1,137 @@
+"""Which of several backgrounds a spectrum of carbon has, and what that choice is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectra.fit.bands import BandModel
+from spectra.fit.residuals import akaike_weights, gain_of_terms
+from spectra.fit.uncertainty import IMPROBABLE
+from spectra.raman.series import Fitted, Series
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+FURTHER = 2
+"""Degrees beyond the highest that the residuals are searched for: an even one and an odd one."""
+
+CONTRADICTED = -2.0 * float(np.log(IMPROBABLE))
+"""χ² of two degrees of freedom that chance exceeds once in a thousand times."""
+
+# Counts below which a fitted curve has no variance of its own.
+_LEAST_CURVE = 0.25
+# Derivatives worked on at once, which stay in the caches. No answer depends on it.
+_CHUNK = 200_000
+
+
+@dataclass(frozen=True)
+class Degrees:
+    """The degree of the background that is told, and how much the others have to say.
+
+    The degree is that of least χ² + 2p, and each counts by its Akaike weight. The Bayesian
+    criterion would keep the lower degree much longer: a curvature of two of its uncertainties
+    moves areas by as many of theirs, and a nuisance is to do no harm, not to be found out.
+    χ² is over what misfit widens variances of the highest degree by.
+
+    Attributes
+    ----------
+    which : int array (rows,)
+        Number of the fit that is told.
+    weights : array (rows, degrees)
+    """
+
+    which: IntArray
+    weights: FloatArray
+
+    @classmethod
+    def of(cls, fits: Sequence[Fitted], degrees: Sequence[int], count: IntArray) -> Degrees:
+        """Weigh fits of one model of bands.
+
+        Parameters
+        ----------
+        fits : sequence of Fitted
+            On backgrounds of rising degrees, all else alike.
+        degrees : sequence of int
+        count : int array (rows,)
+            Points of each spectrum.
+        """
+        converged = np.stack([fit.converged for fit in fits], axis=1)
+        sound = np.stack([fit.sound for fit in fits], axis=1)
+        widening = np.ones(len(count))
+        for fit in fits:
+            widening = np.where(fit.converged, fit.widening, widening)
+        bic = np.stack([fit.bic for fit in fits], axis=1)
+        own = np.array([fit.values.shape[1] for fit in fits])
+        cost = np.where(converged, bic - own * np.log(count)[:, None], np.inf)
+        cost, p = cost / widening[:, None], np.array(degrees)
+        excluded = sound.any(axis=1)[:, None] & ~sound
+        which = np.where(excluded, np.inf, cost + 2.0 * p).argmin(axis=1)
+        return cls(which, akaike_weights(cost, p))
+
+    def told(self, arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+        """Of one array for each degree, the rows of that which is told."""
+        return np.stack(arrays)[self.which, np.arange(len(self.which))]
+
+    def doubt(self, values: Sequence[FloatArray], errors: Sequence[FloatArray]) -> FloatArray:
+        """What a quantity's uncertainty lacks, to be added in quadrature (rows, …).
+
+        The mean square of the told value's distance over all degrees is Σ w·[s² + (v − told)²].
+        """
+        value, error = np.stack(values, axis=1), np.stack(errors, axis=1)
+        rows = np.arange(len(self.which))
+        best, own = value[rows, self.which], error[rows, self.which]
+        with np.errstate(invalid="ignore", over="ignore"):
+            square = error**2 + (value - best[:, None]) ** 2
+        square = np.where(np.isfinite(square), square, own[:, None] ** 2)
+        weights = self.weights.reshape(self.weights.shape + (1,) * (value.ndim - 2))
+        return np.asarray(np.sqrt(np.maximum((weights * square).sum(axis=1) - own**2, 0.0)))
+
+
+def padded(fits: Fitted, count: int) -> Fitted:
+    """Fits with as many background coefficients more as make `count` parameters, all zero."""
+    more = count - fits.values.shape[1]
+    if more == 0:
+        return fits
+    row, square = ((0, 0), (0, more)), ((0, 0), (0, more), (0, more))
+    return replace(
+        fits,
+        values=np.pad(fits.values, row),
+        held=np.pad(fits.held, row),
+        cov=np.pad(fits.cov, square),
+    )
+
+
+def gain_of_more_degrees(series: Series, model: BandModel, fits: Fitted) -> FloatArray:
+    """What two further degrees of the background would lessen χ² by (rows,).
+
+    Over what the misfit widens variances by; above `CONTRADICTED` the data contradict the
+    background. NaN where that is not known.
+    """
+    powers = replace(model, degree=model.degree + FURTHER).background(series.x).T[-FURTHER:]
+    gain = np.full(len(series.y), np.nan)
+    cov = np.nan_to_num(fits.cov) / fits.widening[:, None, None]
+    size = max(1, _CHUNK // (len(model.names) * series.x.size))
+    rows = np.flatnonzero(fits.converged)
+    for first in range(0, rows.size, size):
+        part = rows[first : first + size]
+        curve, slopes = model.jacobian(series.x, fits.values[part])
+        y = series.y[part]
+        weight = np.where(np.isfinite(y), _weights(series, fits, part, curve), 0.0)
+        residual = np.where(np.isfinite(y), y - curve, 0.0) * weight
+        slopes *= weight[:, None]
+        found = gain_of_terms(powers * weight[:, None], slopes, cov[part], residual)
+        gain[part] = found / fits.widening[part]
+    return gain
+
+
+def _weights(series: Series, fits: Fitted, rows: IntArray, curve: FloatArray) -> FloatArray:
+    """1/σ of some rows (rows, points)."""
+    if series.errors == "counts":
+        return np.asarray(1.0 / np.sqrt(np.maximum(curve, _LEAST_CURVE)))
+    if series.weights is not None:
+        return np.nan_to_num(series.weights[rows])
+    return np.broadcast_to(1.0 / np.sqrt(fits.chi2_reduced[rows])[:, None], curve.shape)
