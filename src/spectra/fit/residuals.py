@@ -113,32 +113,36 @@ def akaike_weights(cost: FloatArray, parameters: IntArray) -> FloatArray:
 
 
 def gain_of_terms(
-    terms: FloatArray, jacobian: FloatArray, cov: FloatArray, residual: FloatArray
+    terms: FloatArray,
+    slope: FloatArray,
+    omega: FloatArray,
+    jacobian: FloatArray,
+    cov: FloatArray,
 ) -> FloatArray:
     """What further linear terms of a model would lessen χ² by, without a fit of them (rows,).
 
-    The score statistic uᵀ·(T·Tᵀ − T·Jᵀ·C·J·Tᵀ)⁻¹·u with u = T·r, χ² of as many degrees of freedom
-    as there are terms where the model is right (C. R. Rao, Proc. Camb. Philos. Soc. 44 (1948) 50).
+    The score statistic uᵀ·(T·ω·Tᵀ − T·ω·Jᵀ·C·J·ω·Tᵀ)⁻¹·u, χ² of as many degrees of freedom as
+    there are terms where the model is right (C. R. Rao, Proc. Camb. Philos. Soc. 44 (1948) 50).
 
     Parameters
     ----------
-    terms : array (rows, terms, points)
-        T, over the standard uncertainties of the points as are all others.
+    terms : array (terms, points)
+        T.
+    slope : array (rows, terms)
+        u, Σ ω·T·r of the residuals r.
+    omega : array (rows, points)
+        ω = 1/σ² of the points.
     jacobian : array (rows, parameters, points)
-        J, of the fitted model at its minimum.
+        J, derivatives of the fitted model at its minimum.
     cov : array (rows, parameters, parameters)
-        C, (J·Jᵀ)⁻¹ of what is determined, zero else.
-    residual : array (rows, points)
-        r.
+        C, (J·ω·Jᵀ)⁻¹ of what is determined, zero else.
 
     Returns
     -------
     array (rows,)
         NaN where the parameters that are there imitate the terms.
     """
-    mixed = np.matmul(terms, jacobian.transpose(0, 2, 1))
-    own = np.matmul(terms, terms.transpose(0, 2, 1))
-    left = own - np.matmul(np.matmul(mixed, cov), mixed.transpose(0, 2, 1))
-    slope = np.matmul(terms, residual[:, :, None])[:, :, 0]
-    inverse = covariance(left, np.ones(slope.shape, bool))
-    return propagate(slope, inverse)
+    weighted = terms.astype(jacobian.dtype) * omega[:, None].astype(jacobian.dtype, copy=False)
+    mixed = np.matmul(weighted, jacobian.transpose(0, 2, 1)).astype(float)
+    left = np.matmul(weighted, terms.T) - np.matmul(np.matmul(mixed, cov), mixed.transpose(0, 2, 1))
+    return propagate(slope, covariance(left, np.ones(slope.shape, bool)))

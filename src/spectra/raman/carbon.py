@@ -12,13 +12,13 @@ from spectra.errors import SettingError
 from spectra.fit.bands import BandModel
 from spectra.fit.lineshapes import get_profile
 from spectra.method import Method
-from spectra.raman.carbon_background import CONTRADICTED, FURTHER, gain_of_more_degrees
+from spectra.raman.carbon_background import CONTRADICTED, gain_of_more_degrees
 from spectra.raman.carbon_fits import RATIOS, Tried
 from spectra.raman.carbon_models import MODELS, carbon_model
 from spectra.raman.carbon_table import carbon_table
 from spectra.raman.curves import plain_model
 from spectra.raman.frames import check_laser, check_window, laser_of
-from spectra.raman.series import Series, fitted_points
+from spectra.raman.series import FURTHER, Series, fitted_points
 from spectra.results import Results, Table
 from spectra.settings import setting
 from spectra.status import Status

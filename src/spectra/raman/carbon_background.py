@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 from spectra.fit.bands import BandModel
 from spectra.fit.residuals import akaike_weights, gain_of_terms
 from spectra.fit.uncertainty import IMPROBABLE
-from spectra.raman.series import Fitted, Series
+from spectra.raman.series import Fitted, Series, further_terms
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
-
-FURTHER = 2
-"""Degrees beyond the highest that the residuals are searched for: an even one and an odd one."""
 
 CONTRADICTED = -2.0 * float(np.log(IMPROBABLE))
 """χ² of two degrees of freedom that chance exceeds once in a thousand times."""
@@ -68,13 +65,13 @@ class Degrees:
         own = np.array([fit.values.shape[1] for fit in fits])
         cost = np.where(converged, bic - own * np.log(count)[:, None], np.inf)
         cost, p = cost / widening[:, None], np.array(degrees)
-        excluded = sound.any(axis=1)[:, None] & ~sound
+        excluded = sound.any(axis=1, keepdims=True) & ~sound
         which = np.where(excluded, np.inf, cost + 2.0 * p).argmin(axis=1)
         return cls(which, akaike_weights(cost, p))
 
-    def told(self, arrays: Sequence[NDArray[np.generic]]) -> NDArray[np.generic]:
+    def told(self, arrays: Sequence[FloatArray]) -> FloatArray:
         """Of one array for each degree, the rows of that which is told."""
-        return np.stack(arrays)[self.which, np.arange(len(self.which))]
+        return np.asarray(np.stack(arrays)[self.which, np.arange(len(self.which))])
 
     def doubt(self, values: Sequence[FloatArray], errors: Sequence[FloatArray]) -> FloatArray:
         """What a quantity's uncertainty lacks, to be added in quadrature (rows, …).
@@ -111,27 +108,29 @@ def gain_of_more_degrees(series: Series, model: BandModel, fits: Fitted) -> Floa
     Over what the misfit widens variances by; above `CONTRADICTED` the data contradict the
     background. NaN where that is not known.
     """
-    powers = replace(model, degree=model.degree + FURTHER).background(series.x).T[-FURTHER:]
+    terms = further_terms(model, series.x)
     gain = np.full(len(series.y), np.nan)
     cov = np.nan_to_num(fits.cov) / fits.widening[:, None, None]
+    # Of unknown noise the residuals say how large it is.
+    unknown = series.errors == "residual"
+    scale = fits.chi2_reduced if unknown else np.ones(len(gain))
     size = max(1, _CHUNK // (len(model.names) * series.x.size))
     rows = np.flatnonzero(fits.converged)
     for first in range(0, rows.size, size):
         part = rows[first : first + size]
-        curve, slopes = model.jacobian(series.x, fits.values[part])
-        y = series.y[part]
-        weight = np.where(np.isfinite(y), _weights(series, fits, part, curve), 0.0)
-        residual = np.where(np.isfinite(y), y - curve, 0.0) * weight
-        slopes *= weight[:, None]
-        found = gain_of_terms(powers * weight[:, None], slopes, cov[part], residual)
+        curve, slopes = model.value_and_slopes(series.x, fits.values[part])
+        weights = None if series.weights is None else series.weights[part]
+        omega = np.where(np.isfinite(series.y[part]), _information(weights, series, curve), 0.0)
+        omega /= scale[part, None]
+        found = gain_of_terms(
+            terms, fits.further[part] / scale[part, None], omega, slopes, cov[part]
+        )
         gain[part] = found / fits.widening[part]
     return gain
 
 
-def _weights(series: Series, fits: Fitted, rows: IntArray, curve: FloatArray) -> FloatArray:
-    """1/σ of some rows (rows, points)."""
+def _information(weights: FloatArray | None, series: Series, curve: FloatArray) -> FloatArray:
+    """1/σ² of points (rows, points), but for the scale of unknown noise."""
     if series.errors == "counts":
-        return np.asarray(1.0 / np.sqrt(np.maximum(curve, _LEAST_CURVE)))
-    if series.weights is not None:
-        return np.nan_to_num(series.weights[rows])
-    return np.broadcast_to(1.0 / np.sqrt(fits.chi2_reduced[rows])[:, None], curve.shape)
+        return np.asarray(1.0 / np.maximum(curve, _LEAST_CURVE))
+    return np.ones_like(curve) if weights is None else np.nan_to_num(weights) ** 2
