@@ -73,19 +73,18 @@ class Degrees:
         """Of one array for each degree, the rows of that which is told."""
         return np.asarray(np.stack(arrays)[self.which, np.arange(len(self.which))])
 
-    def doubt(self, values: Sequence[FloatArray], errors: Sequence[FloatArray]) -> FloatArray:
-        """What a quantity's uncertainty lacks, to be added in quadrature (rows, …).
+    def doubt(self, values: Sequence[FloatArray]) -> FloatArray:
+        """What the choice is worth: how far the other degrees' values lie off (rows, …).
 
-        The mean square of the told value's distance over all degrees is Σ w·[s² + (v − told)²].
+        The root of the mean square, Σ w·(v − told)². To be added to the uncertainty in
+        quadrature, as Burnham and Anderson (ibid., sect. 4.3) add it to variances.
         """
-        value, error = np.stack(values, axis=1), np.stack(errors, axis=1)
-        rows = np.arange(len(self.which))
-        best, own = value[rows, self.which], error[rows, self.which]
+        value, told = np.stack(values, axis=1), self.told(values)
         with np.errstate(invalid="ignore", over="ignore"):
-            square = error**2 + (value - best[:, None]) ** 2
-        square = np.where(np.isfinite(square), square, own[:, None] ** 2)
+            square = (value - told[:, None]) ** 2
+        square = np.where(np.isfinite(square), square, 0.0)
         weights = self.weights.reshape(self.weights.shape + (1,) * (value.ndim - 2))
-        return np.asarray(np.sqrt(np.maximum((weights * square).sum(axis=1) - own**2, 0.0)))
+        return np.asarray(np.sqrt((weights * square).sum(axis=1)))
 
 
 def padded(fits: Fitted, count: int) -> Fitted:

@@ -171,7 +171,7 @@ def _chosen(choice: Degrees, told: Sequence[Told]) -> tuple[*Told, dict[str, Flo
     background = {name: np.zeros(len(values[name])) for name in RATIOS}
     if len(told) > 1:
         for name in values:
-            doubt = choice.doubt([v[name] for v, _ in told], [e[name] for _, e in told])
+            doubt = choice.doubt([v[name] for v, _ in told])
             errors[name] = np.hypot(errors[name], doubt)
             if name in RATIOS:
                 background[name] = doubt
