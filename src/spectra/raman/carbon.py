@@ -51,6 +51,12 @@ class Carbon(Method):
     is mentioned in the message, and how far its ratio lies off is added to the uncertainty in
     quadrature, and told (``ratio_area_models``): what the choice of a model is worth.
 
+    Every model is fitted on polynomial backgrounds of all degrees in `degree`, of which Akaike's
+    criterion chooses one; how far the other degrees' ratios lie off, by their weights, is added to
+    the uncertainty in quadrature (``ratio_area_background``), and so it is with all that is told
+    of the bands. A single degree stays what it is. Where the residuals ask for degrees beyond the
+    highest, the message says so (``background_gain``).
+
     Uncertainties hold the covariances of all parameters, the background's included, and are
     widened where residuals are correlated; never subtract a baseline first. Ratios from different
     models are not to be compared without what their choice is worth: I_D/I_G of two bands counts
@@ -179,7 +185,8 @@ class Carbon(Method):
         status[frames[~told]] = Status.LOST
         for row, frame in enumerate(frames.tolist()):
             said = _reason(tried, row, best[row], bic[row].argmin())
-            doubt = _contradiction(max(self.degree), float(columns["background_gain"][frame]))
+            further = float(columns["background_gain"][frame])
+            doubt = _contradiction(tried[best[row]].bands, max(self.degree), further)
             messages[frame] = "; ".join(filter(None, (messages[frame], said, doubt)))
 
 
@@ -200,13 +207,13 @@ def _farthest_better(every: FloatArray, bic: FloatArray, best: IntArray) -> Floa
         return np.asarray(np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1))
 
 
-def _contradiction(degree: int, gain: float) -> str:
-    """What is said of a background that the data contradict."""
+def _contradiction(bands: int, degree: int, gain: float) -> str:
+    """What is said of bands on a background that the data contradict."""
     if not gain > CONTRADICTED:
         return ""
     return (
-        f"the data contradict a background of degree {degree}: {FURTHER} degrees more would "
-        f"lessen χ² by {gain:.0f}"
+        f"the data contradict {bands} bands on a background of degree {degree}: {FURTHER} degrees "
+        f"more would lessen χ² by {gain:.0f}"
     )
 
 
