@@ -67,12 +67,13 @@ def main() -> None:
                 print(lines[-1], flush=True)
     if "--write" in sys.argv:
         head = (
+            "### Carbon on fluorescence\n\n"
             "`PYTHONPATH=src:tests/raman python -m benchmarks.carbon_backgrounds --write`: "
-            f"{frames} spectra each. Pulls of I_D/I_G as mean ± width; σ, the median relative uncertainty; "
-            "told, the share whose message says that the data contradict the background or whose "
-            "uncertainties are widened for misfit.\n\n"
+            f"{frames} spectra each. Pulls of I_D/I_G as mean ± width; σ, the median relative "
+            "uncertainty; told, the share whose message says that the data contradict the "
+            "background or whose uncertainties are widened for misfit.\n\n"
         )
-        write_section(DOCUMENT, "carbon backgrounds", head + "\n".join(lines))
+        write_section(DOCUMENT, "carbon backgrounds", head + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def pull(results, name, truth):
 
 
 def test_a_straight_background_costs_nothing():
-    results = Carbon(bands=(2,))(counted(two_bands(), 2500, seed=31))
+    results = Carbon(bands=(2,))(counted(two_bands(), 2000, seed=31))
     assert (results.status == Status.OK).all()
     for name, truth in RATIOS:
         z = pull(results, name, truth)
