@@ -105,7 +105,7 @@ def test_what_is_accepted_comes_back_from_plain_data(made):
             "sensitivity['V 2p'] = 'a'; expected a fin",
         ),
         (lambda: raman.Carbon(bands=(2.5,)), "bands[0] = 2.5; expected a whole number"),
-        (lambda: raman.Carbon(degree=1.5), "degree = 1.5; expected a whole number (-1 to 4)"),
+        (lambda: raman.Carbon(degree=1.5), "degree = 1.5; expected a list of whole numbers (-1 to"),
         (lambda: raman.Bands(positions=(np.nan,)), "positions[0] = nan; expected a finite number"),
         (lambda: xas.Align(to="men"), "to = 'men'; expected mean, first, standard or tabulated"),
         (lambda: xas.Align(to="men"), "(did you mean mean?)"),

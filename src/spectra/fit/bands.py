@@ -69,6 +69,16 @@ class BandModel:
         whole = Sum(self._terms(np.arange(len(self.names))), len(self.names))
         return whole.value(values, Points(x[None], x[None]))
 
+    def value_and_slopes(self, x: FloatArray, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Curves (rows, points), derivatives (rows, parameters, points), in single precision."""
+        whole = Sum(self._terms(np.arange(len(self.names))), len(self.names))
+        value, slopes, mixing = whole.value_and_slopes(values, Points(x[None], x[None]), np.float32)
+        if mixing is not None:
+            slopes = np.matmul(mixing.transpose(0, 2, 1).astype(slopes.dtype), slopes)
+        out = np.empty_like(slopes)
+        out[:, whole.columns] = slopes
+        return value, out
+
     def background(self, x: FloatArray) -> FloatArray:
         """The background's polynomials at x (points, degree + 1)."""
         columns = np.arange(self.degree + 1)

@@ -12,23 +12,14 @@ from spectra.errors import SettingError
 from spectra.fit.bands import BandModel
 from spectra.fit.lineshapes import get_profile
 from spectra.method import Method
-from spectra.raman.carbon_models import (
-    GREEN,
-    LABELS,
-    LINES,
-    MODELS,
-    VISIBLE,
-    carbon_model,
-    ratio_and_variance,
-    size_cancado,
-    size_tuinstra_koenig,
-    starting_bands,
-)
-from spectra.raman.curves import PARAMETERS, plain_model
+from spectra.raman.carbon_background import CONTRADICTED, gain_of_more_degrees
+from spectra.raman.carbon_fits import RATIOS, Tried
+from spectra.raman.carbon_models import MODELS, carbon_model
+from spectra.raman.carbon_table import carbon_table
+from spectra.raman.curves import plain_model
 from spectra.raman.frames import check_laser, check_window, laser_of
-from spectra.raman.model import bounded_params, initial, starts_of
-from spectra.raman.series import Fitted, Series, fitted_points
-from spectra.results import Column, Results, Table
+from spectra.raman.series import FURTHER, Series, fitted_points
+from spectra.results import Results, Table
 from spectra.settings import setting
 from spectra.status import Status
 
@@ -38,9 +29,6 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
-
-# Uncertainty of a ratio, relative, beyond which it is not determined.
-_VAGUE = 0.5
 
 
 @dataclass(frozen=True)
@@ -62,6 +50,12 @@ class Carbon(Method):
     is quoted: the frame is LOST, with the reason. A model that fits better but is not determined
     is mentioned in the message, and how far its ratio lies off is added to the uncertainty in
     quadrature, and told (``ratio_area_models``): what the choice of a model is worth.
+
+    Every model is fitted on polynomial backgrounds of all degrees in `degree`, of which Akaike's
+    criterion chooses one; how far the other degrees' ratios lie off, by their weights, is added to
+    the uncertainty in quadrature (``ratio_area_background``), and so it is with all that is told
+    of the bands. A single degree stays what it is. Where the residuals ask for degrees beyond the
+    highest, the message says so (``background_gain``).
 
     Uncertainties hold the covariances of all parameters, the background's included, and are
     widened where residuals are correlated; never subtract a baseline first. Ratios from different
@@ -90,22 +84,24 @@ class Carbon(Method):
     bands: tuple[int, ...] = setting((2, 3, 4, 5), "models to choose from", within="2, 3, 4, 5")
     profile_d: str = setting("lorentzian", "line shape of D")
     profile_g: str = setting("lorentzian", "line shape of G, e.g. breit_wigner_fano")
-    degree: int = setting(1, "degree of the background", within="-1 to 4")
+    degree: tuple[int, ...] = setting(
+        (1, 2, 3, 4), "degrees of the background to choose from; one fixes it", within="-1 to 6"
+    )
     keep: float = setting(3.0, "smallest area over uncertainty of every band", within="> 0")
     laser: float = setting(0.0, "wavelength of the laser; 0: what the stack says", unit="nm")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_window(self.name, self.window)
-        twice = len(set(self.bands)) < len(self.bands)
-        if not self.bands or twice or not set(self.bands) <= set(MODELS):
-            raise SettingError(
-                f"{self.name}: bands = {self.bands!r}; expected some of 2, 3, 4, 5, none twice"
-            )
-        if not -1 <= self.degree <= 4 or not self.keep > 0:
-            raise SettingError(
-                f"{self.name}: degree = {self.degree}, keep = {self.keep}; expected -1 to 4, > 0"
-            )
+        allowed = {"bands": (set(MODELS), "2, 3, 4, 5"), "degree": (set(range(-1, 7)), "-1 to 6")}
+        for name, (known, said) in allowed.items():
+            some = getattr(self, name)
+            if not some or len(set(some)) < len(some) or not set(some) <= known:
+                raise SettingError(
+                    f"{self.name}: {name} = {some!r}; expected some of {said}, none twice"
+                )
+        if not self.keep > 0:
+            raise SettingError(f"{self.name}: keep = {self.keep}; expected > 0")
         check_laser(self.name, self.laser)
         for name in ("profile_d", "profile_g"):
             with self.naming(name):
@@ -128,9 +124,12 @@ class Carbon(Method):
         return carbon_table(self.bands, self.model(max(self.bands), np.array([0.0, 1.0])).names)
 
     def model(self, bands: int, x: FloatArray) -> BandModel:
-        """The model of 2, 3, 4 or 5 bands over some points."""
-        shapes = (self.profile_d, self.profile_g)
-        return carbon_model(bands, shapes, self.degree, float(x[0]), float(x[-1]))
+        """The model of 2, 3, 4 or 5 bands over some points, its background of highest degree."""
+        return self._models(bands, x)[-1]
+
+    def _models(self, bands: int, x: FloatArray) -> list[BandModel]:
+        shapes, ends = (self.profile_d, self.profile_g), (float(x[0]), float(x[-1]))
+        return [carbon_model(bands, shapes, degree, *ends) for degree in sorted(self.degree)]
 
     def fit(self, block: Stack, plan: CarbonPlan) -> Results:
         """Fit every frame of a block with every model, and choose."""
@@ -158,100 +157,37 @@ class Carbon(Method):
         status: NDArray[np.int8],
         messages: list[str],
     ) -> None:
-        tried = [self._try(series, plan, bands) for bands in self.bands]
+        tried = [
+            Tried.of(self._models(bands, series.x), series, self.keep, plan.laser)
+            for bands in self.bands
+        ]
         good = np.stack([t.determined for t in tried], axis=1)
-        bic = np.stack([t.fits.bic for t in tried], axis=1)
-        bic = np.where(np.stack([t.fits.converged for t in tried], axis=1), bic, np.inf)
+        bic = np.stack([t.evidence for t in tried], axis=1)
         best = np.where(good, bic, np.inf).argmin(axis=1)
         frames = series.rows
         columns["model_bic"][frames] = np.where(np.isfinite(bic), bic, np.nan)
         columns["model_determined"][frames] = good
         told = good.any(axis=1)
-        for name in ("ratio_height", "ratio_area"):
+        for name in RATIOS:
             every = np.stack([t.values[name] for t in tried], axis=1)
             change = np.where(told, _farthest_better(every, bic, best), np.nan)
             columns[f"{name}_models"][frames] = change
         names = self.model(max(self.bands), series.x).names
         for m, one in enumerate(tried):
             rows = np.flatnonzero(told & (best == m))
+            model = self.model(one.bands, series.x)
             one.write(columns, frames, rows)
-            chosen = one.fits.take(rows)
-            chosen.write_parameters(columns, frames[rows], self.model(one.bands, series.x), names)
+            one.fits.take(rows).write_parameters(columns, frames[rows], model, names)
+            gain = gain_of_more_degrees(series.take(rows), model, one.widest.take(rows))
+            columns["background_gain"][frames[rows]] = gain
             status[frames[rows]] = one.fits.status[rows]
         _widen(columns, frames)
         status[frames[~told]] = Status.LOST
         for row, frame in enumerate(frames.tolist()):
             said = _reason(tried, row, best[row], bic[row].argmin())
-            messages[frame] = "; ".join(filter(None, (messages[frame], said)))
-
-    def _try(self, series: Series, plan: CarbonPlan, bands: int) -> _Tried:
-        """Fit a model from several starts and judge whether it is determined."""
-        model = self.model(bands, series.x)
-        starts = [initial(model, *at) for at in starting_bands(bands, plan.laser)]
-        params = bounded_params(model, starts[0], ranges_of(model))
-        fits = series.fit(model, params, [starts_of(series, model, start) for start in starts])
-        return _Tried.of(bands, model, fits, self.keep, plan.laser)
-
-
-@dataclass(frozen=True)
-class _Tried:
-    """Fits of one model, what they say, and whether that is determined."""
-
-    bands: int
-    fits: Fitted
-    values: dict[str, FloatArray]
-    errors: dict[str, FloatArray]
-    determined: BoolArray
-    reasons: list[str]
-
-    @classmethod
-    def of(cls, bands: int, model: BandModel, fits: Fitted, keep: float, laser: float) -> _Tried:
-        values, slopes = model.quantities(fits.values)
-        _, errors = fits.told(model)
-        known = np.nan_to_num(fits.cov)
-        for name in ("height", "area"):
-            value, slope = values[name], slopes[name]
-            with np.errstate(all="ignore"):
-                ratio, variance = ratio_and_variance(
-                    *(value[:, 0], value[:, 1], (slope[:, 0], slope[:, 1]), known)
-                )
-                values[f"ratio_{name}"] = ratio
-                errors[f"ratio_{name}"] = np.sqrt(variance)
-        with np.errstate(all="ignore"):
-            _add_sizes(values, errors, laser)
-            weak = ~(values["area"] >= keep * errors["area"])
-            vague = ~(errors["ratio_area"] < _VAGUE * values["ratio_area"])
-        reasons = []
-        names = MODELS[bands]
-        unknown = np.isnan(np.einsum("rii->ri", fits.cov)).any(axis=1)
-        converged = fits.converged
-        fine = converged & ~(unknown | vague | fits.held.any(axis=1) | weak.any(axis=1))
-        for row in range(len(weak)):
-            if fine[row]:
-                reasons.append("")
-                continue
-            held = [model.names[p] for p in np.flatnonzero(fits.held[row])]
-            texts = [] if converged[row] else ["not converged"]
-            texts += ["parameters imitate one another"] if unknown[row] else []
-            texts += [f"{', '.join(held)} at a bound"] if held else []
-            faint = [names[k] for k in np.flatnonzero(weak[row])]
-            texts += [f"{', '.join(faint)} not significant"] if faint else []
-            texts += ["the ratio is vague"] if vague[row] and not faint else []
-            reasons.append(", ".join(texts))
-        return cls(bands, fits, values, errors, fine, reasons)
-
-    def write(self, columns: dict[str, NDArray[Any]], frames: IntArray, rows: IntArray) -> None:
-        """Write what was found of some rows."""
-        at = frames[rows]
-        which = np.array([LABELS.index(n) for n in MODELS[self.bands]])
-        for name, value in self.values.items():
-            error = self.errors[name]
-            place = (at[:, None], which) if value.ndim == 2 else (at,)
-            columns[name][place] = value[rows]
-            columns[f"{name}_stderr"][place] = error[rows]
-        columns["n_bands"][at] = self.bands
-        for name in ("chi2_reduced", "abbe", "scaled"):
-            columns[name][at] = getattr(self.fits, name)[rows]
+            further = float(columns["background_gain"][frame])
+            doubt = _contradiction(tried[best[row]].bands, max(self.degree), further)
+            messages[frame] = "; ".join(filter(None, (messages[frame], said, doubt)))
 
 
 def _farthest_better(every: FloatArray, bic: FloatArray, best: IntArray) -> FloatArray:
@@ -271,7 +207,17 @@ def _farthest_better(every: FloatArray, bic: FloatArray, best: IntArray) -> Floa
         return np.asarray(np.where(better, np.abs(every - own[:, None]), 0.0).max(axis=1))
 
 
-def _reason(tried: list[_Tried], row: int, best: int, evident: int) -> str:
+def _contradiction(bands: int, degree: int, gain: float) -> str:
+    """What is said of bands on a background that the data contradict."""
+    if not gain > CONTRADICTED:
+        return ""
+    return (
+        f"the data contradict {bands} bands on a background of degree {degree}: {FURTHER} degrees "
+        f"more would lessen χ² by {gain:.0f}"
+    )
+
+
+def _reason(tried: list[Tried], row: int, best: int, evident: int) -> str:
     """Why nothing is told of a row, or not the model that fits best."""
     if not tried[best].determined[row]:
         return "; ".join(f"{t.bands} bands: {t.reasons[row]}" for t in tried)
@@ -281,20 +227,6 @@ def _reason(tried: list[_Tried], row: int, best: int, evident: int) -> str:
     return f"{other.bands} bands would fit better, but are not determined: {other.reasons[row]}"
 
 
-def _add_sizes(values: dict[str, FloatArray], errors: dict[str, FloatArray], laser: float) -> None:
-    """Crystallite sizes where the laser line allows them."""
-    by_height, by_area = values["ratio_height"], values["ratio_area"]
-    green = GREEN[0] <= laser <= GREEN[1]
-    visible = VISIBLE[0] <= laser <= VISIBLE[1]
-    sizes = {
-        "size_tuinstra_koenig": (size_tuinstra_koenig(by_height), "ratio_height", green),
-        "size_cancado": (size_cancado(by_area, laser), "ratio_area", visible),
-    }
-    for name, (size, ratio, holds) in sizes.items():
-        values[name] = np.where(holds, size, np.nan)
-        errors[name] = values[name] * errors[ratio] / values[ratio]
-
-
 def _widen(columns: dict[str, NDArray[Any]], frames: IntArray) -> None:
     """Add to the uncertainties what the choice of a model is worth."""
     for by, size in (("height", "size_tuinstra_koenig"), ("area", "size_cancado")):
@@ -302,61 +234,3 @@ def _widen(columns: dict[str, NDArray[Any]], frames: IntArray) -> None:
         error = np.hypot(error, columns[f"ratio_{by}_models"][frames])
         columns[f"ratio_{by}_stderr"][frames] = error
         columns[f"{size}_stderr"][frames] = columns[size][frames] * error / ratio
-
-
-def ranges_of(model: BandModel) -> dict[str, tuple[float, float]]:
-    """Where centres and widths (1/cm) of a model's bands may lie, by parameter."""
-    ranges = {}
-    for k, (label, _) in enumerate(model.bands):
-        line = LINES[label]
-        ranges[f"{label}_center"] = line.centers
-        for name in model.profile(k).shape_names:
-            if name.startswith("fwhm"):
-                ranges[f"{label}_{name}"] = line.widths
-    return ranges
-
-
-def carbon_table(models: tuple[int, ...], parameters: tuple[str, ...]) -> Table:
-    """Declare the table of D and G bands, with `parameters` of the largest model."""
-    unit, per, each = "1/cm", ("band",), ("model",)
-    columns = (
-        Column("ratio_height", "", "I_D/I_G of heights", stderr=True, headline="I_D/I_G"),
-        Column("ratio_area", "", "I_D/I_G of areas", stderr=True, headline="A_D/A_G"),
-        Column(
-            "ratio_height_models", "", "part of its uncertainty: change in models that fit better"
-        ),
-        Column(
-            "ratio_area_models", "", "part of its uncertainty: change in models that fit better"
-        ),
-        Column(
-            "size_tuinstra_koenig",
-            "nm",
-            "L_a by Tuinstra and Koenig from heights, for lasers of 480 to 540 nm",
-            stderr=True,
-            headline="L_a (Tuinstra–Koenig)",
-        ),
-        Column(
-            "size_cancado",
-            "nm",
-            "L_a by Cancado et al. from areas, for lasers of 400 to 700 nm",
-            stderr=True,
-            headline="L_a (Cançado)",
-        ),
-        Column("n_bands", "", "bands of the model that was chosen").as_int(),
-        Column("center", unit, "where a band is highest", per, stderr=True, headline="position"),
-        Column("fwhm", unit, "its full width at half maximum", per, stderr=True),
-        Column("height", "counts", "its profile there", per, stderr=True),
-        Column("area", "counts/cm", "its integrated intensity", per, stderr=True),
-        PARAMETERS,
-        Column("model_bic", "", "Bayesian information criterion of each model", each),
-        Column("model_determined", "", "whether the data determine it", each, dtype="int8"),
-        Column("chi2_reduced", "", "sum of squared residuals per degree of freedom"),
-        Column("abbe", "", "Abbe criterion of the residuals: 1 for noise, less for structure"),
-        Column("scaled", "", "factor by which what the fit leaves behind widened uncertainties"),
-    )
-    coords = {
-        "band": {"label": np.array(LABELS)},
-        "model": {"bands": np.array(models)},
-        "parameter": {"label": np.array(parameters)},
-    }
-    return Table("carbon", columns, coords, default="ratio_area")

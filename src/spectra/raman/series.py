@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,9 @@ IntArray = NDArray[np.intp]
 
 FEWEST_POINTS = 20
 
+FURTHER = 2
+"""Degrees beyond a background's that residuals are searched for: an even one and an odd one."""
+
 
 def fitted_points(source: Stack, window: tuple[float, ...], name: str) -> BoolArray:
     """Points of the axis that are fitted.
@@ -51,6 +54,12 @@ def fitted_points(source: Stack, window: tuple[float, ...], name: str) -> BoolAr
             f"{source.x[0]:g} to {source.x[-1]:g} 1/cm; at least {FEWEST_POINTS} are needed"
         )
     return inside
+
+
+def further_terms(model: BandModel, x: FloatArray) -> FloatArray:
+    """Polynomials of the next degrees of a model's background (FURTHER, points)."""
+    more = replace(model, degree=model.degree + FURTHER)
+    return np.ascontiguousarray(more.background(x).T[-FURTHER:])
 
 
 @dataclass(frozen=True)
@@ -147,6 +156,8 @@ class Fitted:
         for what the model leaves behind; Bayesian information criterion.
     widening : array (rows,)
         What misfit and correlated residuals multiply variances by.
+    further : array (rows, FURTHER)
+        Half of what χ² falls by, at first, with the coefficients of the background's next degrees.
     """
 
     values: FloatArray
@@ -157,6 +168,7 @@ class Fitted:
     abbe: FloatArray
     bic: FloatArray
     widening: FloatArray
+    further: FloatArray
 
     @classmethod
     def of(
@@ -176,7 +188,12 @@ class Fitted:
         cov = np.where(held[:, :, None] | held[:, None], 0.0, cov)
         left = Misfit.of(fits, series.y, series.weights, series.errors)
         cov = cov * left.widening[:, None, None]
-        return cls(values, cov, held, fits.status, left.reduced, left.abbe, left.bic, left.widening)
+        unseen = (left.residuals * left.weights)[:, None]
+        further = np.matmul(unseen, further_terms(model, series.x).T)[:, 0]
+        return cls(
+            *(values, cov, held, fits.status, left.reduced, left.abbe, left.bic, left.widening),
+            further,
+        )
 
     @property
     def scaled(self) -> FloatArray:
@@ -187,6 +204,12 @@ class Fitted:
     def converged(self) -> BoolArray:
         """Which rows carry numbers."""
         return np.isin(self.status, (Status.OK, Status.AT_BOUND)) & np.isfinite(self.bic)
+
+    @property
+    def sound(self) -> BoolArray:
+        """Which rows converged with every parameter determined and none on a bound."""
+        unknown = np.isnan(np.einsum("rii->ri", self.cov)).any(axis=1)
+        return np.asarray(self.converged & ~unknown & ~self.held.any(axis=1))
 
     def put(self, rows: IntArray | BoolArray, other: Fitted) -> None:
         """Replace the rows by those of `other`, which has just these."""

@@ -37,8 +37,8 @@ def carbon_section(step: str, results: Results, stack: Stack | None) -> Section:
         Drawing(
             f"carbon-{key}",
             tuple(_ratios(results, against, sizes)),
-            "Bars: one standard uncertainty, what the choice of a model is worth included. Open: "
-            "flagged or told.",
+            "Bars: one standard uncertainty, what the choice of model and background is worth "
+            "included. Open: flagged or told.",
         )
     )
     drawings.append(
