@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from headless import running
 from tests.test_summary import batch_of, results_of
 
 from spectra.batch import Outcome
@@ -182,3 +183,27 @@ def test_columns_of_the_workbook_are_as_wide_as_their_heads(written):
     head = next(c for c in sheet[1] if c.value == "temperature at first (K)")
     assert sheet.column_dimensions[head.column_letter].width > len(head.value)
     assert not any(c.value == "" for row in sheet.iter_rows() for c in row)
+
+
+@pytest.mark.browser
+def test_a_wide_table_keeps_its_names_in_sight_and_leaves_paper_alone(written, tmp_path):
+    page = written["summary.html"]
+    with running(tmp_path / "profile") as tab:
+        tab.open(page, width=360)
+        assert tab.js("document.documentElement.scrollWidth") <= 360
+        left = "document.querySelector('.wide tbody th').getBoundingClientRect().left"
+        before = tab.js(left)
+        tab.js("document.querySelector('.wide').scrollLeft = 500")
+        assert tab.js("document.querySelector('.wide').scrollLeft") > 100
+        assert abs(tab.js(left) - before) < 2.0
+        tab.send("Emulation.setEmulatedMedia", media="print")
+        tab.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=703,
+            height=1032,
+            mobile=False,
+            deviceScaleFactor=1,
+        )
+        widest = "Math.max(...Array.from(document.querySelectorAll('table'), t => t.offsetWidth))"
+        # The width of A4 between its margins.
+        assert 0 < tab.js(widest) <= 703

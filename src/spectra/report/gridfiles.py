@@ -26,6 +26,8 @@ _MOST_ROWS = 1_048_576
 # Columns of worksheets: least and largest width (characters), after a look at so many rows.
 _NARROW, _WIDE = 12, 60
 _LOOKED_AT = 1000
+# A table of more columns runs out of a sheet of paper.
+_MOST_PRINTED = 11
 
 
 def write_summary(summary: Summary, folder: str | Path) -> list[Path]:
@@ -179,5 +181,6 @@ def html_page(summary: Summary, grids: tuple[Grid, ...]) -> str:
         total=len(summary.outcomes),
         grids=[g for g in shown if g.rows],
         printed=printed,
+        most_printed=_MOST_PRINTED,
         version=spectra.__version__,
     )
