@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -63,6 +64,11 @@ def test_values_of_a_column_of_a_file(sheet):
         ("[recipes]", "[recipe]", r"samples.toml, key 'recipe': unknown; did you mean 'recipes'\?"),
         ("files = ", "flies = ", r"sample 'a', measurement 1, key 'flies': unknown; .*'files'"),
         ('technique = "raman"', 'technique = "ramen"', r"'ramen' has no recipe; .*'raman'\?"),
+        (
+            "mass = 1.0",
+            "mass = '1,0 mg'",
+            r"sample 'a', key 'mass': it is '1,0 mg', but others have",
+        ),
         (
             '"raman.toml"',
             '"gone.toml"',
@@ -168,6 +174,13 @@ def test_two_samples_of_the_same_files_are_told(sheet):
     with pytest.warns(DataWarning, match=r"row 3: samples 'a' and 'b' have the same files \(a0_0"):
         load_samples(path)
     path.write_text(HEAD + rows.replace("b,raman", "a,raman"))
+    with pytest.warns(DataWarning, match=r"row 3: 'raman' and 'raman-2' have the same files"):
+        load_samples(path)
+    path.write_text(HEAD + rows.replace("data/a0_0.txt,300", "data/a0_0.txt;data/a0_0.txt,300"))
+    with pytest.warns(DataWarning, match=r"row 2: it names one file more than once \(a0_0"):
+        load_samples(path)
+    # In another way, a file may be evaluated again.
+    path.write_text(HEAD + rows.replace("b,raman", "a,bands"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_samples(path)
@@ -238,10 +251,13 @@ def test_values_of_a_table_keep_their_units(sheet):
     assert samples.units == {"mass": "mg", "duration": "h"}
     assert samples.sample("a").values == {"mass": 1.5, "duration": 2.0}
     assert samples.sample("b").values == {"mass": 1.7, "duration": 1.5}
-    # What cannot be converted is told under the unit that it came in.
     path.write_text(head.replace("duration [min]", "mass [g]") + "a,raman,raman.toml,"
                     "data/a0_0.txt,1.5,2,\nb,raman,raman.toml,data/a0_0.txt,,,0.002\n")  # fmt: skip
-    assert load_samples(path).sample("b").values == {"mass [g]": 0.002}
+    assert load_samples(path).sample("b").values == {"mass": 2.0}
+    # What cannot be converted is told under the unit that it came in.
+    path.write_text(head.replace("duration [min]", "mass [drops]") + "a,raman,raman.toml,"
+                    "data/a0_0.txt,1.5,2,\nb,raman,raman.toml,data/a0_0.txt,,,0.002\n")  # fmt: skip
+    assert load_samples(path).sample("b").values == {"mass [drops]": 0.002}
 
 
 def test_a_label_is_no_number_by_its_underscore(sheet):
@@ -249,3 +265,77 @@ def test_a_label_is_no_number_by_its_underscore(sheet):
     head = "sample,technique,recipe,files,batch\n"
     path.write_text(head + "a,raman,raman.toml,data/a0_0.txt,2024_01\n")
     assert load_samples(path).sample("a").values == {"batch": "2024_01"}
+
+
+ROW = "a;raman;raman.toml;data/a0_0.txt;0,5;1,25E-03\n"
+TITLES = "sample;technique;recipe;files;state_of_charge;mass [mg]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Samples of May, 2024;;;;;\n;;;;;\n" + TITLES + ROW,
+        "sep=;\n" + TITLES + ROW,
+        TITLES + ROW.replace("0,5", "50 %"),
+        TITLES + ROW.replace("0,5", "50,0%"),
+        (TITLES + ROW).replace(";", "\t"),
+        TITLES + ROW.replace("a;raman", "a ;Raman ") + ROW.replace("a;", "b;").replace("a0", "b0"),
+    ],
+)
+def test_tables_as_spreadsheets_write_them(sheet, text):
+    path = sheet.parent / "table.csv"
+    path.write_text(text)
+    samples = load_samples(path)
+    assert samples.sample("a").values == {"state_of_charge": 0.5, "mass": 0.00125}
+    assert len({m.technique for _, m in samples.measurements()}) == 1
+
+
+def test_titles_and_merged_cells_of_a_workbook(sheet):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    rows = book.active
+    rows.append(["Samples of May"])
+    rows.append(["sample", "technique", "recipe", "files", "state_of_charge", "seen", "dry"])
+    rows.append(["a", "raman", "raman.toml", "data/a0_*.txt", 0.5, datetime(2024, 5, 1), True])
+    rows.append([None, "raman", "raman.toml", "data/a1_*.txt", 0.7, "", True])
+    rows.merge_cells("A1:E1")
+    rows.merge_cells("A3:A4")
+    path = sheet.parent / "book.xlsx"
+    book.save(path)
+    (sample,) = load_samples(path).samples
+    assert [m.values["state_of_charge"] for m in sample.measurements] == [0.5, 0.7]
+    assert sample.measurements[0].values["seen"] == "2024-05-01"
+    assert sample.values == {"dry": "True"}
+    rows["E4"] = "#DIV/0!"
+    book.save(path)
+    with pytest.raises(SettingError, match=r"row 4, column 'state_of_charge': it is '#DIV/0!', a"):
+        load_samples(path)
+    rows.title = "recipes"
+    book.save(path)
+    with pytest.raises(ReaderError, match="no column 'sample' nor 'technique' nor 'files'"):
+        load_samples(path)
+
+
+def test_rows_without_a_sample_are_told_all(sheet):
+    path = sheet.parent / "table.csv"
+    path.write_text("technique;recipe;files;sample\nraman;raman.toml\n;;;\nraman;;data/a0_0.txt;\n")
+    with pytest.raises(SettingError, match=r"(?s)row 2, column 'sample': it is.*row 4, column"):
+        load_samples(path)
+
+
+def test_all_that_is_wrong_with_a_measurement_is_told(sheet):
+    path = sheet.parent / "table.csv"
+    path.write_text(TITLES + ROW.replace("a0", "none").replace("raman.toml", "gone.toml"))
+    with pytest.raises(SettingError) as caught:
+        load_samples(path)
+    first, second = str(caught.value).splitlines()
+    assert "column 'files'" in first
+    assert "gone.toml: no such file" in second
+
+
+def test_values_of_samples_have_units_in_toml_too(sheet):
+    changed(sheet, "mass = 1.0", '"mass [mg]" = 1.5')
+    changed(sheet, "mass = 2.0", '"mass [g]" = 0.002')
+    samples = load_samples(sheet)
+    assert samples.units["mass"] == "mg"
+    assert [s.values["mass"] for s in samples.samples] == [1.5, 2.0]

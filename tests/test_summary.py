@@ -179,6 +179,32 @@ def test_units_of_the_axis_that_do_not_convert_are_told(tmp_path, units):
     assert all(h.at.tolist() == [0.0, 1.0, 2.0] for h in summary.headlines)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "unit", "told"),
+    [
+        ([0.0, 0.5, 1.0], [0.0, 50.0, 100.0], "%", False),
+        ([0.0, 0.5, 1.0], [0.0, 50.0, 100.0], "", True),
+        ([0.0, 50.0, 100.0], [0.0, 50.0, 100.0], "%", True),
+        ([0.0, 50.0, 100.0], [0.0, 50.0, 100.0], "", False),
+        ([1.0, 1.0, 1.0], [1.0, 2.0, 3.0], "", False),  # cycles
+        ([0.0, 0.5, np.nan], [290.0, 300.0, 310.0], "", False),  # of two kinds
+    ],
+)
+def test_percentages_and_fractions(tmp_path, first, second, unit, told):
+    one = results_of(state_of_charge=(first, ""))
+    two = results_of(state_of_charge=(second, unit))
+    summary = sample_summary(
+        batch_of(
+            tmp_path, "state_of_charge", A_xrd=Record({"cell": one}), B_xrd=Record({"cell": two})
+        )
+    )
+    assert summary.axis_unit == ""
+    factor = 0.01 if unit else 1.0
+    assert summary.of("B")[0].at == pytest.approx(factor * np.array(second))
+    assert bool(summary.notes) == told
+    assert all("call them 'state_of_charge [%]'" in note for note in summary.notes)
+
+
 def test_two_steps_of_one_name_are_told_apart(tmp_path):
     record = Record({"near": results_of(), "far": results_of(1.1)})
     summary = sample_summary(batch_of(tmp_path, A_xrd=record))

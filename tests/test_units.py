@@ -41,6 +41,8 @@ def test_values_of_a_kind_in_another_unit():
     assert float(units.convert(1.0, "bar", "kPa")) == 100.0
     assert units.is_convertible("min", "hours")
     assert not units.is_convertible("s", "K")
+    assert float(units.convert(50.0, "%", "")) == 0.5
+    assert float(units.convert(0.0013, "g", "mg")) == 1.3
     assert not units.is_convertible("", "")
     with pytest.raises(ValueError, match="'s' cannot be told in 'V'; state them in one unit"):
         units.convert(1.0, "s", "V")

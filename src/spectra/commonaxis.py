@@ -14,8 +14,13 @@ from spectra.units import convert, is_convertible
 FloatArray = NDArray[np.float64]
 Variables = Mapping[str, Variable]
 
-# Dates and durations stand together in the first of these that any measurement has.
-_PREFERRED = ("s", "K", "V")
+# Dates and durations stand together in the first of these that any measurement has; shares are
+# fractions if any is.
+_PREFERRED = ("s", "K", "V", "")
+# A number without a unit is no fraction above it; states of charge may pass 1.
+_FRACTIONS_TO = 1.5
+# From such a value on it may be a percentage, up to such a one.
+_PERCENTS = (2.0, 150.0)
 
 
 def common_variable(every: Sequence[Variables]) -> str:
@@ -30,12 +35,28 @@ def common_unit(axis: str, every: Sequence[Variables]) -> tuple[str, tuple[str, 
     """Unit of the axis, and a note if measurements differ in it and cannot be converted."""
     units = list(dict.fromkeys(v[axis].unit for v in every if axis in v))
     if len(units) < 2:
-        return next(iter(units), ""), ()
+        return next(iter(units), ""), _mixed_scales(axis, every)
     unit = next((u for u in _PREFERRED if u in units), units[0])
-    if all(is_convertible(u, unit) for u in units):
-        return unit, ()
+    if all(u == unit or is_convertible(u, unit) for u in units):
+        return unit, _mixed_scales(axis, every)
     told = ", ".join(u or "none" for u in units)
     return "", (f"{axis} has different units ({told}): give it in one to compare along it",)
+
+
+def _mixed_scales(axis: str, every: Sequence[Variables]) -> tuple[str, ...]:
+    """A note if some values without a unit look like fractions and others like percentages."""
+    plain = [v[axis].values for v in every if axis in v and v[axis].unit == ""]
+    known = [g[np.isfinite(g)] for g in plain if np.isfinite(g).any()]
+    low, high = _PERCENTS
+    percents = [float(g.max()) for g in known if low <= g.max() <= high]
+    # Whole numbers alone may be those of cycles.
+    fractions = any(g.max() <= _FRACTIONS_TO and bool(np.any(g % 1.0)) for g in known)
+    if not percents or not (fractions or any(axis in v and v[axis].unit == "%" for v in every)):
+        return ()
+    return (
+        f"{axis} goes up to {max(percents):g} in some measurements and is a fraction in others: "
+        f"if the former are percentages, call them '{axis} [%]'",
+    )
 
 
 def in_unit(variable: Variable, unit: str) -> FloatArray:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from spectra.cells import cell_list, cell_value, find_head, read_table
 from spectra.errors import SettingError
-from spectra.sheets import Entry, cell_list, cell_value, read_table
+from spectra.sheets import Entry
 from spectra.spelling import meant
 
 
@@ -80,14 +81,17 @@ def _column_of_file(entry: Entry, key: str, value: Mapping[str, Any]) -> list[fl
     if not isinstance(value.get("file"), str) or value.keys() - {"file", "column"}:
         raise SettingError(f"{place}: it is {dict(value)!r}; expected {{ file, column }}")
     path = entry.folder / value["file"]
-    head, *rows = read_table(path) or [[]]
+    wanted = [str(value["column"])] if "column" in value else []
+    table = read_table(path, wanted)
+    begin = find_head(table, wanted) or 0
+    head, *rows = table[begin:] or [[]]
     names = [c.strip() for c in head]
     column = str(value.get("column", names[0] if names else ""))
     if column not in names:
         raise SettingError(f"{place}: {path} has no column {column!r}; {meant(column, names)}")
     at = names.index(column)
     numbers: list[float] = []
-    for number, row in enumerate(rows, 2):
+    for number, row in enumerate(rows, begin + 2):
         cell = cell_value(row[at]) if at < len(row) else ""
         if isinstance(cell, float):
             numbers.append(cell)

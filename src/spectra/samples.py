@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from spectra.depths import DEPTH, check_depth
 from spectra.entries import electrochemistry, located, needed, patterns, plain_value, variable
@@ -20,9 +21,11 @@ from spectra.recipe import Recipe, check_recipe, for_measurement, load_toml
 from spectra.recipesettings import StackSettings
 from spectra.sheets import Entry, PlainSheet, read_sheet
 from spectra.spelling import meant, misspelt
+from spectra.twins import Twins
 from spectra.units import convert, is_convertible
 
 Value = float | str
+T = TypeVar("T")
 
 _STACK = frozenset(StackSettings.model_fields)
 _OWN = ("technique", "files", "recipe", "name", "electrochemistry")
@@ -173,7 +176,9 @@ class _Loader:
         self._recipes: dict[Path, _Template | SpectraError] = {}
         self._variables: dict[str, list[str]] = {}
         self._texts: dict[str, list[tuple[str, str, str]]] = {}
-        self._twins: dict[tuple[object, ...], str] = {}
+        self._numbers: dict[str, str] = {}
+        self._techniques: dict[str, None] = {}
+        self._twins = Twins()
         self.units: dict[str, str] = {}
 
     def samples(self) -> Iterator[Sample]:
@@ -203,7 +208,8 @@ class _Loader:
                 where = f"{self._plain.path}, sample {name!r}, key {key!r}"
                 self._problems.append(f"{where}: it is {value!r}; expected a number or a text")
                 continue
-            values[key] = plain_value(value)
+            values |= self._value(key, plain_value(value))
+            self._note_value(key, value, f"{self._plain.path}, sample {name!r}, key {key!r}")
         made: dict[str, Measurement] = {}
         for entry in entries:
             try:
@@ -223,49 +229,57 @@ class _Loader:
                     f"{entry.place(key)}: unknown; {hint} (if a variable is meant, give it "
                     "another name)"
                 )
-        technique = needed(entry, "technique")
-        recipe_path, template = self._recipe_of(entry, technique)
-        recipe = template.recipe
+        problems: list[str] = []
+        found = _noted(problems, lambda: _files_of(entry))
+        own = _noted(problems, lambda: self._recipe_of(entry))
+        stated = self._stated(entry, problems)
+        if problems or found is None or own is None:
+            raise SettingError("\n".join(problems))
+        technique, recipe_path, template = own
+        recipe, (named, files), (settings, variables, values) = template.recipe, found, stated
         name = _name_of(entry, technique, before)
-        files, changes, values = self._changes(entry, template)
         place = self._output / slug(entry.sample) / f"{slug(name)}.h5"
+        own_variables = {**template.stack.get("variables", {}), **variables}
+        stack = {**template.stack, **settings, "files": named, "variables": own_variables}
         title = f"{entry.sample}: {recipe.settings.title or technique}"
-        changes |= {"title": title, "output": str(place.absolute())}
-        own = for_measurement(recipe, changes, entry.where)
-        return Measurement(technique, name, own, recipe_path, files, values, place, entry.where)
+        changes = {"stack": stack, "title": title, "output": str(place.absolute())}
+        if chemistry := {**template.electrochemistry, **electrochemistry(entry)}:
+            changes["electrochemistry"] = chemistry
+        made = for_measurement(recipe, changes, entry.where)
+        return Measurement(technique, name, made, recipe_path, files, values, place, entry.where)
 
-    def _changes(
-        self, entry: Entry, template: _Template
-    ) -> tuple[tuple[Path, ...], dict[str, Any], dict[str, Value]]:
-        """Files, what the measurement changes of its recipe, and its values."""
-        stack = dict(template.stack)
-        variables: dict[str, Any] = dict(stack.get("variables", {}))
+    def _stated(
+        self, entry: Entry, problems: list[str]
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Value]]:
+        """Settings of the stack, variables and values that a measurement states."""
+        settings: dict[str, Any] = {}
+        variables: dict[str, Any] = {}
         values: dict[str, Value] = {}
         for key, value in entry.keys.items():
             if key == "variables":
                 variables |= value if isinstance(value, dict) else {}
             elif key in _STACK and key != "files":
-                stack[key] = located(key, value, entry)
+                settings[key] = _noted(problems, partial(located, key, value, entry))
             elif key not in _OWN:
-                given = variable(entry, key, value)
-                name, unit = split_unit(key)
-                if isinstance(given, str):
-                    stated = "" if key == name else unit
-                    self._texts.setdefault(name, []).append((entry.place(key), given, stated))
-                else:
+                given = _noted(problems, partial(variable, entry, key, value))
+                if given is None:
+                    continue
+                self._note_value(key, given, entry.place(key))
+                if not isinstance(given, str):
                     variables[key] = given
-                    self._variables.setdefault(name, []).append(entry.where)
+                    self._variables.setdefault(split_unit(key)[0], []).append(entry.where)
                 if not isinstance(given, list):
                     values |= self._value(key, given)
-        check_depth(values, entry.place(DEPTH))
-        found = patterns(entry)
-        try:
-            files = tuple(find_files(found))
-        except ReaderError as error:
-            raise SettingError(f"{entry.place('files')}: {error}") from None
-        changes: dict[str, Any] = {"stack": {**stack, "files": found, "variables": variables}}
-        chemistry = {**template.electrochemistry, **electrochemistry(entry)}
-        return files, changes | ({"electrochemistry": chemistry} if chemistry else {}), values
+        _noted(problems, lambda: check_depth(values, entry.place(DEPTH)))
+        return settings, variables, values
+
+    def _note_value(self, key: str, given: Any, place: str) -> None:
+        """Remember who states a name as a number, and who as a text."""
+        name, unit = split_unit(key)
+        if isinstance(given, str):
+            self._texts.setdefault(name, []).append((place, given, "" if key == name else unit))
+        else:
+            self._numbers.setdefault(name, place)
 
     def _value(self, key: str, given: Value) -> dict[str, Value]:
         """A value by its name, in the unit that the name has before; else by the whole key."""
@@ -279,8 +293,13 @@ class _Loader:
             return {name: float(convert(given, unit, known))}
         return {key: given}
 
-    def _recipe_of(self, entry: Entry, technique: str) -> tuple[Path, _Template]:
+    def _recipe_of(self, entry: Entry) -> tuple[str, Path, _Template]:
+        """The technique, as it was spelt first, and its recipe."""
         recipes = self._plain.head.get("recipes", {})
+        technique = needed(entry, "technique")
+        spelt = {name.casefold(): name for name in reversed([*recipes, *self._techniques])}
+        technique = spelt.get(technique.casefold(), technique)
+        self._techniques.setdefault(technique)
         if "recipe" in entry.keys:
             path = entry.folder / needed(entry, "recipe")
         elif technique in recipes:
@@ -301,30 +320,23 @@ class _Loader:
         found = self._recipes[path]
         if isinstance(found, SpectraError):
             raise SettingError(f"{entry.where}, recipe of {technique!r}: {found}")
-        return path, found
+        return technique, path, found
 
     def _warn_of_twin(self, sample: str, one: Measurement) -> None:
-        """Warn if another sample has a measurement of the same files, read in the same way."""
-        own = one.recipe.settings.stack.model_dump(exclude={"variables"})
-        key = (one.technique, one.files, repr(sorted(own.items())))
-        other = self._twins.setdefault(key, sample)
-        if other != sample:
-            files = one.files[0].name + (" …" if len(one.files) > 1 else "")
-            warnings.warn(
-                f"{one.where}: samples {other!r} and {sample!r} have the same files ({files}); "
-                "correct the one that is wrong, unless that is meant",
-                DataWarning,
-                stacklevel=2,
-            )
+        """Warn of files that are there twice, read and evaluated in the same way."""
+        own = one.recipe.settings.stack.model_dump(exclude={"variables", "files"})
+        way = (one.technique, str(one.recipe_path), repr(sorted(own.items())))
+        if told := self._twins.add(sample, one.name, one.files, way):
+            warnings.warn(f"{one.where}: {told}", DataWarning, stacklevel=2)
 
     def words(self) -> None:
-        """Refuse words where numbers are expected: other measurements, or a unit, say so."""
+        """Refuse words where numbers are expected: others, or a unit, say so."""
         for name, found in self._texts.items():
             if name == DEPTH:  # a word or a number, and checked as such
                 continue
             for place, text, unit in found:
-                if name in self._variables:
-                    why = f"other measurements have numbers there ({self._variables[name][0]})"
+                if name in self._numbers:
+                    why = f"others have numbers there ({self._numbers[name]})"
                 elif unit:
                     why = f"its name states the unit {unit}"
                 else:
@@ -369,6 +381,24 @@ def _template(path: Path) -> _Template:
     stack = {"files": [], **stack}
     recipe = check_recipe({**data, "stack": stack}, path.parent.absolute(), str(path))
     return _Template(recipe, stack, chemistry)
+
+
+def _noted(problems: list[str], ask: Callable[[], T]) -> T | None:
+    """An answer, or None with what is wrong among the problems."""
+    try:
+        return ask()
+    except SpectraError as error:
+        problems.append(str(error))
+        return None
+
+
+def _files_of(entry: Entry) -> tuple[list[str], tuple[Path, ...]]:
+    """The files of a measurement as they are stated, and as they are found."""
+    named = patterns(entry)
+    try:
+        return named, tuple(find_files(named))
+    except ReaderError as error:
+        raise SettingError(f"{entry.place('files')}: {error}") from None
 
 
 def _name_of(entry: Entry, technique: str, before: Mapping[str, Measurement]) -> str:

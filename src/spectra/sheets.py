@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spectra.errors import ReaderError, SettingError, why_unread
-from spectra.readers.archive import Archive
+from spectra.cells import cell_value, find_head, is_failed, read_table, read_workbook
+from spectra.errors import ReaderError, SettingError
 from spectra.recipe import load_toml
 from spectra.spelling import meant, misspelt
 
 _WORKBOOKS = (".xlsx", ".xlsm")
+_NEEDED = ("sample", "technique", "files")
 _SHEETS = (".csv", ".tsv", ".txt", *_WORKBOOKS)
 _HEAD = ("title", "axis", "output", "recipes", "sheet", "sample")
 _SAMPLE = ("name", "measurement")
-_LISTED = re.compile(r"\s*[;|]\s*")
 
 
 @dataclass(frozen=True)
@@ -147,15 +144,16 @@ def _table_entries(path: Path) -> tuple[tuple[Entry, ...], dict[str, Any]]:
     """Entries of a table, and the recipes of a workbook's second table."""
     recipes: dict[str, Any] = {}
     if path.suffix.lower() in _WORKBOOKS:
-        tables = _workbook(path)
-        for row in tables.get("recipes", [])[1:]:
+        tables = read_workbook(path)
+        for row in tables.pop("recipes", [])[1:]:
             if len(row) > 1 and row[0] and row[1]:
-                recipes[str(row[0])] = str(row[1])
-        rows = tables.get("samples") or next(r for n, r in tables.items() if n != "recipes")
+                recipes[str(row[0]).strip()] = str(row[1]).strip()
+        rows = _samples_of(tables)
     else:
-        rows = read_table(path)
-    head = [str(c).strip() if c is not None else "" for c in rows[0]] if rows else []
-    if missing := [c for c in ("sample", "technique", "files") if c not in head]:
+        rows = read_table(path, _NEEDED)
+    begin = find_head(rows, _NEEDED) or 0
+    head = [str(c).strip() if c is not None else "" for c in rows[begin]] if rows else []
+    if missing := [c for c in _NEEDED if c not in head]:
         near = [n for c in missing if (n := misspelt(c, head).removeprefix("did you mean "))]
         raise ReaderError(
             path,
@@ -167,122 +165,57 @@ def _table_entries(path: Path) -> tuple[tuple[Entry, ...], dict[str, Any]]:
             else "name it in the first row",
         )
     if double := sorted({c for c in head if c and head.count(c) > 1}):
-        raise ReaderError(path, f"two columns {double[0]!r}", where="row 1", remedy="rename one")
-    return tuple(_entries(path, head, rows)), recipes
+        where = f"row {begin + 1}"
+        raise ReaderError(path, f"two columns {double[0]!r}", where=where, remedy="rename one")
+    return _entries(path, head, rows[begin + 1 :], begin + 2), recipes
 
 
-def _entries(path: Path, head: list[str], rows: list[list[Any]]) -> Iterator[Entry]:
-    for number, row in enumerate(rows[1:], 2):
+def _samples_of(tables: Mapping[str, list[list[Any]]]) -> list[list[Any]]:
+    """The worksheet of the samples: by its name, else the first with the columns of one."""
+    named = [tables["samples"]] if tables.get("samples") else []
+    every = [*named, *tables.values()]
+    return next((t for t in every if find_head(t, _NEEDED) is not None), every[0] if every else [])
+
+
+def _entries(path: Path, head: list[str], rows: list[list[Any]], first: int) -> tuple[Entry, ...]:
+    """The rows under a head, of which the first has that number in its file."""
+    found: list[Entry] = []
+    problems: list[str] = []
+    for number, row in enumerate(rows, first):
         where = f"{path}, row {number}"
-        if len(row) > len(head) and any(c not in (None, "") for c in row[len(head) :]):
+        if any(c not in (None, "") for c in row[len(head) :]):
             raise ReaderError(
                 path,
                 f"{len(row)} cells under {len(head)} columns",
                 where=f"row {number}",
                 remedy="quote cells that hold the delimiter, or name the column",
             )
-        cells = zip(head, row, strict=False)
-        keys = {k: cell_value(v) for k, v in cells if v is not None and str(v).strip()}
-        if not keys:
+        try:
+            keys = _keys_of_row(where, head, row)
+        except SettingError as error:
+            problems.append(str(error))
             continue
-        if "" in keys:
-            raise SettingError(f"{where}: a cell, {keys['']!r}, under no name of a column")
-        sample = str(row[head.index("sample")] or "").strip()
-        if not sample:
-            raise SettingError(f"{where}, column 'sample': it is empty; name the sample")
-        keys.pop("sample")
-        yield Entry(sample, keys, where, path.parent, columns=True)
+        if keys:
+            sample = keys.pop("sample")
+            found.append(Entry(sample, keys, where, path.parent, columns=True))
+    if problems:
+        raise SettingError("\n".join(problems))
+    return tuple(found)
 
 
-def cell_value(cell: Any) -> Any:
-    """A cell as number, list of numbers, or text.
-
-    Labels such as ``2024_01`` are texts, though Python would read 202401.
-
-    Examples
-    --------
-    >>> cell_value("0.5"), cell_value("0; 0.5; 1"), cell_value("a.xy"), cell_value("2024_01")
-    (0.5, [0.0, 0.5, 1.0], 'a.xy', '2024_01')
-    """
-    if isinstance(cell, bool) or not isinstance(cell, str):
-        return float(cell) if isinstance(cell, int | float) else str(cell)
-    text = cell.strip()
-    parts = _LISTED.split(text)
-    if "_" in text:
-        return text
-    try:
-        numbers = [float(p) for p in parts]
-    except ValueError:
-        return text
-    return numbers if len(numbers) > 1 else numbers[0]
-
-
-def cell_list(value: Any) -> Any:
-    """A cell that may hold several texts, as a list of them."""
-    return [p for p in _LISTED.split(value) if p] if isinstance(value, str) else value
-
-
-def read_table(path: Path) -> list[list[Any]]:
-    """Rows of a table of text: commas, semicolons or tabs between its cells.
-
-    Between semicolons, numbers may have decimal commas.
-
-    Raises
-    ------
-    ReaderError
-        If it cannot be read.
-    """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ReaderError(path, why_unread(error)) from None
-    except UnicodeDecodeError:
-        raise ReaderError(
-            path, "not UTF-8", remedy="save it as 'CSV UTF-8', or as a workbook (.xlsx)"
-        ) from None
-    first = text.partition("\n")[0]
-    delimiter = max("\t;,", key=first.count)
-    try:
-        rows: list[list[Any]] = list(csv.reader(io.StringIO(text), delimiter=delimiter))
-    except csv.Error as error:
-        raise ReaderError(path, f"not a table ({error})", remedy="save it again") from None
-    if delimiter == ";":
-        rows = [[re.sub(r"(?<=\d),(?=\d)", ".", c) if _is_comma(c) else c for c in r] for r in rows]
-    return rows
-
-
-def _is_comma(cell: str) -> bool:
-    """Whether a cell is numbers with decimal commas."""
-    return all(re.fullmatch(r"[+-]?\d+,\d+", part) for part in _LISTED.split(cell.strip()))
-
-
-def _workbook(path: Path) -> dict[str, list[list[Any]]]:
-    """Rows of each worksheet; formulas by the value they had when the workbook was saved."""
-    import openpyxl
-
-    if not path.is_file():
-        raise ReaderError(path, "no such file", remedy="check the path")
-    Archive(path).close()
-    try:
-        values = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        formulas = openpyxl.load_workbook(path, read_only=True)
-        tables = {}
-        for sheet in values.worksheets:
-            rows = [list(r) for r in sheet.iter_rows(values_only=True)]
-            stated = formulas[sheet.title].iter_rows(values_only=True)
-            for number, (row, told) in enumerate(zip(rows, stated, strict=True), 1):
-                if any(v is None and t is not None for v, t in zip(row, told, strict=True)):
-                    raise ReaderError(
-                        path,
-                        "a formula without its value",
-                        where=f"worksheet {sheet.title!r}, row {number}",
-                        remedy="open it, let it calculate, and save it",
-                    )
-            tables[sheet.title.strip().lower()] = rows
-    except ReaderError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a broken workbook makes openpyxl raise
-        raise ReaderError(
-            path, f"not a readable workbook ({error})", remedy="save it again, or as CSV"
-        ) from None
-    return tables
+def _keys_of_row(where: str, head: list[str], row: list[Any]) -> dict[str, Any]:
+    """What a row says, the sample as a text; nothing if it is empty."""
+    row = [None if isinstance(c, str) and not c.strip() else c for c in row]
+    given = {k: c for k, c in zip(head, row, strict=False) if c is not None}
+    if not given:
+        return {}
+    if "" in given:
+        raise SettingError(f"{where}: a cell, {given['']!r}, under no name of a column")
+    if failed := [k for k, c in given.items() if is_failed(c)]:
+        raise SettingError(
+            f"{where}, column {failed[0]!r}: it is {given[failed[0]]!r}, a formula that went "
+            "wrong; correct it, or leave the cell empty"
+        )
+    if "sample" not in given:
+        raise SettingError(f"{where}, column 'sample': it is empty; name the sample")
+    return {k: str(c).strip() if k == "sample" else cell_value(c) for k, c in given.items()}

@@ -35,6 +35,10 @@ _KINDS: tuple[dict[str, tuple[float, float]], ...] = (
     {"V": (1.0, 0.0), "mV": (1e-3, 0.0)},
     {"Pa": (1.0, 0.0), "kPa": (1e3, 0.0), "MPa": (1e6, 0.0), "GPa": (1e9, 0.0)}
     | {"bar": (1e5, 0.0), "mbar": (1e2, 0.0)},
+    {"kg": (1e6, 0.0), "g": (1e3, 0.0), "mg": (1.0, 0.0)}
+    | dict.fromkeys(("ug", "µg"), (1e-3, 0.0)),
+    # Of shares and states of charge: a number without a unit is a fraction.
+    {"": (1.0, 0.0), "%": (1e-2, 0.0)},
 )
 
 
@@ -152,8 +156,12 @@ def kelvin_from(temperature: ArrayLike, unit: str) -> FloatArray:
 
 
 def is_convertible(unit: str, to: str) -> bool:
-    """Whether `convert` knows both units, of one kind: times, temperatures, voltages, pressures."""
-    return any(unit in kind and to in kind for kind in _KINDS)
+    """Whether `convert` knows both units, of one kind.
+
+    Kinds are times, temperatures, voltages, pressures, masses and shares (% and no unit).
+    """
+    # Two numbers without a unit may be of any kind.
+    return bool(unit or to) and any(unit in kind and to in kind for kind in _KINDS)
 
 
 def convert(values: ArrayLike, unit: str, to: str) -> FloatArray:

@@ -117,7 +117,7 @@ def test_missing_values_and_twice_the_same_time(tmp_path):
     ("text", "match"),
     [
         ("", "no lines"),
-        ("time/s,Ewe/V\n", "0 rows; expected at least two"),
+        ("time/s,Ewe/V\n", "0 rows; expected at least two under titles.*check that it is a cycler"),
         ("time/s,Ewe/V\n1,2\n", "1 rows; expected at least two"),
         ("time/s;Ewe/V\n0;3,0\n1;3.5\n", "column 'Ewe/V': decimal commas and points are mixed"),
         ("time/s;Ewe/V\n0;1.003,0\n1;3,5\n", "decimal commas and points are mixed"),

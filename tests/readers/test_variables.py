@@ -24,7 +24,7 @@ def test_numbers_in_names():
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        ([1, 2], "2 values for 3 frames"),
+        ([1, 2], "2 values for 3 frames; state one for each frame"),
         ("(", "is no pattern"),
         (r"\d+", "has 0 groups"),
         (r"(\d)(\d)", "has 2 groups"),

@@ -78,9 +78,9 @@ class Page:
         while not self.loaded:
             self._next()
         self.js(
-            "document.documentElement.dataset.ready || new Promise(done => new "
-            "MutationObserver(done).observe(document.documentElement, {attributes: true}))"
-            ".then(() => 0)"
+            "!document.scripts.length || document.documentElement.dataset.ready || "
+            "new Promise(done => new MutationObserver(done)"
+            ".observe(document.documentElement, {attributes: true})).then(() => 0)"
         )
 
     def js(self, expression):

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from headless import running
 from tests.test_summary import batch_of, results_of
 
 from spectra.batch import Outcome
@@ -117,8 +118,12 @@ def test_failures_are_told_on_the_page_and_in_print(written):
     assert not re.search("(src|href)=.?http|<script|<b>;", page)
     text = written["summary.tex"].read_text(encoding="utf-8")
     assert r"\item B, xps: -1 counts $<$b$>$; look \& mend" in text
-    assert r"xrd & V of alpha, surface & \AA{}$^{3}$ & 300 & 144.0000(10)" in text
-    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
+    assert r"\item A, xrd: It swells." in text
+    assert r"V of alpha, surface (\AA{}$^{3}$) & 144.0000(10) & " in text
+    told = "xrd: 2 of 3 frames, temperature 300 to 310 K (2 ok, 1 not\\_converged)"
+    assert rf"\multicolumn{{4}}{{l}}{{\emph{{{told}}}}} \\" in text
+    assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
+    assert text.count(r"\begin{itemize}") == text.count(r"\end{itemize}") == 2
 
 
 def test_print_has_no_command_that_somebody_wrote():
@@ -153,3 +158,52 @@ def test_tables_that_cannot_be_written(summary, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
         write_summary(summary, tmp_path / "file")
+
+
+def test_tables_in_print_fit_their_page(summary, tmp_path):
+    many = replace(summary, headlines=summary.of("A") * 30)
+    paths = write_summary(many, tmp_path)
+    (text,) = (p.read_text(encoding="utf-8") for p in paths if p.suffix == ".tex")
+    tables = text.split(r"\begin{table}")[1:]
+    assert len(tables) > 2
+    assert all(table.count(r"\\") < 45 for table in tables)
+    assert r"\caption{A, continued}" in tables[1]
+
+
+def test_letters_that_latex_lacks_are_told(summary, tmp_path):
+    sheet = replace(summary.sheet, title="Ge\u00fcbt \u9492")
+    paths = write_summary(replace(summary, sheet=sheet), tmp_path)
+    (text,) = (p.read_text(encoding="utf-8") for p in paths if p.suffix == ".tex")
+    assert text.startswith("% pdfLaTeX has no \u9492: take XeLaTeX")
+
+
+def test_columns_of_the_workbook_are_as_wide_as_their_heads(written):
+    openpyxl = pytest.importorskip("openpyxl")
+    sheet = openpyxl.load_workbook(written["summary.xlsx"])["quantities"]
+    head = next(c for c in sheet[1] if c.value == "temperature at first (K)")
+    assert sheet.column_dimensions[head.column_letter].width > len(head.value)
+    assert not any(c.value == "" for row in sheet.iter_rows() for c in row)
+
+
+@pytest.mark.browser
+def test_a_wide_table_keeps_its_names_in_sight_and_leaves_paper_alone(written, tmp_path):
+    page = written["summary.html"]
+    with running(tmp_path / "profile") as tab:
+        tab.open(page, width=360)
+        assert tab.js("document.documentElement.scrollWidth") <= 360
+        left = "document.querySelector('.wide tbody th').getBoundingClientRect().left"
+        before = tab.js(left)
+        tab.js("document.querySelector('.wide').scrollLeft = 500")
+        assert tab.js("document.querySelector('.wide').scrollLeft") > 100
+        assert abs(tab.js(left) - before) < 2.0
+        tab.send("Emulation.setEmulatedMedia", media="print")
+        tab.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=703,
+            height=1032,
+            mobile=False,
+            deviceScaleFactor=1,
+        )
+        widest = "Math.max(...Array.from(document.querySelectorAll('table'), t => t.offsetWidth))"
+        # The width of A4 between its margins.
+        assert 0 < tab.js(widest) <= 703

@@ -61,6 +61,23 @@ def test_valences_stand_beside_the_name_of_their_set(discharge):
     assert float(first.partition("(")[0]) == pytest.approx(expected / 14200, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("scattering", "degree", "told"),
+    [
+        ("shirley", 1, "The background (Shirley on a polynomial of degree 1) is part of the fit"),
+        ("none", 0, "The background (a polynomial of degree 0) is part of the fit"),
+        ("none", -1, "No background is part of the fit"),
+    ],
+)
+def test_backgrounds_are_told_in_words(discharge, scattering, degree, told):
+    results = discharge.steps["region"]
+    region = results.attrs["region"]
+    plain = {**region["background"], "scattering": scattering, "degree": degree}
+    attrs = {**results.attrs, "region": {**region, "background": plain}}
+    section = only(Record({"region": replace(results, attrs=attrs)}))
+    assert told in section.sentences[0]
+
+
 def test_flagged_frames_come_first_and_have_no_fractions(discharge):
     section = only(discharge)
     assert section.rows[0][0] == "3"

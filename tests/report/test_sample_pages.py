@@ -290,6 +290,17 @@ def test_the_scatter_follows_its_choices(tab, folder, whole):
 
 
 @pytest.mark.browser
+def test_no_line_joins_two_measurements(tab, tmp_path):
+    path = tmp_path / "two.html"
+    write_batch_page(batch({"A": {"xanes": edges(5), "xanes-2": edges(3)}}), path)
+    tab.open(path)
+    xs = tab.js("Array.from(document.getElementById('scatter').data[0].x)")
+    assert [x is None for x in xs].count(True) == 1
+    assert sorted((xs.index(None), len(xs) - 1 - xs.index(None))) == [3, 5]
+    assert tab.js("document.getElementById('scatter-note').textContent").startswith("8 points of")
+
+
+@pytest.mark.browser
 def test_letters_stand_out_from_their_ground(sample_tab):
     ratios = sample_tab.js(
         """(() => {

@@ -152,7 +152,12 @@ class Table:
                     "or tabs",
                 )
         if len(rows) < 2:
-            raise ReaderError(self.path, f"{len(rows)} rows", expected="at least two")
+            raise ReaderError(
+                self.path,
+                f"{len(rows)} rows",
+                expected="at least two under titles such as 'time/s' and 'Ewe/V'",
+                remedy="check that it is a cycler's log, and whole",
+            )
         return replace(self, rows=rows, lines=lines)
 
     def cells(self, at: int) -> list[str]:

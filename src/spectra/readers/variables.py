@@ -55,7 +55,8 @@ def with_variables(
             array = array[_file_of_each(name, stack.names, files)]
         if array.shape != (stack.n_frames,):
             raise SettingError(
-                f"variable {name!r} has {array.size} values for {stack.n_frames} frames"
+                f"variable {name!r} has {array.size} values for {stack.n_frames} frames; "
+                "state one for each frame, one for each file, or one for all"
             )
         made[name] = Variable(array, unit, name)
     return stack.with_variables(**made) if made else stack

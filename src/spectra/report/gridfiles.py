@@ -15,7 +15,7 @@ import spectra
 from spectra.errors import StoreError, reason
 from spectra.report.grids import Cell, Grid, all_grids, quantities_grid
 from spectra.report.labels import measured
-from spectra.report.latex import latex_table, latex_text
+from spectra.report.manuscript import latex_page
 from spectra.report.shell import render_plain
 from spectra.summary import Quantity, Summary
 
@@ -23,6 +23,11 @@ from spectra.summary import Quantity, Summary
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _MOST_ROWS = 1_048_576
+# Columns of worksheets: least and largest width (characters), after a look at so many rows.
+_NARROW, _WIDE = 12, 60
+_LOOKED_AT = 1000
+# A table of more columns runs out of a sheet of paper.
+_MOST_PRINTED = 11
 
 
 def write_summary(summary: Summary, folder: str | Path) -> list[Path]:
@@ -49,7 +54,7 @@ def write_summary(summary: Summary, folder: str | Path) -> list[Path]:
     contents = {
         "summary.html": html_page(summary, grids).encode(),
         "summary.xlsx": workbook(grids),
-        "summary.tex": latex_page(summary, grids).encode(),
+        "summary.tex": latex_page(summary).encode(),
         **{f"{g.name}.csv": csv_text(g).encode() for g in grids},
     }
     try:
@@ -97,7 +102,7 @@ def _cells(grid: Grid, row: tuple[Cell, ...]) -> Iterator[str | float | None]:
             pair = cell if isinstance(cell, Quantity) else Quantity(math.nan, math.nan)
             yield from (float(v) if math.isfinite(v) else None for v in pair)
         elif isinstance(cell, str):
-            yield harmless(cell)
+            yield harmless(cell) or None
         else:
             yield None if cell is None or isinstance(cell, Quantity) else float(cell)
 
@@ -116,11 +121,14 @@ def workbook(grids: tuple[Grid, ...]) -> bytes:
     """All tables as a workbook, a worksheet each."""
     import openpyxl
     from openpyxl.styles import Font
+    from openpyxl.utils import get_column_letter
 
     book = openpyxl.Workbook(write_only=True)
     for grid in grids:
         sheet = book.create_sheet(grid.name)
         sheet.freeze_panes = "B2"
+        for number, width in enumerate(_widths(grid), 1):
+            sheet.column_dimensions[get_column_letter(number)].width = width
         sheet.append([_bold(sheet, head, Font(bold=True)) for head in _heads(grid)])
         for row in grid.rows[: _MOST_ROWS - 2]:
             sheet.append(list(_cells(grid, row)))
@@ -129,6 +137,17 @@ def workbook(grids: tuple[Grid, ...]) -> bytes:
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
+
+
+def _widths(grid: Grid) -> list[int]:
+    """Widths of the columns of a worksheet (characters): as their heads and first rows need."""
+    cells = [_heads(grid), *map(list, (_cells(grid, row) for row in grid.rows[:_LOOKED_AT]))]
+    longest = [max(map(_length, column)) for column in zip(*cells, strict=True)]
+    return [min(max(length + 2, _NARROW), _WIDE) for length in longest]
+
+
+def _length(cell: str | float | None) -> int:
+    return len(cell) if isinstance(cell, str) else 0
 
 
 def _bold(sheet: Any, text: str, font: Any) -> Any:
@@ -162,33 +181,6 @@ def html_page(summary: Summary, grids: tuple[Grid, ...]) -> str:
         total=len(summary.outcomes),
         grids=[g for g in shown if g.rows],
         printed=printed,
+        most_printed=_MOST_PRINTED,
         version=spectra.__version__,
     )
-
-
-def latex_page(summary: Summary, grids: tuple[Grid, ...]) -> str:
-    """Tables for a manuscript, of each sample and of what failed; no package is needed."""
-    title = " ".join(summary.sheet.title.split())
-    lines = [f"% {title}, spectra {spectra.__version__}", ""]
-    for sample in summary.sheet.samples:
-        grid = quantities_grid(summary, sample.name)
-        if grid.rows:
-            lines.append(latex_table(_for_print(grid), latex_text(sample.name)))
-    for grid in grids:
-        if grid.name == "verdicts" and grid.rows:
-            lines.append(latex_table(_for_print(grid), latex_text(grid.title)))
-    if summary.failures:
-        lines.append(r"\noindent Measurements without results:")
-        lines.append(r"\begin{itemize}")
-        for failed in summary.failures:
-            told = f"{failed.sample}, {failed.name}: {failed.reason}"
-            lines.append(rf"\item {latex_text(told)}")
-        lines.append(r"\end{itemize}")
-    return "\n".join(lines) + "\n"
-
-
-def _for_print(grid: Grid) -> tuple[list[str], list[list[str]]]:
-    """Heads and cells as texts; units stand with their quantities, empty columns are left out."""
-    rows = [[printed(c) for c in row] for row in grid.rows]
-    kept = [i for i in range(len(grid.heads)) if any(row[i] for row in rows)]
-    return [grid.heads[i].label for i in kept], [[row[i] for i in kept] for row in rows]

@@ -113,11 +113,11 @@ def _quantity_row(summary: Summary, h: Headline, *, named: bool) -> tuple[Cell, 
         cells.append(value)
     cells.append(h.change() if several and not h.common else None)
     cells.append(f"{len(h.known)} of {len(h.values)}")
-    cells.append(_states(h))
+    cells.append(states(h))
     return tuple(cells)
 
 
-def _states(h: Headline) -> str:
+def states(h: Headline) -> str:
     """How many frames have which status, or that there was nothing to measure in them."""
     if h.held:
         return "held"

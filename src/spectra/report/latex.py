@@ -110,30 +110,3 @@ def _escaped(text: str) -> str:
             text,
         )
     return text
-
-
-def latex_table(printed: tuple[list[str], list[list[str]]], caption: str) -> str:
-    """A table with its caption.
-
-    Parameters
-    ----------
-    printed : heads and rows of texts
-        Not yet escaped.
-    caption : str
-        Escaped already.
-    """
-    heads, rows = printed
-    lines = [
-        r"\begin{table}",
-        rf"\caption{{{caption}}}",
-        rf"\begin{{tabular}}{{{'l' * len(heads)}}}",
-        r"\hline",
-        " & ".join(map(latex_text, heads)) + r" \\",
-        r"\hline",
-        *(" & ".join(map(latex_text, row)) + r" \\" for row in rows),
-        r"\hline",
-        r"\end{tabular}",
-        r"\end{table}",
-        "",
-    ]
-    return "\n".join(lines)

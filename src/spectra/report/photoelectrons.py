@@ -73,14 +73,16 @@ def region_section(step: str, results: Results, stack: Stack | None) -> Section:
 def _sentences(results: Results) -> Iterator[str]:
     attrs = results.attrs
     plain = attrs["region"]["background"]
-    below = "" if plain["degree"] < 0 else f" on a polynomial of degree {plain['degree']}"
+    scattering, degree = plain["scattering"], plain["degree"]
+    parts = [] if scattering == "none" else [scattering.replace("_", "–").title()]
+    parts += [] if degree < 0 else [f"a polynomial of degree {degree}"]
+    background = f"The background ({' on '.join(parts)}) is" if parts else "No background is"
     flagged = int((results.status != Status.OK).sum())
     yield (
         f"{int(np.isfinite(results['fraction']).all(axis=1).sum())} of {len(results)} spectra are "
         f"separated from {plain['low']:.4g} to {plain['high']:.4g} eV; "
-        f"{flagged or 'none'} {'is' if flagged < 2 else 'are'} flagged. The background "
-        f"({plain['scattering'].replace('_', '–').title()}{below}) is part of the fit, and of its "
-        "uncertainties."
+        f"{flagged or 'none'} {'is' if flagged < 2 else 'are'} flagged. "
+        f"{background} part of the fit, and of its uncertainties."
     )
     source = attrs["source"] or "not stated"
     yield f"Binding energies: {attrs['model']} ({source})."

@@ -13,6 +13,9 @@ from spectra.report.shades import magma
 FloatArray = NDArray[np.float64]
 
 _MISSING = (150, 150, 150)
+# Browsers draw colours between neighbouring points of an enlarged picture, where nothing was
+# measured: few rows or columns are repeated, up to so many.
+_LEAST = 500
 
 
 def picture(values: FloatArray) -> tuple[str, float]:
@@ -34,6 +37,8 @@ def picture(values: FloatArray) -> tuple[str, float]:
     index[~np.isfinite(values)] = 255
     colours = [colour for _, colour in magma(254)]
     palette = np.array([*colours, colours[-1], _MISSING], dtype=np.uint8)
+    for side in (0, 1):
+        index = np.repeat(index, -(-_LEAST // index.shape[side]), axis=side)
     image = Image.fromarray(np.ascontiguousarray(index[::-1]))
     image.putpalette(palette.tobytes())
     buffer = io.BytesIO()

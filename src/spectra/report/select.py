@@ -97,7 +97,7 @@ def abscissa(name: str, variable: Variable) -> Abscissa:
         values, unit = values - known.min(), "s"
         if np.ptp(known) > _HOURS_FROM:
             values, unit = values / 3600.0, "h"
-    return Abscissa(name, with_unit(name, unit), values)
+    return Abscissa(name, with_unit(name.replace("_", " "), unit), values)
 
 
 def names_of(results: Results) -> list[str]:

@@ -18,6 +18,7 @@ from spectra.report.select import thin
 from spectra.summary import Summary, change_of
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
 
 _MOST_POINTS = 200
 KINDS = {
@@ -53,12 +54,15 @@ class Points:
         Measurement by measurement along the axis, each in the order of its frames.
     told : dict of kind to (value, stderr)
         NaN for the change where there is one point, or one number for all of them.
+    measurement : array of int (points,)
+        Which of the sample's measurements each belongs to, from 0.
     """
 
     at: FloatArray
     values: FloatArray
     stderr: FloatArray
     told: dict[str, tuple[float, float]]
+    measurement: IntArray
 
     @classmethod
     def of(cls, found: Sequence[Curve]) -> Points:
@@ -69,9 +73,15 @@ class Points:
         )
         ends = {"first": 0, "last": -1}
         told = {kind: (float(values[i]), float(stderr[i])) for kind, i in ends.items()}
+<<<<<<< HEAD
         alone = every[0].source.correlation(every[0].frames) if len(every) == 1 else 0.0
         told["change"] = change_of(values, stderr, alone)
         return cls(at, values, stderr, told)
+=======
+        told["change"] = change_of(values, stderr)
+        measurement = np.repeat(np.arange(len(every)), [len(c.at) for c in every])
+        return cls(at, values, stderr, told, measurement)
+>>>>>>> lab
 
 
 def _begin(curve: Curve) -> float:
@@ -147,6 +157,7 @@ def _plain(one: Points) -> dict[str, Any]:
         "at": numbers(one.at[use], 7),
         "values": numbers(one.values[use], 9),
         "stderr": numbers(one.stderr[use], 4),
+        "measurement": one.measurement[use].tolist(),
         "told": told,
         "texts": {kind: measured(*pair) for kind, pair in one.told.items()},
     }

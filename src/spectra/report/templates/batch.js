@@ -23,7 +23,10 @@
       const j = nearest(many, place, i / few.at.length, reach);
       if (j < 0) return;
       const one = [few.values[i], few.stderr[i]], other = [many.values[j], many.stderr[j]];
-      found.push({ x: few === x ? one : other, y: few === x ? other : one, at: place });
+      // A line through two measurements would tell of a course that nobody followed.
+      const of = few.measurement[i] + " " + many.measurement[j];
+      if (found.length && found[found.length - 1].of !== of) found.push({ x: [null, null], y: [null, null], at: null, of });
+      found.push({ x: few === x ? one : other, y: few === x ? other : one, at: place, of });
     });
     return found;
   }
@@ -80,7 +83,7 @@
       margin: { l: 72, r: 14, t: 12, b: 54 },
     } };
     const lacking = content.samples.length - data.length;
-    const points = data.reduce((n, trace) => n + trace.x.length, 0);
+    const points = data.reduce((n, trace) => n + trace.x.filter(v => v !== null).length, 0);
     let told = points + (points === 1 ? " point of " : " points of ") + data.length + (data.length === 1 ? " sample" : " samples") + " with standard uncertainties.";
     if (data.length > mostNamed) told += " A point names its sample when it is pointed at or tapped.";
     if (lacking) told += " " + lacking + (lacking === 1 ? " sample lacks" : " samples lack") + " one of them.";
