@@ -147,7 +147,7 @@ def test_the_clamp_that_pulls_hard_is_calibrated_too():
     clean = 30.0 * edge(energy)
     rng = np.random.default_rng(12)
     mu = clean + 0.01 * rng.standard_normal((1500, len(energy)))
-    run = Background(normalize=COMMON, clamp_high=300.0, clamp_low=60.0, clamp_points=4)
+    run = Background(normalize=COMMON, clamp_high=10.0, clamp_low=2.0, clamp_points=4)
     true = run(as_stack(energy, clean))["chi"][0]
     results = run(as_stack(energy, mu, np.full(mu.shape, 0.01)))
     pulls = ((results["chi"] - true) / results["chi_stderr"])[:, 20:]

@@ -80,10 +80,10 @@ def test_chi_is_that_of_autobk(measured, larch, way):
             results = Background(**way)(one)
             if not results.ok()[0]:
                 continue
-            # Larch's clamps hang on the scale of the absorption, ours are those over the edge step.
-            group = larch["group"](energy=x, mu=y / results["edge_step"][0])
+            group = larch["group"](energy=x, mu=y)
             given = {NAMES[key]: value for key, value in way.items()}
-            larch["autobk"](group, ek0=float(results["e0"][0]), edge_step=1.0, **given)
+            e0, step = float(results["e0"][0]), float(results["edge_step"][0])
+            larch["autobk"](group, ek0=e0, edge_step=step, **given)
             ours = results["chi"][0][np.isfinite(results["chi"][0])]
             assert len(ours) == len(group.chi), name
             compared += 1
@@ -91,20 +91,19 @@ def test_chi_is_that_of_autobk(measured, larch, way):
             # Where they differ Larch has stopped above the minimum.
             assert results["objective"][0] <= group.autobk_details.chisqr * (1 + 1e-9)
     assert compared >= 20
-    # The worst, 3.7e-6 of one of gold, is Larch's: it has stopped 3e-7 above the minimum.
-    assert max(worst.values()) < 5e-6, worst
-    assert np.median(list(worst.values())) < 2e-8
+    assert max(worst.values()) < 1e-6, worst
 
 
 def test_with_a_clamp_at_low_k_larch_stops_short(measured, larch):
     deeper = []
     for stack in list(measured.values())[:9]:
         results = Background(clamp_low=1.0)(stack[0])
-        group = larch["group"](energy=stack.x, mu=stack.signal[0] / results["edge_step"][0])
-        larch["autobk"](group, ek0=float(results["e0"][0]), edge_step=1.0, clamp_lo=1)
+        group = larch["group"](energy=stack.x, mu=stack.signal[0])
+        e0, step = float(results["e0"][0]), float(results["edge_step"][0])
+        larch["autobk"](group, ek0=e0, edge_step=step, clamp_lo=1)
         deeper.append(results["objective"][0] / group.autobk_details.chisqr)
     assert max(deeper) < 1.0 + 1e-9
-    assert min(deeper) < 0.9999
+    assert min(deeper) < 0.999
 
 
 def test_frames_with_edges_of_their_own_are_those_of_autobk(measured, larch):
@@ -112,8 +111,10 @@ def test_frames_with_edges_of_their_own_are_those_of_autobk(measured, larch):
     results = Background(normalize={"e0": "derivative"})(stack)
     assert len(set(results["e0"].tolist())) == 3
     for frame in range(3):
-        group = larch["group"](energy=stack.x, mu=stack.signal[frame] / results["edge_step"][frame])
-        larch["autobk"](group, ek0=float(results["e0"][frame]), edge_step=1.0)
+        group = larch["group"](energy=stack.x, mu=stack.signal[frame])
+        larch["autobk"](
+            group, ek0=float(results["e0"][frame]), edge_step=float(results["edge_step"][frame])
+        )
         ours = results["chi"][frame]
         assert np.abs(ours[np.isfinite(ours)] - group.chi).max() < 1e-6
 

@@ -3,16 +3,18 @@
 M. Newville, P. Līviņš, Y. Yacoby, J. J. Rehr, E. A. Stern, Phys. Rev. B 47 (1993) 14126, with
 the knots, the transform and the clamps of Larch's ``autobk`` (version 2026.3).
 
-With E0 given, χ on the grid is d − B·c for the interpolated absorption d over the edge step and
-the coefficients c of the spline, and what is minimised is
+With E0 given, χ on the grid is d − B·c for the interpolated absorption d and the coefficients c
+of the spline, and what is minimised is
 
     P + s²·Q,  s = 0.1 + 10·P/N,
 
 P being the sum of squares of the N real and imaginary parts of χ(R) below rbkg and Q that of χ
-at the clamped ends. (Larch divides by the edge step afterwards: there the clamps' strength hangs on
-the unit of the absorption, and they outgrow all else in counts.) Where it is stationary, c minimises P + λ·Q with λ = s²/(1 + 20·s·Q/N). In
+at the clamped ends. Where it is stationary, c minimises P + λ·Q with λ = s²/(1 + 20·s·Q/N). In
 the coordinates in which P is round and Q diagonal, P and Q are functions of λ alone: what is
 left is one equation per spectrum.
+
+P goes with the square of the absorption's unit: in counts the clamps would outgrow all else. What
+has an edge step that no absorption has, above 100, is therefore taken over it.
 """
 
 from __future__ import annotations
@@ -36,6 +38,8 @@ IntArray = NDArray[np.intp]
 
 FEWEST_SPLINES, MOST_SPLINES = 5, 128
 _LEAST_SCALE, _SCALE = 0.1, 10.0
+# No absorption has such an edge step.
+_COUNTS = 100.0
 # No shell lies so low (angstrom).
 _LOW_RBKG = 0.75
 # Singular values below this part of the largest are none.
@@ -183,7 +187,7 @@ class Solution:
     shares : array (frames, clamps)
         By how much of its distance each clamp pulls.
     objective : array (frames,)
-        P + s²·Q of χ over the edge step.
+        P + s²·Q, over the square of the edge step where that is above 100.
     converged : bool array (frames,)
     """
 
@@ -246,13 +250,13 @@ def own_interpolation(
 def solve_background(problem: Problem, d: FloatArray, edge_step: FloatArray) -> Solution:
     """Find the background of frames from their absorption on the grid (frames, points).
 
-    Coefficients and χ are in the unit of the absorption, in which `edge_step` (frames,) is given;
-    clamps and objective are those of the absorption over it.
+    Coefficients and χ are in the unit of the absorption, as is `edge_step` (frames,).
     """
+    unit = np.where(edge_step > _COUNTS, edge_step, 1.0)
     splines, clamps = problem.directions.shape[-2:]
     found, z, rest = np.split(apply(problem.onto, d), (clamps, clamps + splines), axis=1)
-    ends = found / edge_step[:, None]
-    least = _squares(rest) / edge_step**2
+    ends = found / unit[:, None]
+    least = _squares(rest) / unit**2
     strengths = np.broadcast_to(problem.strengths, ends.shape)
     weight, converged = _balance(least, ends, strengths, problem.equations)
     shares = weight[:, None] * strengths / (1.0 + weight[:, None] * strengths**2)

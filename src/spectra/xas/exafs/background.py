@@ -54,10 +54,10 @@ class Background(Removal):
     clamps and transform these are). χ = (μ − μ₀)/Δμ with the edge step Δμ of `Normalize`.
 
     `rbkg` should be a little below the distance of the nearest shell in χ(R), half of the bond's
-    length for oxides with short bonds; the spline has 1 + 2·rbkg·Δk/π coefficients. The clamps
-    compare χ with the transform's sum of squares over the edge step: no scale of the absorption
-    changes χ, be it in counts. Larch's hang on that scale; its χ is ours where it is given the
-    absorption over its edge step.
+    length for oxides with short bonds; the spline has 1 + 2·rbkg·Δk/π coefficients. As in Larch
+    the clamps compare χ with the transform's sum of squares in the unit of the absorption, so
+    that spectra given as ``mu`` and as ``norm`` differ a little at the clamped end; only what has
+    an edge step above 100, and is no absorption but counts, is taken over that step.
 
     All frames have the edge energy of the sequence unless `normalize` says otherwise: then their k
     compare, and they share their matrices, which is eighty times faster than each frame with its
@@ -116,9 +116,7 @@ class Background(Removal):
 
     def further_columns(self) -> tuple[Column, ...]:
         """Columns beside those of all backgrounds."""
-        return (
-            Column("objective", "", "sum of squares of χ that the background leaves below rbkg"),
-        )
+        return (Column("objective", "", "sum of squares that the background leaves below rbkg"),)
 
     @property
     def reach(self) -> float:
