@@ -48,12 +48,12 @@ def test_pulls_of_two_bands_with_their_background_free():
 
 
 def test_two_bands_are_told_where_there_are_two():
-    results = Carbon()(counted(two_bands(), 10))
+    results = Carbon(degree=(1, 2))(counted(two_bands(), 10))
     assert np.mean(results["n_bands"] == 2) > 0.85
 
 
 def test_five_bands_are_told_where_they_are_determined():
-    results = Carbon()(counted(20 * five_bands(), 8))
+    results = Carbon(degree=(1, 3))(counted(20 * five_bands(), 8))
     assert (results["n_bands"] == 5).all()
     pull = (results["ratio_height"] - 0.9) / results["ratio_height_stderr"]
     assert np.abs(pull).max() < 4
@@ -175,14 +175,14 @@ def three_positions(data):
 
 
 @pytest.mark.realdata
-@pytest.mark.parametrize("name", ["ratio_height", "ratio_area"])
-def test_three_positions_of_one_carbon_agree_within_what_is_quoted(three_positions, name):
+def test_three_positions_of_one_carbon_agree_within_what_is_quoted(three_positions):
     results = Carbon()(three_positions)
     assert np.isin(results.status, (Status.OK, Status.AT_BOUND)).all()
-    assert far_apart(results, name).max() < 2
     # Models that would fit better are not determined, and what they change is part of it.
     assert all("would fit better" in message for message in results.messages)
-    assert (results[f"{name}_models"] > 0).all()
+    for name in ("ratio_height", "ratio_area"):
+        assert far_apart(results, name).max() < 2
+        assert (results[f"{name}_models"] > 0).all()
 
 
 @pytest.mark.realdata

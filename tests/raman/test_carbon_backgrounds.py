@@ -31,7 +31,7 @@ def pull(results, name, truth):
 
 
 def test_a_straight_background_costs_nothing():
-    results = Carbon(bands=(2,))(counted(two_bands(), 2000, seed=31))
+    results = Carbon(bands=(2,))(counted(two_bands(), 1500, seed=31))
     assert (results.status == Status.OK).all()
     for name, truth in RATIOS:
         z = pull(results, name, truth)
@@ -63,7 +63,7 @@ def test_a_degree_that_was_given_stays_and_what_contradicts_it_is_told():
 
 
 def test_nothing_is_told_of_a_background_that_is_right():
-    results = Carbon(bands=(2,), degree=1)(counted(two_bands(), 2000, seed=33))
+    results = Carbon(bands=(2,), degree=1)(counted(two_bands(), 1500, seed=33))
     assert np.mean([message != "" for message in results.messages]) < 0.004
     # A score of two degrees of freedom: means 2, and above 5.99 in one of twenty.
     gain = results["background_gain"]
@@ -117,7 +117,8 @@ def test_curves_are_those_of_the_degree_that_is_told():
     lacks = results["background_degree"] == 2
     names = results.table.coords["parameter"]["label"].tolist()
     assert lacks.any()
-    assert (results["parameter"][lacks][:, names.index("bkg_c3")] == 0).all()
+    assert np.isnan(results["parameter"][lacks][:, names.index("bkg_c3")]).all()
+    assert np.isfinite(results["parameter"][lacks][:, names.index("bkg_c2")]).all()
 
 
 @pytest.mark.parametrize("degree", [(), (7,), (1, 1)])

@@ -176,8 +176,7 @@ class Carbon(Method):
         for m, one in enumerate(tried):
             rows = np.flatnonzero(told & (best == m))
             model = self.model(one.bands, series.x)
-            one.write(columns, frames, rows)
-            one.fits.take(rows).write_parameters(columns, frames[rows], model, names)
+            one.write(columns, frames, rows, model, names)
             gain = gain_of_more_degrees(series.take(rows), model, one.widest.take(rows))
             columns["background_gain"][frames[rows]] = gain
             status[frames[rows]] = one.fits.status[rows]

@@ -105,9 +105,21 @@ class Tried:
             *(values, errors, background, fine, reasons),
         )
 
-    def write(self, columns: dict[str, NDArray[Any]], frames: IntArray, rows: IntArray) -> None:
-        """Write what was found of some rows."""
+    def write(
+        self,
+        columns: dict[str, NDArray[Any]],
+        frames: IntArray,
+        rows: IntArray,
+        model: BandModel,
+        names: tuple[str, ...],
+    ) -> None:
+        """Write what was found of some rows, parameters of `model` in the order of `names`."""
         at = frames[rows]
+        self.fits.take(rows).write_parameters(columns, at, model, names)
+        for degree in range(model.degree + 1):
+            # What the background does not have is no coefficient of zero.
+            lacks = at[self.degree[rows] < degree]
+            columns["parameter"][lacks, names.index(f"bkg_c{degree}")] = np.nan
         which = np.array([LABELS.index(n) for n in MODELS[self.bands]])
         for name, value in self.values.items():
             error = self.errors[name]

@@ -75,7 +75,11 @@ def evaluate(x: FloatArray, results: Results) -> Curves:
     fitted = np.asarray(np.isfinite(values).any(axis=1))
     background = np.where(
         fitted[:, None],
-        np.einsum("pt,ft->fp", model.background(at), values[:, values.shape[1] - n_terms :]),
+        # Coefficients that a frame's background does not have are NaN.
+        np.einsum(
+            "pt,ft->fp",
+            *(model.background(at), np.nan_to_num(values[:, values.shape[1] - n_terms :])),
+        ),
         np.nan,
     )
     bands = np.full((len(results), len(pairs), at.size), np.nan)
