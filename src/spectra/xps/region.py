@@ -245,7 +245,9 @@ class Region(Method):
         for name, (value, variance) in put.items():
             mask = told.reshape(-1, *[1] * (value.ndim - 1))
             columns[name][rows] = np.where(mask, value, np.nan)
-            columns[f"{name}_stderr"][rows] = np.where(mask, np.sqrt(variance), np.nan)
+            # Of what is tied to be constant rounding may leave less than nothing.
+            sigma = np.sqrt(np.maximum(variance, 0.0))
+            columns[f"{name}_stderr"][rows] = np.where(mask, sigma, np.nan)
         sigma = np.sqrt(np.einsum("rii->ri", area_cov))
         with np.errstate(invalid="ignore", divide="ignore"):
             correlation = area_cov / sigma[:, :, None] / sigma[:, None, :]
