@@ -85,9 +85,10 @@ class Region(Method):
     that of the areas. Counts are fitted by their Poisson likelihood; never give spectra that a
     background was subtracted from. Uncertainties hold the covariances of all parameters; where
     χ² is improbable they are widened by it, and where neighbouring residuals hang together by how
-    much they do. Species that cannot be told apart have large
-    uncertainties and a message. Which binding energies mean which species differs from source
-    to source: the set's name stands in the results' attributes beside the mean valence.
+    much they do. Where one Shirley strength for all levels does not hold, what that moves is in
+    them, and a message says so, as of a background of another kind. Species that cannot be told
+    apart have large uncertainties and a message. Which binding energies mean which species differs
+    from source to source: the set's name stands in the results' attributes beside the mean valence.
 
     Examples
     --------
