@@ -28,7 +28,8 @@ from spectra.xps.reference_line import (
     fit_reference,
     single_line,
     surroundings_told,
-    with_surroundings,
+    with_rival,
+    with_shoulder,
 )
 
 if TYPE_CHECKING:
@@ -111,8 +112,7 @@ class Calibrate(Correction):
         changed: dict[str, Any] = {"shift": self.shift, "stderr": self.target_stderr}
         remarks: dict[int, str] = {}
         if self.reference != "none":
-            found = self._reference(full)
-            drift, apart = self._drift(full, found.position)
+            found, drift, apart = self._reference(full)
             changed = {
                 "found": found.position,
                 "target": self.target,
@@ -130,17 +130,26 @@ class Calibrate(Correction):
         return moved.with_metadata(energy_shift_stderr=changed["stderr"]), changed
 
     def measure(self, stack: Stack) -> tuple[float, float]:
-        """Where the reference lies (eV) in the mean of all good frames, and its uncertainty."""
-        found = self._reference(_on_binding_energies(stack.load(), self.name))
-        return found.position, found.stderr
+        """Where the reference lies (eV) in the mean of all good frames, and its uncertainty.
 
-    def _reference(self, full: Stack) -> Found:
-        """The reference of all frames, and what of its surroundings could move it."""
+        A drift along the frames and a shoulder are in the uncertainty.
+        """
+        found, drift, _ = self._reference(_on_binding_energies(stack.load(), self.name))
+        return found.position, float(np.hypot(found.stderr, drift))
+
+    def _reference(self, full: Stack) -> tuple[Found, float, dict[int, str]]:
+        """The reference of all frames, how far it drifts (eV), and who is apart."""
         whole = self._searched(full)
         if self.reference == "fermi_edge":
-            return Found(*self._edge(whole))
+            found = Found(*self._edge(whole))
+            return found, *self._drift(full, found.position)
         found, results = self._line(whole)
-        return with_surroundings(whole, found, results, single=not self.model)
+        drift, apart = self._drift(full, found.position)
+        found = with_rival(whole, found, results)
+        # A model of several lines is believed, and the sum of lines that moved is no single one.
+        if not self.model and drift == 0.0:
+            found = with_shoulder(whole, found, results)
+        return found, drift, apart
 
     def _searched(self, full: Stack) -> Stack:
         """All good frames in one, where the reference is looked for."""

@@ -120,8 +120,29 @@ def fit_reference(whole: Stack, model: Model, which: str, owner: str) -> tuple[F
     return Found(found, stderr), results
 
 
-def with_surroundings(whole: Stack, found: Found, results: Results, *, single: bool) -> Found:
-    """Ask whether a single line has a shoulder, and whether another line could be meant.
+def with_rival(whole: Stack, found: Found, results: Results) -> Found:
+    """Ask whether what a fit leaves holds another line, about as high as the reference.
+
+    Parameters
+    ----------
+    whole : Stack
+        One frame.
+    found : Found
+    results : Results
+        Its fit.
+    """
+    k = int(np.abs(results["position"][0] - found.position).argmin())
+    width, height = float(results["fwhm"][0, k]), float(results["height"][0, k])
+    left, sigma = _left(whole, results, width)
+    far = np.abs(whole.x - found.position) > 1.5 * width
+    rivals = far & (left > _RIVAL * height) & (left > _CERTAIN * sigma)
+    if not rivals.any():
+        return found
+    return replace(found, rival=float(whole.x[np.where(rivals, left, -np.inf).argmax()]))
+
+
+def with_shoulder(whole: Stack, found: Found, results: Results) -> Found:
+    """Ask whether a single line has a shoulder, which is then in its uncertainty.
 
     A second line of the same shape is fitted on either side of it. Where the Bayesian information
     criterion prefers two, the line of larger area is the reference, and how far it lies from the
@@ -133,21 +154,13 @@ def with_surroundings(whole: Stack, found: Found, results: Results, *, single: b
         One frame.
     found : Found
     results : Results
-        Its fit.
-    single : bool
-        Whether that was with a single line; a model of several is believed.
+        Its fit with a single line.
     """
-    k = int(np.abs(results["position"][0] - found.position).argmin())
-    width, height = float(results["fwhm"][0, k]), float(results["height"][0, k])
-    left, sigma = _left(whole, results, width)
-    far = np.abs(whole.x - found.position) > 1.5 * width
-    rivals = far & (left > _RIVAL * height) & (left > _CERTAIN * sigma)
-    rival = float(whole.x[np.where(rivals, left, -np.inf).argmax()]) if rivals.any() else np.nan
-    moved, shoulder = 0.0, 0.0
-    if single:
-        least = float(results["bic"][0])
-        moved, shoulder = _moved_by_shoulder(whole, found.position, width, left, least)
-    return Found(found.position, float(np.hypot(found.stderr, moved)), moved, shoulder, rival)
+    width, least = float(results["fwhm"][0, 0]), float(results["bic"][0])
+    left, _ = _left(whole, results, width)
+    moved, shoulder = _moved_by_shoulder(whole, found.position, width, left, least)
+    stderr = float(np.hypot(found.stderr, moved))
+    return replace(found, stderr=stderr, moved=moved, shoulder=shoulder)
 
 
 def surroundings_told(found: Found, least: float) -> str:

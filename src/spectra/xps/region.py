@@ -85,9 +85,10 @@ class Region(Method):
     that of the areas. Counts are fitted by their Poisson likelihood; never give spectra that a
     background was subtracted from. Uncertainties hold the covariances of all parameters; where
     χ² is improbable they are widened by it, and where neighbouring residuals hang together by how
-    much they do. Species that cannot be told apart have large
-    uncertainties and a message. Which binding energies mean which species differs from source
-    to source: the set's name stands in the results' attributes beside the mean valence.
+    much they do. Where one Shirley strength for all levels does not hold, what that moves is in
+    them, and a message says so, as of a background of another kind. Species that cannot be told
+    apart have large uncertainties and a message. Which binding energies mean which species differs
+    from source to source: the set's name stands in the results' attributes beside the mean valence.
 
     Examples
     --------
@@ -245,7 +246,9 @@ class Region(Method):
         for name, (value, variance) in put.items():
             mask = told.reshape(-1, *[1] * (value.ndim - 1))
             columns[name][rows] = np.where(mask, value, np.nan)
-            columns[f"{name}_stderr"][rows] = np.where(mask, np.sqrt(variance), np.nan)
+            # Of what is tied to be constant rounding may leave less than nothing.
+            sigma = np.sqrt(np.maximum(variance, 0.0))
+            columns[f"{name}_stderr"][rows] = np.where(mask, sigma, np.nan)
         sigma = np.sqrt(np.einsum("rii->ri", area_cov))
         with np.errstate(invalid="ignore", divide="ignore"):
             correlation = area_cov / sigma[:, :, None] / sigma[:, None, :]

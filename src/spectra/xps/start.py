@@ -60,7 +60,8 @@ class Starts:
         best = explained.argmax(axis=1)
         values = found[np.arange(len(y)), best]
         area = values[:, self.areas]
-        mean = np.maximum(area, 0.0).mean(axis=1, keepdims=True)
+        # A model may hold all its areas.
+        mean = np.maximum(area, 0.0).sum(axis=1, keepdims=True) / max(self.areas.size, 1)
         values[:, self.areas] = np.maximum(area, _LEAST * mean + 1e-6)
         starts = {name: values[:, i] for i, name in enumerate(self.names)}
         return starts | {name: shifted[best] for name, shifted in self.centers.items()}
