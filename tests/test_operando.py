@@ -172,3 +172,25 @@ def test_capacity_begins_where_the_last_half_cycle_ended():
     frames = align(stack([3590.0, 3610.0, 7190.0]), cycler(), mass=1e-3)
     # 1 mA for 1 h into 1 mg: 1000 mAh/g, less half a step at the turn.
     np.testing.assert_allclose(frames.variables["capacity"].values, [997.2, 2.8, 995.8], atol=1.5)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("h", 3600.0), ("min", 60.0), ("ms", 1e-3), ("", 1.0)]
+)
+def test_times_are_taken_in_their_unit(unit, factor):
+    seconds = np.array([600.0, 1800.0, 3000.0])
+    plain = align(stack(seconds, exposure=120.0), cycler())
+    told = stack(seconds).with_variables(
+        time=Variable(seconds / factor, unit),
+        exposure=Variable(np.full(3, 120.0 / factor), unit),
+    )
+    for name in ("voltage", "charge"):
+        np.testing.assert_allclose(
+            align(told, cycler()).variables[name].values, plain.variables[name].values, rtol=1e-9
+        )
+
+
+def test_a_time_in_no_unit_of_time_is_refused():
+    odd = stack([0.0, 1.0]).with_variables(time=Variable(np.array([0.0, 1.0]), "V"))
+    with pytest.raises(SettingError, match=r"variable 'time' is in 'V'; expected a unit of time"):
+        align(odd, cycler())

@@ -54,3 +54,10 @@ def test_settings_of_another_shape_are_named_by_their_place(tmp_path, window):
     said = r"here, step 'edges': xas\.PreEdge: window = .*; expected two numbers in eV"
     with pytest.raises(SettingError, match=said):
         check_recipe({"stack": {"files": "a.dat"}, "step": [step]}, tmp_path, "here")
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\\b", " ", "", "two\nlines"])
+def test_names_of_steps_are_names_of_files(tmp_path, name):
+    step = {"name": name, "method": "xas.Normalize"}
+    with pytest.raises(SettingError, match="files and groups are called by it"):
+        check_recipe({"stack": {"files": "a.dat"}, "step": [step]}, tmp_path, "here")

@@ -339,3 +339,13 @@ def test_values_of_samples_have_units_in_toml_too(sheet):
     samples = load_samples(sheet)
     assert samples.units["mass"] == "mg"
     assert [s.values["mass"] for s in samples.samples] == [1.5, 2.0]
+
+
+def test_long_names_of_samples_are_names_of_folders(sheet):
+    long = "\u9492" * 120
+    changed(sheet, 'name = "a"', f'name = "{long}1"')
+    changed(sheet, 'name = "b"', f'name = "{long}2"')
+    one, two = (s.measurements[0].output.parent for s in load_samples(sheet).samples)
+    assert one != two
+    one.mkdir(parents=True)
+    assert len(one.name.encode()) <= 100

@@ -300,9 +300,9 @@ def test_the_page_shows_last_values_and_failures(tmp_path, clock):
     assert with_uncertainty(center, error) in text
     assert "&lt;b&gt;.xye, frame 0: 60 points; expected 150" in text
     assert "<b>.xye" not in text
-    order = [text.index(f"peaks: {name}") for name in ("center (°)", "chi2_reduced", "fwhm (°)")]
+    order = [text.index(f"peaks: {name}") for name in ("position (°)", "reduced χ²", "FWHM (°)")]
     assert order == sorted(order)
-    assert re.search(r"<b>1\.\d{1,4}</b>|<b>0\.\d{1,5}</b>", text.partition("chi2_reduced")[2])
+    assert re.search(r"<b>1\.\d{1,4}</b>|<b>0\.\d{1,5}</b>", text.partition("reduced χ²")[2])
 
 
 def many_peaks(frames, areas):

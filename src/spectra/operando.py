@@ -11,6 +11,7 @@ from spectra.cyclers import Cycler, read_cycler
 from spectra.cyclers.record import touches
 from spectra.errors import DataWarning, SettingError
 from spectra.stack import Stack, Variable
+from spectra.units import convert, is_convertible
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -38,7 +39,8 @@ def align(
     Parameters
     ----------
     stack : Stack
-        With a variable of times (s) at which the exposures begin.
+        With a variable of times at which the exposures begin: in s, unless it states another
+        unit of time.
     cycler : Cycler
     offset : float, optional
         Cycler's clock minus the patterns' (s). Needed if one clock is absolute and the other
@@ -46,7 +48,7 @@ def align(
     offset_stderr : float
         Its standard uncertainty (s), passed on to voltage and charge by their slopes.
     exposure : float, optional
-        s; by default the variable ``exposure``, else a point in time.
+        s; by default the variable ``exposure`` (in its unit), else a point in time.
     mass, mass_stderr : float
         Active mass (g); gives the specific capacity and x.
     molar_mass, formula : float, str
@@ -70,12 +72,13 @@ def align(
     Raises
     ------
     SettingError
-        If a clock is missing, or the kinds of clocks differ and no offset is given.
+        If a clock is missing or in no unit of time, or the kinds of clocks differ and no offset
+        is given.
     """
     begin = _on_cyclers_clock(stack, cycler, time, offset)
     length = exposure
     if length is None and "exposure" in stack.variables:
-        length = float(np.nanmedian(stack.variables["exposure"].values))
+        length = float(np.nanmedian(_in_seconds("exposure", stack.variables["exposure"])))
     end = begin + (length or 0.0)
     charge = cycler.charge()
     voltage, voltage_u = _average(cycler, cycler.voltage, begin, end, offset_stderr)
@@ -111,7 +114,7 @@ def _on_cyclers_clock(stack: Stack, cycler: Cycler, time: str, offset: float | N
             f"the patterns carry no {time!r} (they carry {known}); "
             "give it when reading: variables={'time': [...]}"
         )
-    start = stack.variables[time].values
+    start = _in_seconds(time, stack.variables[time])
     known_times = start[np.isfinite(start)]
     if known_times.size == 0:
         raise SettingError(f"no frame has a {time!r}")
@@ -122,6 +125,19 @@ def _on_cyclers_clock(stack: Stack, cycler: Cycler, time: str, offset: float | N
             "give offset= (cycler's clock minus the patterns', s)"
         )
     return np.asarray(start + (offset or 0.0))
+
+
+def _in_seconds(name: str, variable: Variable) -> FloatArray:
+    """A variable of times (s)."""
+    values = np.asarray(variable.values, dtype=float)
+    if not variable.unit:
+        return values
+    if not is_convertible(variable.unit, "s"):
+        raise SettingError(
+            f"the variable {name!r} is in {variable.unit!r}; expected a unit of time, such as "
+            f"'{name} [s]'"
+        )
+    return convert(values, variable.unit, "s")
 
 
 def _counted(cycler: Cycler, begin: FloatArray, absent: BoolArray) -> dict[str, Variable]:

@@ -15,6 +15,7 @@ from spectra.cluster import Workers
 from spectra.correction import Correction
 from spectra.engine import find_correction, find_method, run, run_part
 from spectra.errors import ReaderError, SettingError, StoreError, why_unread
+from spectra.filenames import is_part_of_name
 from spectra.method import Method
 from spectra.nexus import write_file
 from spectra.notebook import small_table
@@ -113,6 +114,11 @@ def check_recipe(data: dict[str, Any], folder: Path, where: str) -> Recipe:
     methods: dict[str, Method] = {}
     for step in settings.step:
         place = f"{where}, step {step.name!r}"
+        if not is_part_of_name(step.name):
+            raise SettingError(
+                f"{place}: files and groups are called by it; name it with letters that show, "
+                "without slashes"
+            )
         if step.name in methods or step.name == "stack":
             raise SettingError(f"{place}: the name is taken")
         if step.input != "stack" and step.input not in methods:
@@ -132,7 +138,9 @@ def _with_logs(settings: RecipeSettings, folder: Path, where: str) -> RecipeSett
     if settings.electrochemistry is not None:
         for name in listed(settings.electrochemistry.file):
             if not (folder / name).is_file():
-                raise SettingError(f"{where}: electrochemistry file {folder / name} does not exist")
+                raise SettingError(
+                    f"{where}: electrochemistry file {folder / name} does not exist; check the path"
+                )
     return settings
 
 

@@ -15,6 +15,7 @@ from spectra.raman import Bands, Calibrate, Carbon, Despike, Scale
 from spectra.raman.curves import evaluate
 from spectra.report import write_figures, write_report, write_tables
 from spectra.report.sections import technique_sections
+from spectra.report.series import groups
 from spectra.results import Record
 
 N = 10
@@ -133,6 +134,16 @@ def test_what_is_not_determined_is_not_quoted():
     assert not any(c.startswith("L_a") for c in section.columns)
     # Neither fits nor anything else is drawn of them, and the page is written all the same.
     assert all(d.key.startswith(("carbon", "positions")) for d in section.drawings)
+
+
+@pytest.mark.parametrize(
+    ("noise", "told"), [("counts", "reduced χ² of carbon"), ("unknown", "variance of residuals of")]
+)
+def test_no_chi_square_without_a_known_noise(carbon, noise, told):
+    stack = replace(carbon.stack[:1], noise=noise)
+    record = Record({"carbon": Carbon(bands=(2,))(stack)}, stack)
+    (quality,) = (g for g in groups(record) if g.key == "quality")
+    assert quality.series[0].label.startswith(told)
 
 
 def test_corrections_are_told_in_their_order():

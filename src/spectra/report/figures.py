@@ -25,6 +25,7 @@ from spectra.report.select import (
     example_frames,
     fit_example,
     is_simulated,
+    misfit_name,
     pattern_map,
     same_frames,
     step_of,
@@ -357,7 +358,7 @@ def fit_figure(record: Record, peaks: Results, i: int, name: str) -> Figure:
     ax.set_ylabel("intensity")
     ax.legend(loc="best", markerscale=4)
     chi2 = peaks["chi2_reduced"][i]
-    heading = f"{name} frame: {example.name}, reduced χ² = {chi2:.3g}"
+    heading = f"{name} frame: {example.name}, {misfit_name(peaks)} = {chi2:.3g}"
     ax.set_title(_title(heading, is_simulated(record)))
     low.axhline(0, color=GREY, lw=0.4)
     low.plot(example.x, example.difference, lw=0.4, color=BLUE)

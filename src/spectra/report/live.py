@@ -12,7 +12,7 @@ from typing import Any
 
 from spectra.journal import MOST_LABELS, Row, strength_of
 from spectra.notation import with_digits, with_uncertainty
-from spectra.report.labels import unit_symbol
+from spectra.report.labels import quantity, with_unit
 from spectra.report.shell import render_light, write_text
 from spectra.results import Column, Results, Table
 from spectra.status import Status
@@ -154,9 +154,8 @@ def _chart(
         ]
         series.append({"label": label, "points": points})
         last.append((label, _last(rows, name)))
-    unit = unit_symbol(declared.unit) if declared else ""
-    quantity = (declared and declared.headline) or column
-    heading = f"{step}: {quantity}" + (f" ({unit})" if unit else "")
+    named = (declared and declared.headline) or quantity(column)
+    heading = f"{step}: {with_unit(named, declared.unit if declared else '')}"
     told = [declared.meaning if declared else "", _left_out(sample, declared)]
     if _far_apart(series):
         series = [_from_first(one) for one in series]

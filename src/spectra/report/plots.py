@@ -26,6 +26,7 @@ from spectra.report.select import (
     envelope,
     example_frames,
     fit_example,
+    misfit_name,
     same_frames,
     step_of,
     thin,
@@ -212,7 +213,7 @@ def fit_plots(record: Record) -> list[dict[str, Any]]:
     plots = []
     for name, i in example_frames(peaks):
         example = fit_example(stack, peaks, i)
-        chi2 = f"reduced χ² = {peaks['chi2_reduced'][i]:.3g}"
+        chi2 = f"{misfit_name(peaks)} = {peaks['chi2_reduced'][i]:.3g}"
         plots.append(
             {
                 "id": f"fit-{name}",

@@ -126,6 +126,12 @@ def can_evaluate(peaks: Results) -> bool:
     return all(c in peaks.columns for c in _EXAMPLE_COLUMNS) and "profile" in peaks.attrs
 
 
+def misfit_name(results: Results) -> str:
+    """What `chi2_reduced` is: of noise that nobody knows it is but how far residuals scatter."""
+    unknown = results.attrs.get("errors") == "residual"
+    return "variance of residuals" if unknown else "reduced χ²"
+
+
 def example_frames(peaks: Results) -> list[tuple[str, int]]:
     """Best, median and worst frame by reduced χ².
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.report.labels import quantity, unit_symbol, with_unit
-from spectra.report.select import same_frames, step_of
+from spectra.report.select import misfit_name, same_frames, step_of
 from spectra.results import Column, Record, Results
 from spectra.xrd.phases import PhaseStatus
 from spectra.xrd.tracks import found
@@ -83,7 +83,7 @@ def groups(record: Record) -> list[Group]:
         elif results.table.name != "peaks":
             out.append(_default_group(step, results))
     quality = tuple(
-        Series(r, f"reduced χ² of {step}", r["chi2_reduced"])
+        Series(r, f"{misfit_name(r)} of {step}", r["chi2_reduced"])
         for step, r in record.steps.items()
         if _has(r, "chi2_reduced") and r.table.column("chi2_reduced").dims == ()
     )

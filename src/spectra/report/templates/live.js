@@ -2,7 +2,10 @@
 // Draws the series of a watch and loads the page again; what was enlarged stays so.
 (function () {
   const content = JSON.parse(document.getElementById("data").textContent);
-  const [width, height, left, right, top, bottom] = [900, 240, 78, 10, 8, 30];
+  const [height, left, right, top, bottom] = [240, 78, 10, 8, 30];
+  // A chart is drawn as wide as it stands, so that its letters are not scaled down.
+  const [narrowest, widest] = [280, 900];
+  let width = widest;
   const key = "spectra-live:" + location.pathname;
   let kept = {};
   try { kept = JSON.parse(sessionStorage.getItem(key)) || {}; } catch { /* storage is forbidden: nothing is kept */ }
@@ -28,13 +31,16 @@
   }
   function range() {
     const last = Math.max(1, content.frames - 1);
-    if (kept.newest) return [Math.max(0, last - 99), last];
-    return kept.range || [0, last];
+    if (!kept.newest && kept.range) return kept.range;
+    // The first and the last point stand beside the frame, not on it.
+    const first = kept.newest ? Math.max(0, last - 99) : 0, margin = 0.02 * (last - first);
+    return [first - margin, last + margin];
   }
   function draw(svg) {
     const chart = content.charts[Number(svg.dataset.chart)];
     const [from, to] = range();
     svg.replaceChildren();
+    svg.setAttribute("viewBox", "0 0 " + width + " " + height);
     const shown = chart.series.map((s) => s.points.filter((p) => p[0] >= from && p[0] <= to && p[1] !== null));
     // Limits are those of the values and of usual uncertainties: one wide uncertainty must not flatten all.
     const values = shown.flat().map((p) => p[1]);
@@ -52,7 +58,7 @@
       const text = Math.abs(v) >= 1e6 || ticks.digits > 6 ? v.toExponential(2) : v.toFixed(ticks.digits);
       make(svg, "text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, text);
     }
-    for (const v of steps(from, to, 8).found.filter((n) => Number.isInteger(n))) {
+    for (const v of steps(from, to, width < 500 ? 4 : 8).found.filter((n) => Number.isInteger(n))) {
       make(svg, "line", { class: "gridline", x1: x(v), x2: x(v), y1: top, y2: height - bottom });
       make(svg, "text", { x: x(v), y: height - 10, "text-anchor": "middle" }, String(v));
     }
@@ -60,13 +66,16 @@
       const colour = "k" + (number % 6), open = number < 6 ? "" : " open";
       for (const [i, value, error] of points) {
         if (error) make(svg, "line", { class: colour, x1: x(i), x2: x(i), y1: y(value - error), y2: y(value + error), "stroke-width": 1 });
-        make(svg, "circle", { class: colour + open, cx: x(i), cy: y(value), r: points.length > 300 ? 1.4 : 2.4 });
+        make(svg, "circle", { class: colour + open, cx: x(i), cy: y(value), r: points.length > 300 ? 1.4 : points.length > 60 ? 2.4 : 3.4 });
       }
     });
     make(svg, "rect", { class: "frame", x: left, y: top, width: width - left - right, height: height - top - bottom });
   }
   const charts = Array.from(document.querySelectorAll("svg.chart"));
-  const drawAll = () => charts.forEach(draw);
+  function drawAll() {
+    if (charts.length) width = Math.min(widest, Math.max(narrowest, Math.round(charts[0].getBoundingClientRect().width)));
+    charts.forEach(draw);
+  }
 
   function frameAt(svg, event) {
     const box = svg.getBoundingClientRect(), [from, to] = range();
@@ -94,6 +103,7 @@
   }
   document.getElementById("all").addEventListener("click", () => { keep({ range: null, newest: false }); drawAll(); });
   document.getElementById("newest").addEventListener("click", () => { keep({ range: null, newest: true }); drawAll(); });
+  addEventListener("resize", drawAll);
   drawAll();
 
   const hold = document.getElementById("hold");
@@ -115,4 +125,5 @@
       location.reload();
     }, 1000 * content.refresh);
   }
+  document.documentElement.dataset.ready = "yes";
 })();
