@@ -242,6 +242,8 @@ class Region(Method):
         }
         put["fraction"] = fractions(self.species_model, area, area_cov)
         put["valence"] = mean_valence(self.species_model, area, area_cov)
+        # What the data do not determine is not quoted; of the parameters curves are drawn.
+        put = {n: (np.where(np.isnan(v), np.nan, q), v) for n, (q, v) in put.items()}
         put["parameter"] = values, np.einsum("rii->ri", cov)
         for name, (value, variance) in put.items():
             mask = told.reshape(-1, *[1] * (value.ndim - 1))

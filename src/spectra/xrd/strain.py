@@ -253,7 +253,9 @@ def _verdict(name: str, extent: Extent, mean: float, frames: NDArray[np.intp]) -
     p_value = f"p = {extent.p_value:.2g}" if extent.p_value > 1e-6 else "p < 1e-6"
     text = f"{100 * change:.3f} ± {100 * error:.3f} %"
     if differs:
-        sentence = f"{name}: the unit-cell volume changes by {text} in all ({p_value} for none)."
+        sentence = (
+            f"{name}: the unit-cell volume changes by {text} in all ({p_value} if it did not)."
+        )
     else:
         sentence = (
             f"{name}: the unit-cell volume is constant within its uncertainty ({p_value}); "
