@@ -19,8 +19,8 @@ from spectra.xrd.samples import NodeData
 FloatArray = NDArray[np.float64]
 
 # Misfit of a profile that a strong peak may show without its being taken for another peak,
-# as a fraction of its fitted intensity above the background, and the least share of a neighbour's area that a
-# peak found in its flank must have.
+# as a fraction of its fitted intensity above the background, and the least share of a neighbour's
+# area that a peak found in its flank must have.
 _PROFILE_MISFIT = 0.05
 _LEAST_SHARE = 0.08
 

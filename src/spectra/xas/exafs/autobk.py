@@ -9,10 +9,10 @@ the coefficients c of the spline, and what is minimised is
     P + s²·Q,  s = 0.1 + 10·P/N,
 
 P being the sum of squares of the N real and imaginary parts of χ(R) below rbkg and Q that of χ
-at the clamped ends. (Larch divides by the edge step afterwards: there the clamps' strength hangs on
-the unit of the absorption, and they outgrow all else in counts.) Where it is stationary, c minimises P + λ·Q with λ = s²/(1 + 20·s·Q/N). In
-the coordinates in which P is round and Q diagonal, P and Q are functions of λ alone: what is
-left is one equation per spectrum.
+at the clamped ends. (Larch divides by the edge step afterwards: there the clamps' strength hangs
+on the unit of the absorption, and they outgrow all else in counts.) Where it is stationary, c
+minimises P + λ·Q with λ = s²/(1 + 20·s·Q/N). In the coordinates in which P is round and Q
+diagonal, P and Q are functions of λ alone: what is left is one equation per spectrum.
 """
 
 from __future__ import annotations
