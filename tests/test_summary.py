@@ -99,6 +99,24 @@ def test_what_all_frames_share_has_no_change(tmp_path):
     assert row[-3] is None
 
 
+def test_what_frames_share_cancels_in_changes(tmp_path):
+    plain = results_of()
+    told = Column("valence_by_common", "", "by the standards", ("deviation",))
+    table = replace(
+        *(TABLE,),
+        columns=(*TABLE.columns, told),
+        coords={**TABLE.coords, "deviation": {"number": np.array([1])}},
+    )
+    # All of the first uncertainty, 0.03, and 0.024 of the second are the standards'.
+    columns = plain.columns | {"valence_by_common": np.array([[0.3], [0.24], [np.nan]])}
+    attrs = plain.attrs | {"common_covariance": [[0.01]]}
+    results = replace(plain, table=table, columns=columns, attrs=attrs)
+    summary = sample_summary(batch_of(tmp_path, A_xrd=Record({"cell": results})))
+    valence = next(h for h in summary.headlines if h.quantity == "valence, surface")
+    assert valence.change() == pytest.approx((0.5, np.sqrt(0.032**2 + 0.006**2)))
+    assert valence.correlation(np.array([1])) == 0.0
+
+
 def test_first_last_and_change(tmp_path):
     summary = sample_summary(batch_of(tmp_path, A_xrd=Record({"cell": results_of()})))
     by_name = {h.quantity: h for h in summary.headlines}
@@ -108,6 +126,7 @@ def test_first_last_and_change(tmp_path):
     assert valence.last() == (3.5, 0.04)
     assert valence.change() == pytest.approx((0.5, 0.05))
     assert not valence.held
+    assert valence.correlation(valence.known) == 0.0
     rows = [r for r in summary.rows if r.quantity == "valence, surface"]
     assert [r.value for r in rows[:2]] == [3.0, 3.5]
     assert np.isnan(rows[2].value)

@@ -19,6 +19,7 @@ from spectra.notation import with_uncertainty
 from spectra.notebook import small_table
 from spectra.results import Column, Record, Results
 from spectra.samples import Sample, SampleSheet
+from spectra.sharing import covariance_with
 from spectra.stack import Variable
 from spectra.status import Status, count_statuses
 
@@ -75,20 +76,22 @@ class Row:
     at: float
 
 
-def change_of(values: FloatArray, stderr: FloatArray) -> Quantity:
+def change_of(values: FloatArray, stderr: FloatArray, correlation: float = 0.0) -> Quantity:
     """Last less first value; NaN of one alone, and of a number that all frames have in common.
-
-    The uncertainties count as independent: what frames share, such as a calibration, is in
-    both and makes that of the change too large.
 
     Parameters
     ----------
     values, stderr : array (frames,)
         Frames that have a value.
+    correlation : float
+        Of the uncertainties of the two. What frames share, such as a calibration, makes that of
+        the change too large where it is not counted here.
     """
     if len(values) < 2 or (np.any(stderr > 0.0) and _are_one(values, stderr)):
         return Quantity(np.nan, np.nan)
-    return Quantity(float(values[-1] - values[0]), float(np.hypot(stderr[0], stderr[-1])))
+    first, last = float(stderr[0]), float(stderr[-1])
+    variance = first**2 + last**2 - 2.0 * correlation * first * last
+    return Quantity(float(values[-1] - values[0]), float(np.sqrt(max(variance, 0.0))))
 
 
 def _are_one(values: FloatArray, stderr: FloatArray) -> bool:
@@ -111,6 +114,9 @@ class Headline:
     status : tuple of str
     names : tuple of str
         Of the frames.
+    with_first : array (frames,)
+        Correlation of the uncertainty of each frame with that of the first that has a value,
+        zero where the results do not tell what frames share.
     """
 
     sample: str
@@ -126,6 +132,7 @@ class Headline:
     at: FloatArray
     status: tuple[str, ...]
     names: tuple[str, ...]
+    with_first: FloatArray
 
     @property
     def known(self) -> NDArray[np.int_]:
@@ -152,7 +159,14 @@ class Headline:
 
     def change(self) -> Quantity:
         """Last less first, as `change_of`."""
-        return change_of(self.values[self.known], self.stderr[self.known])
+        known = self.known
+        return change_of(self.values[known], self.stderr[known], self.correlation(known))
+
+    def correlation(self, frames: NDArray[np.int_]) -> float:
+        """Of the uncertainties of the first and the last of some frames, as far as it is told."""
+        if not frames.size or frames[0] != self.known[0]:
+            return 0.0
+        return float(self.with_first[frames[-1]])
 
     def rows(self) -> Iterator[Row]:
         """A row for each frame."""
@@ -358,7 +372,18 @@ def _headlines(outcome: Outcome, step: str, results: Results, depth: str) -> Ite
                 at=nowhere,
                 status=status,
                 names=results.names,
+                with_first=_with_first(results, column.name, k, error),
             )
+
+
+def _with_first(results: Results, name: str, k: int, stderr: FloatArray) -> FloatArray:
+    """Correlations (frames,) of the k-th entry of a column with its first value."""
+    known = np.flatnonzero(np.isfinite(_flat(results, name)[:, k]))
+    if not known.size:
+        return np.zeros(len(results))
+    together = covariance_with(results, name, int(known[0])).reshape(len(results), -1)[:, k]
+    scale = stderr * stderr[known[0]]
+    return np.where(scale > 0, together, 0.0) / np.where(scale > 0, scale, 1.0)
 
 
 def _repeats(one: Headline, other: Headline) -> bool:

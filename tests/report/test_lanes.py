@@ -41,6 +41,7 @@ def headline(column="v", entry="", values=(1.0, 2.0), stderr=0.1, **said) -> Hea
         quantity=quantity,
         values=np.array(values, dtype=float),
         stderr=np.full(n, stderr),
+        with_first=np.zeros(n),
         **given | said,
     )
 

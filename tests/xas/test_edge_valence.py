@@ -11,6 +11,7 @@ from tests.conformance import MethodConformance
 from spectra import Results, Status, xas
 from spectra.errors import ResultsError, SettingError
 from spectra.results import Column, Table
+from spectra.sharing import covariance_with
 
 TABLE = Table("preedge", (Column("ratio", "", "P/M", stderr=True),), default="ratio")
 STANDARDS = {"V2O5": 5.0, "VO2": 4.0, "V2O3": 3.0}
@@ -34,7 +35,10 @@ def sequence(n, seed=0, sigma=0.003):
 
 class TestValence(MethodConformance):
     without_uncertainty = frozenset(
-        {"own_stderr", "valence_low", "valence_high", "beyond", "disagreement"}
+        {
+            *("own_stderr", "valence_by_common", "valence_low", "valence_high", "beyond"),
+            "disagreement",
+        }
     )
     spoilt = (5, 11)
 
@@ -73,6 +77,26 @@ def test_pulls_and_coverage_with_the_standards_own_noise():
     assert np.mean(pulls) == pytest.approx(0.0, abs=0.08)
     assert np.std(pulls) == pytest.approx(1.0, abs=0.06)
     assert 0.93 <= np.mean(covered) <= 0.97
+
+
+@pytest.mark.parametrize("curve", ["line", "monotone", "segments"])
+def test_what_samples_share_cancels_in_their_differences(curve):
+    method = xas.Valence(standards=STANDARDS, curve=curve, scatter=0.0)
+    pulls, gained = [], []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        true = np.array([5.0, 4.0, 3.0, 4.6, 4.2, 3.3])
+        error = np.array([0.02, 0.02, 0.02, 0.002, 0.002, 0.002])
+        value = 0.11 + 0.245 * (true - 3.0) + error * rng.normal(size=6)
+        results = method(ratios(value, error, (*STANDARDS, "a", "b", "c")))[3:]
+        alone = results["valence_stderr"] ** 2
+        apart = alone + alone[0] - 2.0 * covariance_with(results, "valence", 0)
+        change = (results["valence"] - results["valence"][0]) - (true[3:] - true[3])
+        pulls.append(change[1:] / np.sqrt(apart[1:]))
+        gained.append(apart[1] / (alone[0] + alone[1]))
+    assert np.mean(pulls) == pytest.approx(0.0, abs=0.15)
+    assert np.std(pulls, axis=0) == pytest.approx(1.0, abs=0.12)
+    assert np.mean(gained) < 0.5
 
 
 def test_scatter_of_compounds_is_covered():

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from spectra.errors import SettingError
 from spectra.fit.losses import SQUARES, Counts, Loss, Robust, RobustName
 from spectra.fit.problem import Problem
+from spectra.fit.solver import Evaluation
 from spectra.status import Status
 
 if TYPE_CHECKING:
@@ -121,14 +122,13 @@ class StackFit:
         full = self._problem.all_variables(self.values, covar, shared, covariance, beyond)
         return self._problem.propagate(self.values, full, names)
 
-    def slopes(self) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
-        """Variables, gradient (spectra, V) and Hessian (spectra, V, V) of the fits, as found.
+    def evaluation(self) -> tuple[tuple[str, ...], Evaluation]:
+        """Variables V, all parameters without an expression, fixed ones too, and the fits by them.
 
-        Of all parameters without an expression, fixed ones too, in the solver's convention:
+        The gradient (spectra, V) and Hessian (spectra, V, V) are in the solver's convention:
         −½·∂cost and half the expected second derivatives.
         """
-        found = self._problem.evaluate(self.values)
-        return self._problem.ties.variables, found.gradient, found.hessian
+        return self._problem.ties.variables, self._problem.evaluate(self.values)
 
     def jacobian(self) -> FloatArray:
         """Derivatives of the curves (spectra, varied, points) by the parameters of `var_names`."""

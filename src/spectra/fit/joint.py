@@ -265,6 +265,35 @@ def eliminate(found: Evaluation, by_beta: FloatArray, vary: BoolArray) -> Elimin
     )
 
 
+def newton_step(
+    schur: FloatArray,
+    right: FloatArray,
+    beta: FloatArray,
+    bounds: tuple[FloatArray, FloatArray],
+    damping: float = 0.0,
+) -> FloatArray:
+    """Where the coefficients β (K,) should go, all frames following them.
+
+    One that is pushed against its bound stays there, the others take their own minimum. The step
+    may still lead beyond bounds.
+
+    Parameters
+    ----------
+    schur : array (K, K)
+    right : array (K,)
+        As of `Eliminated`, summed over the frames.
+    beta : array (K,)
+    bounds : two arrays (K,)
+    damping : float
+        By which the diagonal grows, as a part of it.
+    """
+    lower, upper = bounds
+    held = ((beta <= lower) & (right < 0)) | ((beta >= upper) & (right > 0))
+    damped = schur + np.diag(damping * np.diagonal(schur))
+    inverse = np.nan_to_num(covariance(damped[None], ~held[None])[0])
+    return np.asarray(np.matmul(inverse, right))
+
+
 @dataclass(frozen=True)
 class _State:
     """All frames at their minima for some coefficients."""
@@ -284,14 +313,12 @@ class _State:
     def step(self, common: Common[Any], damping: float) -> tuple[FloatArray, float]:
         """The damped step of β (K,), and what an undamped one would gain."""
         lower, upper = common.bounds
-        held = ((self.beta <= lower) & (self.right < 0)) | ((self.beta >= upper) & (self.right > 0))
-        steps = []
-        for share in (damping, 0.0):
-            damped = self.schur + np.diag(share * np.diagonal(self.schur))
-            inverse = np.nan_to_num(covariance(damped[None], ~held[None])[0])
-            steps.append(np.matmul(inverse, self.right))
-        beta = np.clip(self.beta + steps[0], lower, upper)
-        return beta - self.beta, float((steps[1] * self.right).sum())
+        damped, whole = (
+            newton_step(self.schur, self.right, self.beta, (lower, upper), share)
+            for share in (damping, 0.0)
+        )
+        beta = np.clip(self.beta + damped, lower, upper)
+        return beta - self.beta, float((whole * self.right).sum())
 
 
 def solve_jointly(problem: Problem, theta: FloatArray, beta: FloatArray) -> Joint:

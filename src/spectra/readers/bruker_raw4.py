@@ -13,7 +13,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ import numpy as np
 from spectra.errors import ReaderError
 from spectra.readers.bruker import read_records, require_header
 from spectra.readers.frame import Frame, Reader, noise_of, tube
+from spectra.readers.times import find_moment
 
 _MAGIC = b"RAW4.00"
 _FILE_HEADER = 61
@@ -123,11 +123,7 @@ def _tube(path: Path, data: bytes, segment: _Segment) -> dict[str, float | str]:
 
 
 def _moment(data: bytes) -> float | None:
-    try:
-        stamp = f"{_text(data, 12, 10)} {_text(data, 24, 8)} +0000"
-        return datetime.strptime(stamp, "%m/%d/%Y %H:%M:%S %z").timestamp()
-    except (ValueError, OverflowError):
-        return None
+    return find_moment(f"{_text(data, 12, 10)} {_text(data, 24, 8)}", "%m/%d/%Y %H:%M:%S")
 
 
 def _read_range(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, noise_of, scaled_errors
 from spectra.readers.text import ascending, decode
-from spectra.readers.times import iso_seconds
+from spectra.readers.times import find_moment, iso_seconds
 
 FloatArray = NDArray[np.float64]
 
@@ -147,10 +146,8 @@ def _number(text: str | None) -> float | None:
 
 
 def _moment(text: str | None) -> float | None:
-    try:
-        return datetime.strptime((text or "").strip() + " +0000", _DATE + " %z").timestamp()
-    except ValueError:
-        return iso_seconds(text)
+    moment = find_moment(text or "", _DATE)
+    return iso_seconds(text) if moment is None else moment
 
 
 READER = Reader("rigaku_ras", (".ras",), _sniff, read_ras)

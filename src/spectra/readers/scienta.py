@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from spectra.readers.arithmetic import column_name
 from spectra.readers.electrons import Spectrum, make_electron_frames, positive
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.text import decode
+from spectra.readers.times import find_moment
 
 FloatArray = NDArray[np.float64]
 
@@ -227,13 +227,8 @@ def _facts(fields: dict[str, str]) -> dict[str, Any]:
 
 def _variables(fields: dict[str, str]) -> dict[str, tuple[float, str]]:
     words = f"{fields.get('Date', '')} {fields.get('Time', '')}"
-    for form in _DATES:
-        try:
-            moment = datetime.strptime(words, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return {"time": (moment.timestamp(), "s")}
-    return {}
+    moment = find_moment(words, *_DATES)
+    return {} if moment is None else {"time": (moment, "s")}
 
 
 def _number(fields: dict[str, str], name: str) -> float:

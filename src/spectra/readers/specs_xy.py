@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames, p
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.regions import find_line
 from spectra.readers.text import decode
+from spectra.readers.times import find_moment
 
 FloatArray = NDArray[np.float64]
 
@@ -267,13 +267,7 @@ def _facts(fields: dict[str, str]) -> dict[str, Any]:
 
 def _time(text: str) -> float | None:
     """Seconds since 1970; UTC, or taken for it where no zone is given."""
-    words = " ".join(text.split()[:2])
-    for form in _DATES:
-        try:
-            return datetime.strptime(words, form).replace(tzinfo=UTC).timestamp()
-        except (ValueError, OverflowError):
-            continue
-    return None
+    return find_moment(" ".join(text.split()[:2]), *_DATES)
 
 
 def _number(fields: dict[str, str], name: str) -> float:

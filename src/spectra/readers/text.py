@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from spectra.errors import ReaderError
 from spectra.readers.frame import Frame, Reader, clean_errors, noise_of
 from spectra.readers.labels import FEFF, Scale, scale_of_label, split_labels
 from spectra.readers.raman_spectra import RAMAN_AXES
+from spectra.readers.times import find_moment
 from spectra.units import kelvin_from
 
 FloatArray = NDArray[np.float64]
@@ -121,12 +121,10 @@ def find_time(header: str) -> float | None:
     )
     for pattern, formats in shapes:
         for found in re.findall(pattern, header):
-            for form in formats:
-                try:
-                    # A zone is seldom given; differences, which matter, are right without.
-                    return datetime.strptime(found + " +0000", form + " %z").timestamp()
-                except ValueError:
-                    continue
+            # A zone is seldom given; differences, which matter, are right without.
+            moment = find_moment(found, *formats)
+            if moment is not None:
+                return moment
     return None
 
 

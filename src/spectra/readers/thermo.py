@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from spectra.readers.arithmetic import column_name
 from spectra.readers.electrons import Spectrum, is_rate, make_electron_frames, to_number
 from spectra.readers.frame import Frame, Reader, Region
 from spectra.readers.text import decode
+from spectra.readers.times import find_moment
 
 FloatArray = NDArray[np.float64]
 
@@ -32,7 +32,7 @@ _LIST = re.compile(r"^\s*LIST@\s*(\d+)\s*=\s*(.*)$")
 _VALUE = re.compile(r"SPACEAXIS=(\d)\b.*?POINT=(\d{1,9})\s+VALUE=\s*'?([-+.\deE]+)")
 _AXIS_FIELDS = 8
 _MOST_POINTS = 10_000_000
-_DATES = ("%d/%m/%Y %H:%M:%S",)
+_DATE = "%d/%m/%Y %H:%M:%S"
 
 
 @dataclass(frozen=True)
@@ -204,13 +204,8 @@ def _metadata(facts: dict[str, str]) -> dict[str, Any]:
 
 def _time(facts: dict[str, str]) -> dict[str, tuple[float, str]]:
     words = " ".join(facts.get("DS_EXT_SUPROPID_CREATED", "").split())
-    for form in _DATES:
-        try:
-            moment = datetime.strptime(words, form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        return {"time": (moment.timestamp(), "s")}
-    return {}
+    moment = find_moment(words, _DATE)
+    return {} if moment is None else {"time": (moment, "s")}
 
 
 def _number(facts: dict[str, str], name: str) -> float:

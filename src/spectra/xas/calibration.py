@@ -37,11 +37,26 @@ class Standard:
 
 @dataclass(frozen=True)
 class Read:
-    """Valences (frames,): the value, the sample's own uncertainty, and the standards'."""
+    """Valences of frames.
+
+    Attributes
+    ----------
+    valence : array (frames,)
+    own : array (frames,)
+        Standard uncertainty from that of the frame's own indicator.
+    shares : array (frames, K)
+        What each of K independent deviations of the standards, one standard uncertainty large,
+        does to the valence.
+    """
 
     valence: FloatArray
     own: FloatArray
-    common: FloatArray
+    shares: FloatArray
+
+    @property
+    def common(self) -> FloatArray:
+        """Standard uncertainty (frames,) from all standards."""
+        return np.asarray(np.sqrt(np.square(self.shares).sum(axis=1)))
 
 
 class Calibration(ABC):
@@ -66,6 +81,11 @@ class Calibration(ABC):
         self.valence = np.array([s.valence for s in self.standards])
         self.valence_stderr = np.array([s.valence_stderr for s in self.standards])
 
+    @property
+    @abstractmethod
+    def n_shares(self) -> int:
+        """Number K of independent deviations of the standards."""
+
     @abstractmethod
     def read(self, value: FloatArray, stderr: FloatArray) -> Read:
         """Valences of samples from their indicators (frames,); NaN where the curve ends."""
@@ -86,14 +106,18 @@ class Line(Calibration):
         self.line: FittedLine = fit_line(self.value, self.valence, self.stderr, self.valence_stderr)
         self.chi2, self.dof = self.line.chi2, self.line.dof
         scale = misfit_scale(np.array(self.chi2), np.array(self.dof), absolute=True)
-        self.cov = self.line.cov * float(scale)
+        size, axes = np.linalg.eigh(self.line.cov * float(scale))
+        # C = R·Rᵀ; without errors it is zero, which has no Cholesky factor.
+        self.root = axes * np.sqrt(np.maximum(size, 0.0))
+
+    @property
+    def n_shares(self) -> int:
+        return 2
 
     def read(self, value: FloatArray, stderr: FloatArray) -> Read:
-        (constant, across), (_, slope) = self.cov
-        # gᵀ·C·g with g = (1, I).
-        common = np.sqrt(np.maximum(constant + value * (2.0 * across + value * slope), 0.0))
+        shares = self.root[0] + value[:, None] * self.root[1]
         valence = self.line.intercept + self.line.slope * value
-        return Read(valence, np.abs(self.line.slope) * stderr, common)
+        return Read(valence, np.abs(self.line.slope) * stderr, shares)
 
 
 class _Through(Calibration):
@@ -113,22 +137,28 @@ class _Through(Calibration):
     def _curve(self, value: FloatArray, at: FloatArray, valence: FloatArray) -> FloatArray:
         """Valences at some values of a curve through the points (at, valence)."""
 
+    @property
+    def n_shares(self) -> int:
+        return 2 * len(self.standards)
+
     def read(self, value: FloatArray, stderr: FloatArray) -> Read:
         inside = (value >= self.value[0]) & (value <= self.value[-1])
         safe = np.where(inside, value, self.value[0])
         step = _STEP * np.diff(self.value).min()
         low = np.maximum(safe - step, self.value[0])
         high = np.minimum(safe + step, self.value[-1])
-        at = np.concatenate([safe, high, low])
-        valence, above, below = np.split(self._curve(at, self.value, self.valence), 3)
+        where = np.concatenate([safe, high, low])
+        valence, above, below = np.split(self._curve(where, self.value, self.valence), 3)
         slope = (above - below) / (high - low)
-        common = np.zeros_like(safe)
-        for i in np.flatnonzero(self.stderr).tolist():
-            common += (self._moved(safe, i, step, 0.0) / step * self.stderr[i]) ** 2
-        for i in np.flatnonzero(self.valence_stderr).tolist():
-            common += (self._moved(safe, i, 0.0, _STEP) / _STEP * self.valence_stderr[i]) ** 2
+        shares = np.zeros((len(safe), self.n_shares))
+        for i, (at, up) in enumerate(zip(self.stderr, self.valence_stderr, strict=True)):
+            if at:
+                shares[:, 2 * i] = self._moved(safe, i, step, 0.0) / step * at
+            if up:
+                shares[:, 2 * i + 1] = self._moved(safe, i, 0.0, _STEP) / _STEP * up
         nothing = np.where(inside, 0.0, np.nan)
-        return Read(valence + nothing, np.abs(slope) * stderr + nothing, np.sqrt(common) + nothing)
+        own = np.abs(slope) * stderr
+        return Read(valence + nothing, own + nothing, shares + nothing[:, None])
 
     def _moved(self, value: FloatArray, i: int, at: float, valence: float) -> FloatArray:
         """Half the change of the curve as one standard moves to and fro."""

@@ -55,8 +55,8 @@ class Valence(Method):
     all the same, and keeps its message.
 
     The uncertainty of a valence has a part of its own, from the noise of the sample's spectrum,
-    and one that all samples share, from the standards (`Calibration`) and from `scatter`. In
-    differences between samples of one kind the shared part cancels.
+    one that all samples share, from the standards (`Calibration`), and `scatter`. In differences
+    between samples the shared part mostly cancels (`spectra.sharing`).
 
     Parameters
     ----------
@@ -167,7 +167,8 @@ class Valence(Method):
             "title": source.attrs.get("title", ""),
         }
         attrs["beside"] = "" if beside is None else self.beside
-        return ValencePlan(_table(column), calibration, beside, attrs)
+        attrs["common_covariance"] = np.eye(calibration.n_shares).tolist()
+        return ValencePlan(_table(column, calibration.n_shares), calibration, beside, attrs)
 
     def table(self, plan: ValencePlan) -> Table:
         """Declare the table of valences."""
@@ -187,6 +188,7 @@ class Valence(Method):
             "valence": read.valence,
             "valence_stderr": total,
             "own_stderr": read.own,
+            "valence_by_common": read.shares,
             "valence_low": read.valence - reach,
             "valence_high": read.valence + reach,
             "beyond": plan.calibration.beyond(read.valence),
@@ -303,14 +305,19 @@ def _has(source: Results, column: str) -> NDArray[np.bool_]:
     return np.asarray(told & np.isfinite(source[column]) & np.isfinite(source[f"{column}_stderr"]))
 
 
-def _table(indicator: Column) -> Table:
+def _table(indicator: Column, n_shares: int) -> Table:
     columns = (
         indicator,
         Column("valence", "", "valence of the element", stderr=True, headline="valence"),
         Column("own_stderr", "", "part of it from the noise of this frame alone"),
+        Column(
+            *("valence_by_common", "", "what one standard uncertainty of the standards does to it"),
+            dims=("deviation",),
+        ),
         Column("valence_low", "", "lower end of the 95 % interval of the valence"),
         Column("valence_high", "", "upper end of the 95 % interval of the valence"),
         Column("beyond", "", "how far the valence lies outside those of the standards"),
         Column("disagreement", "", "from the valence by the second column, in uncertainties"),
     )
-    return Table("valence", columns, default="valence", depth="bulk")
+    coords = {"deviation": {"number": np.arange(1, n_shares + 1)}}
+    return Table("valence", columns, coords, "valence", depth="bulk")

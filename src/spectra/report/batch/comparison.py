@@ -69,7 +69,8 @@ class Points:
         )
         ends = {"first": 0, "last": -1}
         told = {kind: (float(values[i]), float(stderr[i])) for kind, i in ends.items()}
-        told["change"] = change_of(values, stderr)
+        alone = every[0].source.correlation(every[0].frames) if len(every) == 1 else 0.0
+        told["change"] = change_of(values, stderr, alone)
         return cls(at, values, stderr, told)
 
 

@@ -222,6 +222,7 @@ def _condition(one: Placed, name: str) -> Curve | None:
         at=one.at,
         status=("ok",) * len(values),
         names=stack.names,
+        with_first=np.zeros(len(values)),
     )
     return Curve(
         source,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from spectra.errors import ResultsError, SettingError
 from spectra.results import Column, Results, Table
+from spectra.sharing import covariance_with
 from spectra.xas.shells.table import HEADLINES, PATH_UNITS, SHARED
 
 FloatArray = NDArray[np.float64]
@@ -27,13 +28,9 @@ def bond_table(
     """Coordination numbers, distances and σ² with their changes from a reference frame.
 
     What frames share (a common E₀, or an S₀² from a standard) moves them together and mostly drops
-    out of changes. With g the derivatives of x by the shared coefficients β, of covariance V, and
-    c = cov(x, β),
-
-        u²(x_f − x_0) = u²(x_f) + u²(x_0) − 2·(c_fᵀ·g_0 + g_fᵀ·c_0 − g_fᵀ·V·g_0),
-
-    as the noise of each frame moves β, and that the others. What a model lacks is much alike in all
-    frames as well, so that changes are judged by the noise, if `errors` does not say otherwise.
+    out of changes (`spectra.sharing`), though the noise of each frame moves it too, and that the
+    others. What a model lacks is much alike in all frames as well, so that changes are judged by
+    the noise, if `errors` does not say otherwise.
 
     Parameters
     ----------
@@ -119,14 +116,10 @@ def _changes(results: Results, name: str, reference: int, errors: str) -> dict[s
     value = np.where(results.ok()[:, None], results[name], np.nan)
     stderr = np.where(results.ok()[:, None], results[f"{name}_{kind}"], np.nan)
     change = value - value[reference]
-    variance = stderr**2 + stderr[reference] ** 2
-    if covariance in results.attrs:
-        spread = np.array(results.attrs[covariance], dtype=float)
-        by_common = results[f"{name}_by_common"]
-        covaried = results[f"{name}_{with_common}"]
-        own = covaried - np.matmul(by_common, np.nan_to_num(spread))
-        joint = own * by_common[reference] + by_common * covaried[reference]
-        variance = variance - 2.0 * joint.sum(axis=2)
+    joint = covariance_with(
+        results, name, reference, covariance=covariance, with_common=with_common
+    )
+    variance = stderr**2 + stderr[reference] ** 2 - 2.0 * joint
     error = np.sqrt(np.maximum(variance, 0.0))
     error[reference] = np.where(np.isfinite(change[reference]), 0.0, np.nan)
     significance = np.divide(change, error, out=np.zeros_like(change), where=error > 0)
