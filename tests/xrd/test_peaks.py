@@ -204,19 +204,16 @@ def test_a_constant_background_hides_no_peak():
 
 
 def test_channels_that_never_count_are_left_out():
-    stack, _ = sequence(6)
+    stack, _ = sequence(4)
     y = np.array(stack.signal)
     y[:, -3:] = y[:, 300:320] = 0.0
-    for noise in ("counts", "unknown"):
-        results = Peaks()(replace(stack, signal=y, noise=noise))
-        assert (results.status == Status.OK).all()
-        assert not any("zero" in m for m in results.messages)
-        dead = y.copy()
-        dead[y == 0] = np.nan
-        missing = Peaks()(replace(stack, signal=dead, noise=noise))
-        # Which points are zero by chance is not the same in all frames.
-        off = np.abs(results["center"] - missing["center"]) / missing["center_stderr"]
-        assert np.nanmax(off) < 0.01
+    results = Peaks()(replace(stack, signal=y))
+    assert (results.status == Status.OK).all()
+    assert not any("zero" in m for m in results.messages)
+    missing = Peaks()(replace(stack, signal=np.where(y == 0, np.nan, y)))
+    # Which points are zero by chance is not the same in all frames.
+    off = np.abs(results["center"] - missing["center"]) / missing["center_stderr"]
+    assert np.nanmax(off) < 0.01
     one = Peaks()(replace(stack, signal=y)[0])
     assert one.status.tolist() == [Status.OK]
 

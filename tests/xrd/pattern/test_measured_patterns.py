@@ -1,6 +1,7 @@
 """Whole patterns that others measured and refined."""
 
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import spectra
 from spectra import Status
 from spectra.errors import DataWarning
 from spectra.reference import load_phase
-from spectra.xrd import LeBail, Rietveld, Structure
+from spectra.xrd import LeBail, Pawley, Rietveld, Structure
 from spectra.xrd.phases import PhaseStatus
 
 pytestmark = pytest.mark.realdata
@@ -112,6 +113,17 @@ def test_le_bail_agrees_with_rietveld(chromite, frame, limit):
     hold = ("CuO.a", "CuO.b", "CuO.c", "CuO.beta", "CuO.size", "CuO.strain")
     with_atoms, without = (k(**settings_of(folder), hold=hold)(one) for k in (Rietveld, LeBail))
     assert abs(without["a"][0, 0] / with_atoms["a"][0, 0] - 1) < limit
+
+
+@pytest.mark.parametrize("method", [LeBail, Pawley])
+def test_the_scale_of_intensities_does_not_matter(data, method):
+    frame = spectra.read(data / "xrd" / "tio2_temperature" / "degussa_006.xye", anode="Cu").load()
+    run = method(phases=("TiO2_anatase", "TiO2_rutile"), low=22.0, high=65.0, widths=("size",))
+    scaled = replace(frame, signal=1e-3 * frame.signal, errors=1e-3 * frame.errors)
+    first, again = (run(replace(stack, noise="given")) for stack in (frame, scaled))
+    for name in ("a", "c"):
+        off = np.abs(again[name] - first[name]) / first[f"{name}_stderr"]
+        assert off.max() < 0.01, name
 
 
 def test_titania_agrees_with_topas(titania):

@@ -92,6 +92,17 @@ def test_lebail_comes_to_rest_at_the_true_intensities():
     assert np.allclose(strengths[0, inside], true[0, inside], rtol=2e-3)
 
 
+def test_a_reflection_that_is_not_measured_follows_the_others():
+    model, theta = two_phases()
+    y = curves(model, X, theta)
+    hidden = np.abs(X - 25.3) < 2.5
+    # Ten times what is calculated, as the strengths that are begun with may be off by any factor.
+    y = 10.0 * y - 9.0 * curves(model, X, np.where(model.layout.match(["*.scale"]), 0.0, theta))
+    shared = share_out(objective_of(model, np.where(hidden, 0.0, y), ~hidden), theta)[0]
+    strongest = shared.calculated[0].argmax()
+    assert np.isclose(shared.ratio[0, strongest], 10.0, rtol=0.02)
+
+
 def test_rows_do_not_hang_on_their_neighbours():
     model, theta = two_phases()
     y = curves(model, X, theta) * (1.0 + 0.05 * np.random.default_rng(2).normal(size=(2, X.size)))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spectra.xrd.pattern.objective import PatternObjective
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 # Of the calculated height, below which a point says nothing of what is shared out.
 _LEAST = 1e-6
@@ -22,23 +23,36 @@ _LEAST = 1e-6
 _SEEN = 0.1
 
 
-# Share of the strongest reflection below which none may fall: what is zero can grow no more.
+# Share of the strongest reflection observed below which none may fall: what is zero can grow no
+# more. (Not of the strongest calculated one, which has any scale before it is shared out.)
 _FAINTEST = 1e-6
 
 
 @dataclass(frozen=True)
 class Shared:
-    """Calculated and observed intensities of one phase, each (rows, R), counts·deg."""
+    """Calculated and observed intensities of one phase, each (rows, R), counts·deg.
+
+    Those of reflections that are hardly measured (`seen` False) are observed as calculated.
+    """
 
     calculated: FloatArray
     observed: FloatArray
+    seen: BoolArray
 
     @property
     def ratio(self) -> FloatArray:
-        """Observed over calculated (rows, R), positive; 1 where nothing is calculated."""
-        least = _FAINTEST * self.calculated.max(axis=1, keepdims=True)
-        ratio = np.maximum(self.observed, least) / np.maximum(self.calculated, 1e-300)
-        return np.where(self.calculated > 0, ratio, 1.0)
+        """Observed over calculated (rows, R), positive; 1 where nothing is calculated.
+
+        A reflection that is hardly measured has the ratio of all others together: whatever scale
+        the calculated ones had, its tails then are those of a line of this pattern.
+        """
+        strongest = self.observed.max(axis=1, keepdims=True)
+        some = np.where(strongest > 0, strongest, self.calculated.max(axis=1, keepdims=True))
+        ratio = np.maximum(self.observed, _FAINTEST * some) / np.maximum(self.calculated, 1e-300)
+        sums = [np.where(self.seen, v, 0.0).sum(axis=1) for v in (self.observed, self.calculated)]
+        good = (sums[0] > 0) & (sums[1] > 0)
+        overall = np.where(good, sums[0] / np.where(good, sums[1], 1.0), 1.0)
+        return np.where(self.calculated > 0, np.where(self.seen, ratio, overall[:, None]), 1.0)
 
 
 def share_out(objective: PatternObjective, theta: FloatArray) -> tuple[Shared, ...]:
@@ -71,7 +85,7 @@ def share_out(objective: PatternObjective, theta: FloatArray) -> tuple[Shared, .
         calculated = _summed(lines.area[:, part], reflection, count)
         measured = sums[1] > _SEEN * np.maximum(sums[2], 1e-300)
         factor = np.where(measured, sums[0] / np.where(measured, sums[1], 1.0), 1.0)
-        shared.append(Shared(calculated, calculated * factor))
+        shared.append(Shared(calculated, calculated * factor, measured))
     return tuple(shared)
 
 
