@@ -457,5 +457,7 @@ def test_species_outside_the_window_are_told():
     model = Model(name="m", species=species, parameters=ties)
     # Of a doublet the second line may be all that is seen.
     for window in ((508.0, 521.0), (520.0, 531.0)):
-        message = Region(model=model, window=window)(simulated(1, step=4)).messages[0]
-        assert message.startswith("far (540 eV) outside the window, ")
+        results = Region(model=model, window=window)(simulated(1, step=4))
+        assert results.messages[0].startswith("far (540 eV) outside the window, ")
+        assert np.isnan(results["position"][0, 1])
+        assert np.isnan(results["position_stderr"][0, 1])

@@ -51,6 +51,8 @@ IntArray = NDArray[np.intp]
 # Frames that a typical one is the mean of.
 _TYPICAL = 16
 _FEWEST = 10
+# What has no value without an uncertainty; areas that are not known singly still have a sum.
+_QUOTED = ("position", "fwhm", "fraction", "valence")
 
 
 @dataclass(frozen=True)
@@ -242,8 +244,9 @@ class Region(Method):
         }
         put["fraction"] = fractions(self.species_model, area, area_cov)
         put["valence"] = mean_valence(self.species_model, area, area_cov)
-        # What the data do not determine is not quoted; of the parameters curves are drawn.
-        put = {n: (np.where(np.isnan(v), np.nan, q), v) for n, (q, v) in put.items()}
+        for name in _QUOTED:
+            value, variance = put[name]
+            put[name] = np.where(np.isnan(variance), np.nan, value), variance
         put["parameter"] = values, np.einsum("rii->ri", cov)
         for name, (value, variance) in put.items():
             mask = told.reshape(-1, *[1] * (value.ndim - 1))
