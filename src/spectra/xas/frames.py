@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from spectra.errors import StackError
 from spectra.results import Results, Table
 from spectra.status import Status
 from spectra.xas.polynomials import alike
+
+if TYPE_CHECKING:
+    from spectra.stack import Stack
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -94,6 +97,12 @@ def widen_by_shift(columns: Any, block: Any, names: tuple[str, ...]) -> None:
     for name in names:
         own = columns[f"{name}_stderr"]
         columns[f"{name}_stderr"] = np.hypot(own, common.reshape(-1, *(1,) * (own.ndim - 1)))
+
+
+def few_of(source: Stack, most: int = 65) -> Stack:
+    """Some frames from all of a sequence, in memory."""
+    few = np.linspace(0, len(source) - 1, min(most, len(source))).astype(int)
+    return source[np.unique(few)].load()
 
 
 def source_attrs(source: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from spectra.xas.frames import (
     source_attrs,
     spectra_of,
 )
-from spectra.xas.noise import find_noise
+from spectra.xas.noise import find_noise, points_together
 from spectra.xas.polynomials import weighted_sums
 from spectra.xas.tabulated import tabulated_edge, tabulated_f2, tabulated_line
 
@@ -120,7 +120,8 @@ class Mback(Method):
         line = tabulated_line(self.element, self.edge) or edge
         f2 = tabulated_f2(self.element, source.x)
         below, above = (self._drawn_to(edge, side) for side in (-1.0, 1.0))
-        return MbackPlan(edge, line, f2, above - below, mback_table(), source_attrs(source))
+        attrs = {**source_attrs(source), "together": points_together(source)}
+        return MbackPlan(edge, line, f2, above - below, mback_table(), attrs)
 
     def _drawn_to(self, edge: float, side: float) -> float:
         """f″ at the edge by a straight line through its values on one side."""
@@ -151,7 +152,9 @@ class Mback(Method):
                 )
                 continue
             place = np.full(len(rows), np.searchsorted(x, plan.edge))
-            noise = find_noise(x, Across.of(some), sigma, block.noise, place)
+            noise = find_noise(
+                *(x, Across.of(some), sigma, block.noise, place, plan.attrs["together"])
+            )
             weights = self._weights(x, f2, low, high, plan)
             step = weighted_sums(some, weights[None])[:, 0] * plan.step
             split = int(place[0])

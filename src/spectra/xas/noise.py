@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.uncertainty import point_sigma
 from spectra.xas.across import Across
+from spectra.xas.frames import few_of
 from spectra.xas.polynomials import weighted_sums
+
+if TYPE_CHECKING:
+    from spectra.stack import Stack
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 # Mean root of the magnitude of a normal variable: 2^(1/4)·Γ(3/4)/√π.
 _ROOT_NORMAL = 0.8222
+# Median magnitude of one.
+_HALF_NORMAL = 0.67449
 _CUT = 3.0
 # Second moment of a normal distribution cut at ± 3 σ.
 _CUT_MOMENT = 0.97334
@@ -26,6 +33,13 @@ _SAMPLES = 100
 _GAP = 8
 # Differences that one product of matrices gives, of neighbouring points.
 _PART = 12
+# Distances of neighbours, in points, that tell whether they hang together; by how much typical
+# differences at twice the distance are larger then, and are not any more (1.0 and 1.1 for noise,
+# above 2.5 for interpolated points); and how many points are needed to tell.
+_LAGS = (2, 4, 8)
+_GROWTH, _STILL, _FEWEST_TOGETHER = 1.8, 1.5, 80
+# Frames that are looked at for it.
+_FEW = 8
 
 
 @dataclass(frozen=True)
@@ -73,7 +87,12 @@ class Noise:
 
 
 def find_noise(
-    x: FloatArray, y: Across, errors: FloatArray | None, kind: str, edge: IntArray
+    x: FloatArray,
+    y: Across,
+    errors: FloatArray | None,
+    kind: str,
+    edge: IntArray,
+    together: float = 1.0,
 ) -> Noise:
     """Find the variances of the points of spectra.
 
@@ -88,12 +107,58 @@ def find_noise(
         and one after the edge are estimated by `scatter_variance`.
     edge : int array (frames,)
         About where the edge is; it is left out.
+    together : float
+        Of `points_together`, by which variances that are estimated are multiplied.
     """
     if kind != "unknown" and (kind == "counts" or errors is not None):
         sigma = point_sigma(y.frames(), errors, kind)
         return Noise(np.nan_to_num(sigma) ** 2, np.zeros(y.count), np.zeros(y.count))
     before, after = scatter_variance(x, y, edge)
-    return Noise(None, before, after)
+    return Noise(None, together * before, together * after)
+
+
+def points_together(source: Stack) -> float:
+    """What neighbouring points that hang together multiply estimated variances by, else 1.
+
+    Spectra that were interpolated onto a finer grid are nearer to the cubics of `scatter_variance`
+    than their noise. Differences of points twice as far apart are larger then, until they are as
+    far apart as what was measured; from there on they grow no more, which tells them from those
+    of a sharp curve, that grow sixteenfold. The variance at that distance of n points, n times as
+    large, gives sums over points the variance that they have.
+
+    Parameters
+    ----------
+    source : Stack
+        A few frames of it are looked at; those that lack points are passed over.
+    """
+    if source.noise != "unknown":
+        return 1.0
+    few = few_of(source, _FEW)
+    x, y = few.x, np.asarray(few.signal, dtype=float)
+    y = y[np.isfinite(y).all(axis=1)]
+    if not len(y) or len(x) < _FEWEST_TOGETHER:
+        return 1.0
+    near = _sizes(x, y, 1)
+    typical, further = float(np.median(near)), float(np.median(_sizes(x, y, 2)))
+    if not further > _GROWTH * typical > 0.0:
+        return 1.0
+    some = near[:: max(1, len(near) // _SAMPLES)].copy()
+    estimated = float(np.median(_side(some, np.full(some.shape[1], len(some)))))
+    for lag in _LAGS:
+        if len(x) < 8 * lag + _FEWEST_TOGETHER:
+            break
+        typical, further = further, float(np.median(_sizes(x, y, 2 * lag)))
+        if further < _STILL * typical:
+            return max(1.0, lag * (typical / _HALF_NORMAL) ** 2 / estimated)
+    return 1.0
+
+
+def _sizes(x: FloatArray, y: FloatArray, lag: int) -> NDArray[np.float32]:
+    """Magnitudes of differences from cubics (differences, frames) of frames (frames, points)."""
+    weights = neighbour_differences(x, lag)
+    n = weights.shape[1]
+    parts = [w * y[:, k * lag : k * lag + n] for k, w in enumerate(weights)]
+    return np.asarray(np.abs(np.sum(parts, axis=0).T), dtype=np.float32)
 
 
 def scatter_variance(x: FloatArray, y: Across, edge: IntArray) -> tuple[FloatArray, FloatArray]:
@@ -105,7 +170,7 @@ def scatter_variance(x: FloatArray, y: Across, edge: IntArray) -> tuple[FloatArr
     are pooled for each side: the mean of the roots of their magnitudes tells a width (sharp
     structure and glitches hardly matter to it), and those beyond three times that are left out
     of the variance. A side of fewer than eight points takes the other's variance. Neighbouring
-    points that are correlated (interpolated data) make the estimate too small.
+    points that hang together make the estimate too small (`points_together`).
     """
     variances = np.full((2, *y.values.shape[::2]), np.nan)
     if len(x) >= _FEWEST + 4:
@@ -210,13 +275,14 @@ def _bands(axis: bytes) -> _Bands:
     return _Bands(first + 2, matrices, size * stride)
 
 
-def neighbour_differences(x: FloatArray) -> FloatArray:
-    """Weights (5, points − 4) of five neighbours in their difference from a cubic.
+def neighbour_differences(x: FloatArray, lag: int = 1) -> FloatArray:
+    """Weights (5, points − 4·lag) of five neighbours in their difference from a cubic.
 
-    For white noise of unit variance the difference has unit variance.
+    Neighbours are `lag` points apart. For white noise of unit variance the difference has unit
+    variance.
     """
-    n = len(x) - 4
-    near = np.stack([x[k : k + n] for k in range(5)])
+    n = len(x) - 4 * lag
+    near = np.stack([x[k * lag : k * lag + n] for k in range(5)])
     weights = np.ones((5, n))
     for i in range(5):
         for j in range(5):

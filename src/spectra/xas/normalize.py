@@ -28,6 +28,7 @@ from spectra.xas.frames import (
     SIGNIFICANT,
     Verdicts,
     alike_spectra,
+    few_of,
     require_energies,
     screen,
     source_attrs,
@@ -36,7 +37,7 @@ from spectra.xas.frames import (
 )
 from spectra.xas.lines import edge_step, fit_lines, unit_lines
 from spectra.xas.local import LocalPolynomials
-from spectra.xas.noise import Noise, find_noise
+from spectra.xas.noise import Noise, find_noise, points_together
 from spectra.xas.normalizeplan import NormalizePlan, normalize_table
 from spectra.xas.polynomials import Scale
 from spectra.xas.positions import edge_shape, first_moment, half_step, integral_edge
@@ -47,8 +48,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
 DEFINITIONS = ("derivative", "second_derivative", "half_step", "larch", "sequence")
-# Frames that a common E0 is found from.
-_COARSE = 65
 # Farther from the tabulated edge than this it is another element's (eV).
 _CHEMICAL = 60.0
 _FEWEST = 3
@@ -161,6 +160,7 @@ class Normalize(Method):
             "scale": scale.scale,
             "e0": self.e0,
             "normalised": self._is_normalised(source),
+            "together": points_together(source),
         }
         powers = 3 if self.degree is None else self.degree + 1
         table = normalize_table(powers)
@@ -168,8 +168,7 @@ class Normalize(Method):
         if self.e0 != "sequence":
             return plan if isinstance(self.e0, str) else replace(plan, e0=float(self.e0))
         first = replace(self, e0="derivative")
-        few = np.unique(np.linspace(0, len(source) - 1, min(_COARSE, len(source))).astype(int))
-        found = first.fit(source[few].load(), plan)
+        found = first.fit(few_of(source), plan)
         energies = found["e0"][found.ok()]
         common = float(np.median(energies)) if energies.size else np.nan
         return replace(plan, e0=common, attrs={**attrs, "sequence_e0": common})
@@ -206,7 +205,7 @@ class Normalize(Method):
         """Columns for frames that share their points, all of them finite."""
         x, powers = scale.x, plan.table.size("power")
         main = find_main_edge(x, y)
-        noise = find_noise(x, y, errors, kind, main.half)
+        noise = find_noise(x, y, errors, kind, main.half, plan.attrs["together"])
         cubics = local_cubics(x, self.smoothing)
         found = self._find_edge(scale, y, noise, main, cubics, plan)
         ranges = self._ranges(x, found.energy)

@@ -27,7 +27,7 @@ from spectra.xas.frames import (
 )
 from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import Maxima, find_maxima
-from spectra.xas.noise import Noise, find_noise
+from spectra.xas.noise import Noise, find_noise, points_together
 from spectra.xas.polynomials import Scale
 from spectra.xas.ratio import Line, height_variance, ratio_variance, subtract_line
 
@@ -144,7 +144,8 @@ class Ratio(Method):
             If the axis is not energy in eV.
         """
         require_energies(self.name, source)
-        return RatioPlan(self._declare(), source_attrs(source))
+        attrs = {**source_attrs(source), "together": points_together(source)}
+        return RatioPlan(self._declare(), attrs)
 
     def table(self, plan: RatioPlan) -> Table:
         """Declare the table."""
@@ -172,7 +173,9 @@ class Ratio(Method):
                 verdicts.mark(rows, Status.BAD_INPUT, missing)
                 continue
             scale = Scale.of(x).only(points)
-            heights = self._heights(scale, some, sigma, block.noise, rows, verdicts)
+            heights = self._heights(
+                *(scale, some, sigma, block.noise, plan.attrs["together"], rows, verdicts)
+            )
             for name, value in self._columns(heights, rows, verdicts).items():
                 columns[name][rows] = value
         energies = ("peak_energy", "main_energy", "centroid", "component_position")
@@ -221,6 +224,7 @@ class Ratio(Method):
         y: FloatArray,
         errors: FloatArray | None,
         kind: str,
+        together: float,
         rows: IntArray,
         verdicts: Verdicts,
     ) -> Heights:
@@ -228,7 +232,7 @@ class Ratio(Method):
         x = scale.x
         valley = np.full(len(y), np.searchsorted(x, 0.5 * (self.window[1] + self.main[0])))
         across = Across.of(y)
-        noise = find_noise(x, across, errors, kind, valley)
+        noise = find_noise(x, across, errors, kind, valley, together)
         first, last = np.searchsorted(x, self.line[0]), np.searchsorted(x, self.line[1], "right")
         line, over = subtract_line(scale, across, noise, int(first), int(last))
         near = local_polynomials(x, self.reach, DEGREE, 1)

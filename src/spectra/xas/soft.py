@@ -21,7 +21,7 @@ from spectra.xas.frames import require_energies, source_attrs, widen_by_shift
 from spectra.xas.local import local_polynomials
 from spectra.xas.maxima import Maxima, find_maxima
 from spectra.xas.mixture.frames import Frames, Window, frames_of, points_of
-from spectra.xas.noise import Noise, find_noise
+from spectra.xas.noise import Noise, find_noise, points_together
 from spectra.xas.steps import Background, Steps, fit_background
 
 FloatArray = NDArray[np.float64]
@@ -183,7 +183,8 @@ class SoftEdge(Method):
                     f"{source.x[-1]:g} eV)"
                 )
         table = soft_table(self.peaks, self.channels)
-        return SoftPlan(table, points, energy, source_attrs(source))
+        attrs = {**source_attrs(source), "together": points_together(source)}
+        return SoftPlan(table, points, energy, attrs)
 
     def table(self, plan: SoftPlan) -> Table:
         """Declare the table."""
@@ -222,19 +223,20 @@ class SoftEdge(Method):
         if rows.size:
             part = frames.take(rows)
             errors = np.sqrt(1.0 / part.weight) if part.known else None
-            values, own = self._evaluate(plan.energy, part.y, errors, block.noise)
+            values, own = self._evaluate(plan, part.y, errors, block.noise)
             found[rows] = own
             for name, column in columns.items():
                 column[rows] = values[name]
         return Measured(columns, found, frames)
 
     def _evaluate(
-        self, energy: FloatArray, y: FloatArray, errors: FloatArray | None, kind: str
+        self, plan: SoftPlan, y: FloatArray, errors: FloatArray | None, kind: str
     ) -> tuple[dict[str, FloatArray], BoolArray]:
         """Columns of frames that have all points, and which peaks they have."""
+        energy = plan.energy
         edge = np.full(len(y), np.searchsorted(energy, self.peaks[0][0]))
         across = Across.of(y)
-        noise = find_noise(energy, across, errors, kind, edge)
+        noise = find_noise(energy, across, errors, kind, edge, plan.attrs["together"])
         variance = _variances(noise, energy, 0.5 * sum(self.peaks[0]))
         around = local_polynomials(energy, self.reach, _DEGREE, 1)
         maxima = [find_maxima(energy, across, around, noise, w, 1.0) for w in self.peaks]

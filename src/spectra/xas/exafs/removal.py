@@ -28,7 +28,7 @@ from spectra.xas.exafs.checks import (
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.high_r import white_level_of_all
 from spectra.xas.exafs.removed import Refused, Removed, Spectra, span_of
-from spectra.xas.frames import Verdicts, alike_points, cut, spectra_of
+from spectra.xas.frames import Verdicts, alike_points, cut, few_of, spectra_of
 from spectra.xas.noise import Noise, find_noise
 from spectra.xas.normalize import Normalize
 from spectra.xas.normalizeplan import NormalizePlan
@@ -38,8 +38,7 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 BoolArray = NDArray[np.bool_]
 
-# Frames that the range of edge energies is found from, and how far others may lie below (eV).
-_COARSE = 65
+# How far edges may lie below those of the frames that their range is found from (eV).
 _BELOW = 5.0
 # Columns of `Normalize` that a background needs.
 _OF_EDGE = ("e0", "edge_step", "edge_half", "noise_before", "noise_after")
@@ -255,12 +254,6 @@ def _offset(spectra: Spectra, half: FloatArray) -> FloatArray:
         half = half.copy()
         half[lost] = find_main_edge(spectra.x, Across.of(spectra.y[lost])).energy
     return spectra.e0 - half
-
-
-def few_of(source: Stack) -> Stack:
-    """Some frames from all of a sequence, in memory."""
-    few = np.linspace(0, len(source) - 1, min(_COARSE, len(source))).astype(int)
-    return source[np.unique(few)].load()
 
 
 def _note(verdicts: Verdicts, rows: IntArray, said: list[str], names: tuple[str, ...]) -> None:

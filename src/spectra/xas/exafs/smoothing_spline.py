@@ -27,11 +27,12 @@ from spectra.xas.exafs.autobk import (
 )
 from spectra.xas.exafs.chi import k_grid
 from spectra.xas.exafs.fourier import N_FFT
-from spectra.xas.exafs.removal import Removal, RemovalPlan, few_of
+from spectra.xas.exafs.removal import Removal, RemovalPlan
 from spectra.xas.exafs.removed import Refused, Removed, Spectra
 from spectra.xas.exafs.splines import cubic_basis
 from spectra.xas.exafs.spread import Spread
 from spectra.xas.exafs.windows import make_window
+from spectra.xas.frames import few_of
 from spectra.xas.polynomials import products
 
 FloatArray = NDArray[np.float64]
