@@ -149,7 +149,8 @@ def points_together(source: Stack) -> float:
             break
         typical, further = further, float(np.median(_sizes(x, y, 2 * lag)))
         if further < _STILL * typical:
-            return max(1.0, lag * (typical / _HALF_NORMAL) ** 2 / estimated)
+            larger = (typical / _HALF_NORMAL) ** 2 / estimated
+            return lag * larger if larger > _GROWTH**2 else 1.0
     return 1.0
 
 
