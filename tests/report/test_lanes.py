@@ -9,6 +9,7 @@ import pytest
 from simulated_sample import AXIS, batch
 
 from spectra import Stack, Variable
+from spectra.headlines import Headline
 from spectra.report.batch.axis import FRAMES, CommonAxis, ends
 from spectra.report.batch.comparison import Compared, Comparison
 from spectra.report.batch.lanemap import lane_maps, runs
@@ -17,7 +18,7 @@ from spectra.report.batch.ownaxis import of_sample
 from spectra.report.batch.tones import tones, variants
 from spectra.results import Column as Declared
 from spectra.results import Record, Results, Table
-from spectra.summary import Headline, sample_summary
+from spectra.summary import sample_summary
 
 SOC = CommonAxis(AXIS, "state of charge")
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spectra.fit.covariance import covariance
-from spectra.fit.uncertainty import propagate
-
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.intp]
@@ -110,39 +107,3 @@ def akaike_weights(cost: FloatArray, parameters: IntArray) -> FloatArray:
     least = criterion.min(axis=1, keepdims=True)
     share = np.exp(-0.5 * (criterion - np.where(np.isfinite(least), least, 0.0)))
     return np.asarray(share / np.maximum(share.sum(axis=1, keepdims=True), _TINY))
-
-
-def gain_of_terms(
-    terms: FloatArray,
-    slope: FloatArray,
-    omega: FloatArray,
-    jacobian: FloatArray,
-    cov: FloatArray,
-) -> FloatArray:
-    """What further linear terms of a model would lessen χ² by, without a fit of them (rows,).
-
-    The score statistic uᵀ·(T·ω·Tᵀ − T·ω·Jᵀ·C·J·ω·Tᵀ)⁻¹·u, χ² of as many degrees of freedom as
-    there are terms where the model is right (C. R. Rao, Proc. Camb. Philos. Soc. 44 (1948) 50).
-
-    Parameters
-    ----------
-    terms : array (terms, points)
-        T.
-    slope : array (rows, terms)
-        u, Σ ω·T·r of the residuals r.
-    omega : array (rows, points)
-        ω = 1/σ² of the points.
-    jacobian : array (rows, parameters, points)
-        J, derivatives of the fitted model at its minimum.
-    cov : array (rows, parameters, parameters)
-        C, (J·ω·Jᵀ)⁻¹ of what is determined, zero else.
-
-    Returns
-    -------
-    array (rows,)
-        NaN where the parameters that are there imitate the terms.
-    """
-    weighted = terms.astype(jacobian.dtype) * omega[:, None].astype(jacobian.dtype, copy=False)
-    mixed = np.matmul(weighted, jacobian.transpose(0, 2, 1)).astype(float)
-    left = np.matmul(weighted, terms.T) - np.matmul(np.matmul(mixed, cov), mixed.transpose(0, 2, 1))
-    return propagate(slope, covariance(left, np.ones(slope.shape, bool)))

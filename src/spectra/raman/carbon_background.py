@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectra.fit.bands import BandModel
-from spectra.fit.residuals import akaike_weights, gain_of_terms
+from spectra.fit.residuals import akaike_weights
+from spectra.fit.score import gain_of_terms
 from spectra.fit.uncertainty import IMPROBABLE
 from spectra.raman.series import Fitted, Series, further_terms
 

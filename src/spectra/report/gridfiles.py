@@ -13,11 +13,12 @@ from typing import Any
 
 import spectra
 from spectra.errors import StoreError, reason
+from spectra.headlines import Quantity
 from spectra.report.grids import Cell, Grid, all_grids, quantities_grid
 from spectra.report.labels import measured
 from spectra.report.manuscript import latex_page
 from spectra.report.shell import render_plain
-from spectra.summary import Quantity, Summary
+from spectra.summary import Summary
 
 # What a spreadsheet would take for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -6,9 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from spectra.headlines import Headline, Quantity
 from spectra.report.labels import quantity, unit_symbol, with_unit
 from spectra.samples import Sample
-from spectra.summary import Headline, Quantity, Summary
+from spectra.summary import Summary
 
 Cell = str | float | Quantity | None
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from itertools import groupby
 
 import spectra
+from spectra.headlines import Headline
 from spectra.report.grids import states
 from spectra.report.labels import measured, quantity, with_unit
 from spectra.report.latex import latex_text
-from spectra.summary import Headline, Summary
+from spectra.summary import Summary
 
 # So many rows of a table fit on a page.
 _MOST_ROWS = 40

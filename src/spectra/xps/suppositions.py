@@ -16,10 +16,11 @@ from spectra.fit.model import Points, Sum
 from spectra.fit.photolines import get_photoline
 from spectra.fit.problem import Problem
 from spectra.fit.scattered import ShirleySums, TougaardLosses, WindowPolynomial
+from spectra.fit.score import Scores, Slopes
 from spectra.fit.uncertainty import IMPROBABLE
+from spectra.xps.bins import Bins
 from spectra.xps.build import Background, Built
 from spectra.xps.model import Model
-from spectra.xps.score import Bins, Scores, Slopes
 
 if TYPE_CHECKING:
     from spectra.fit.batch import Errors, StackFit

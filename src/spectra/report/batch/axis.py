@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.headlines import Headline
 from spectra.report.labels import quantity, with_unit
-from spectra.summary import Headline, Summary
+from spectra.summary import Summary
 
 FloatArray = NDArray[np.float64]
 

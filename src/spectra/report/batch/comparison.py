@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.headlines import change_of
 from spectra.report.batch.axis import CommonAxis
 from spectra.report.batch.lanes import Curve, curves
 from spectra.report.batch.tones import technique_name
 from spectra.report.labels import measured, with_unit
 from spectra.report.plotdata import numbers, plain_text
 from spectra.report.select import thin
-from spectra.summary import Summary, change_of
+from spectra.summary import Summary
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

@@ -9,10 +9,10 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
+from spectra.headlines import Headline
 from spectra.report.batch.axis import CommonAxis
 from spectra.report.labels import with_unit
 from spectra.report.select import thin
-from spectra.summary import Headline
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]

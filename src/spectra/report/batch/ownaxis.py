@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from spectra.commonaxis import in_unit
+from spectra.headlines import Headline
 from spectra.report.select import PREFERRED, abscissae
 from spectra.results import Record
-from spectra.summary import Headline, Summary
+from spectra.summary import Summary
 from spectra.units import is_convertible
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from spectra.batch import Outcome
 from spectra.commonaxis import in_unit
+from spectra.headlines import Headline
 from spectra.report.batch.axis import FRAMES, CommonAxis
 from spectra.report.batch.lanedrawing import lane_plot, legend, map_plot
 from spectra.report.batch.lanemap import lane_maps
@@ -20,7 +21,7 @@ from spectra.report.batch.tones import technique_name
 from spectra.report.labels import slug
 from spectra.results import Record, Results
 from spectra.stack import Variable
-from spectra.summary import Headline, Summary
+from spectra.summary import Summary
 
 FloatArray = NDArray[np.float64]
 

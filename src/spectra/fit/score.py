@@ -1,4 +1,9 @@
-"""Score tests: what a fit would gain by something that it does not have, without fitting again."""
+"""Score tests: what a fit would gain by something that it does not have, without fitting again.
+
+`Slopes.score` works all of it out from derivatives and residuals; `gain_of_terms` is the gain
+alone, for fits that know already how χ² falls with terms common to all frames. Both are the test of
+C. R. Rao, Proc. Camb. Philos. Soc. 44 (1948) 50.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaincc
 
 from spectra.fit.covariance import covariance
+from spectra.fit.uncertainty import propagate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
@@ -75,9 +81,9 @@ class Slopes:
     def score(self, more: FloatArray) -> Scores:
         """Test derivatives (frames, k, points) by k further parameters, where these are 0.
 
-        C. R. Rao, Proc. Camb. Phil. Soc. 44 (1948) 50: with g the gradient by them and I their
-        information beyond what the fitted ones imitate, gᵀ·I⁻¹·g is distributed as χ² where they
-        are 0; I⁻¹·g is what they would become, and the fitted ones follow.
+        With g the gradient by them and I their information beyond what the fitted ones imitate,
+        gᵀ·I⁻¹·g is distributed as χ² where they are 0; I⁻¹·g is what they would become, and the
+        fitted ones follow.
         """
         over = more.transpose(0, 2, 1)
         cross = np.matmul(self.slopes, over)
@@ -97,28 +103,37 @@ class Slopes:
         return Scores(gain, known.sum(axis=1), -np.matmul(follow, freed[..., None])[..., 0])
 
 
-@dataclass(frozen=True)
-class Bins:
-    """Neighbouring points taken together: what is asked about is smooth, and cheaper so.
+def gain_of_terms(
+    terms: FloatArray,
+    slope: FloatArray,
+    omega: FloatArray,
+    jacobian: FloatArray,
+    cov: FloatArray,
+) -> FloatArray:
+    """What further linear terms of a model would lessen χ² by, without a fit of them (rows,).
 
-    Attributes
+    The score statistic uᵀ·(T·ω·Tᵀ − T·ω·Jᵀ·C·J·ω·Tᵀ)⁻¹·u, χ² of as many degrees of freedom as
+    there are terms where the model is right.
+
+    Parameters
     ----------
-    x : array (bins,)
-        Their mean places.
-    starts : int array (bins,)
-        Where they begin.
+    terms : array (terms, points)
+        T.
+    slope : array (rows, terms)
+        u, Σ ω·T·r of the residuals r.
+    omega : array (rows, points)
+        ω = 1/σ² of the points.
+    jacobian : array (rows, parameters, points)
+        J, derivatives of the fitted model at its minimum.
+    cov : array (rows, parameters, parameters)
+        C, (J·ω·Jᵀ)⁻¹ of what is determined, zero else.
+
+    Returns
+    -------
+    array (rows,)
+        NaN where the parameters that are there imitate the terms.
     """
-
-    x: FloatArray
-    starts: IntArray
-
-    @classmethod
-    def of(cls, x: FloatArray, widest: float) -> Bins:
-        """Bins no wider than a length."""
-        count = max(1, int(widest / float(np.diff(x).max())))
-        starts = np.arange(0, x.size, count)
-        return cls(np.add.reduceat(x, starts) / np.diff(np.append(starts, x.size)), starts)
-
-    def sums(self, values: FloatArray) -> FloatArray:
-        """Sums (frames, bins) of values (frames, points)."""
-        return np.asarray(np.add.reduceat(values, self.starts, axis=1))
+    weighted = terms.astype(jacobian.dtype) * omega[:, None].astype(jacobian.dtype, copy=False)
+    mixed = np.matmul(weighted, jacobian.transpose(0, 2, 1)).astype(float)
+    left = np.matmul(weighted, terms.T) - np.matmul(np.matmul(mixed, cov), mixed.transpose(0, 2, 1))
+    return propagate(slope, covariance(left, np.ones(slope.shape, bool)))
